@@ -1,0 +1,34 @@
+import type { Version } from '@metad/kv-store';
+import type { LogId, Membership, NodeId } from '@metad/raft-core';
+
+/** What any node may ask the leader to do: its own clients' requests, forwarded once over the peer connection. */
+export type Call =
+  | { readonly type: 'propose'; readonly command: Uint8Array }
+  | { readonly type: 'addLearner'; readonly node: NodeId; readonly addr: string }
+  | { readonly type: 'removeLearner'; readonly node: NodeId }
+  | { readonly type: 'changeMembership'; readonly voters: readonly NodeId[] }
+  /** null: to whichever voter is furthest. */
+  | { readonly type: 'transferLeader'; readonly to: NodeId | null };
+
+export type CallOutcome =
+  /** Committed under `logId` and applied on the node that answers. */
+  | { readonly type: 'done'; readonly logId: LogId; readonly version: Version; readonly membership: Membership }
+  /** Definitely not done, neither now nor later. */
+  | { readonly type: 'refused'; readonly error: CallError }
+  /** It may or may not take effect, now or later. */
+  | { readonly type: 'unknown'; readonly message: string };
+
+export type CallError =
+  /** The asked node does not lead; `leader` is whom it follows, if anyone. */
+  | { readonly type: 'forwardToLeader'; readonly leader: NodeId | null }
+  | { readonly type: 'overloaded' }
+  | { readonly type: 'tooLarge'; readonly maxBytes: number }
+  | { readonly type: 'stopping' }
+  /** Another membership change is not committed yet. */
+  | { readonly type: 'inProgress'; readonly change: LogId }
+  | { readonly type: 'emptyMembership' }
+  | { readonly type: 'learnerNotFound'; readonly node: NodeId }
+  /** The request contradicts the membership or the other node; the message says what to do about it. */
+  | { readonly type: 'conflict'; readonly message: string }
+  /** The other node could not be reached, or does not catch up. */
+  | { readonly type: 'unreachable'; readonly message: string };

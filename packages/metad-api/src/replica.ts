@@ -1,0 +1,49 @@
+import type { AppliedBatch, Command, StateReader, Version } from '@metad/kv-store';
+
+/**
+ * What this package needs of a node. `cluster-api` implements it over a MessagePort to the consensus thread, tests
+ * over a store in the same process.
+ */
+export interface Replica {
+  /** Reads of what this node has applied; one call of `read` is one consistent read transaction. */
+  readonly state: StateReader;
+  /**
+   * Replicates one command from whichever node this is. When it resolves to `applied`, `state` already shows it.
+   */
+  propose(command: Command): Promise<ProposeOutcome>;
+  /** Resolves once `state` shows everything that was committed anywhere before the call. */
+  readBarrier(): Promise<BarrierOutcome>;
+  /** Calls `listener` once for each applied batch, in log order, until the returned function is called. */
+  subscribe(listener: (batch: AppliedBatch) => void): () => void;
+  status(): ReplicaStatus;
+}
+
+export type ProposeOutcome =
+  /** Committed, and applied on this node. `version` is the state's version right after it. */
+  | { readonly type: 'applied'; readonly version: Version }
+  /** Definitely not applied, neither now nor later: safe to send again. */
+  | { readonly type: 'refused'; readonly reason: RefusalReason; readonly message: string }
+  /** It may or may not be applied, now or later. */
+  | { readonly type: 'unknown'; readonly message: string };
+
+export type RefusalReason =
+  /** No leader was found within the time that a write may wait for one. */
+  | 'noLeader'
+  /** Too much is in flight already. */
+  | 'overloaded'
+  /** Larger than what one log entry may hold. */
+  | 'tooLarge'
+  /** This node is stopping. */
+  | 'stopping';
+
+export type BarrierOutcome =
+  | { readonly type: 'ready' }
+  /** No quorum answered in time, or this node does not catch up. */
+  | { readonly type: 'unavailable'; readonly message: string };
+
+export interface ReplicaStatus {
+  /** Whether this node has applied, since its start, all that was committed when it first heard of a leader. */
+  readonly caughtUp: boolean;
+  /** Whether a leader is known. */
+  readonly hasLeader: boolean;
+}
