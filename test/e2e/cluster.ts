@@ -1,0 +1,279 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, vi } from 'vitest';
+import { json, type Reply, send, versionOf } from './http.ts';
+import { type Exit, type ScriptProcess, spawnMetad } from './metad-process.ts';
+import type { ChangeAnswer, ClusterMetrics } from './metrics.ts';
+import { releasePorts, reservePorts } from './ports.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** Longer than `waitUntil` waits, which says what was awaited. */
+const TEST_TIMEOUT_MS = 180_000;
+const LOG_TAIL_CHARS = 20_000;
+const PROBE_TIMEOUT_MS = 2_000;
+
+export interface Node {
+  readonly id: number;
+  readonly ports: { readonly metadata: number; readonly manage: number; readonly cluster: number };
+  readonly dataDir: string;
+  /** `HOST:PORT` of its cluster port. */
+  readonly addr: string;
+  readonly flags: readonly string[];
+}
+
+/** Nodes for the tests of one file: their logs are printed when a test fails, and nothing of them stays behind. */
+export function useCluster(): Cluster {
+  const cluster = new Cluster();
+  vi.setConfig({ testTimeout: TEST_TIMEOUT_MS, hookTimeout: TEST_TIMEOUT_MS });
+  afterEach(({ task }) => {
+    if (task.result?.state === 'fail') cluster.printLogs();
+  });
+  afterAll(() => cluster.close());
+  return cluster;
+}
+
+/** Real `metad` processes on this machine. Every request names the node it goes to. */
+export class Cluster {
+  readonly #nodes = new Map<number, Node>();
+  readonly #processes = new Map<number, ScriptProcess>();
+  readonly #ports: number[] = [];
+  readonly #root = mkdtempSync(join(tmpdir(), 'metad-e2e-'));
+
+  get ids(): number[] {
+    return [...this.#nodes.keys()];
+  }
+
+  get runningIds(): number[] {
+    return this.ids.filter((id) => this.#processes.get(id)?.exit === null);
+  }
+
+  /** An empty folder for whatever else a test stores. */
+  scratch(name: string): string {
+    return mkdtempSync(join(this.#root, `${name}-`));
+  }
+
+  /** Gives a node its ports and its data directory. It is not started. */
+  async add(id: number, ...flags: string[]): Promise<Node> {
+    const [metadata = 0, manage = 0, cluster = 0] = await this.ports(3);
+    const node = {
+      id,
+      ports: { metadata, manage, cluster },
+      dataDir: join(this.#root, `node-${id}`),
+      addr: `127.0.0.1:${cluster}`,
+      flags,
+    };
+    this.#nodes.set(id, node);
+    return node;
+  }
+
+  /** Ports that are this test's alone until its cluster is closed. */
+  async ports(count: number): Promise<number[]> {
+    const ports = await reservePorts(count);
+    this.#ports.push(...ports);
+    return ports;
+  }
+
+  /** Starts nodes 1 to `size` as one cluster and waits until each is ready. */
+  async form(size: number, ...flags: string[]): Promise<void> {
+    const ids = Array.from({ length: size }, (_, index) => index + 1);
+    for (const id of ids) await this.add(id);
+    const initial = ids.map((id) => `${id}=${this.node(id).addr}`).join(',');
+    const forming = size === 1 ? [] : ['--initial_cluster', initial];
+    for (const id of ids) this.launch(id, ...forming, ...flags);
+    for (const id of ids) await this.ready(id);
+  }
+
+  node(id: number): Node {
+    const node = this.#nodes.get(id);
+    if (!node) throw new Error(`there is no node ${id}`);
+    return node;
+  }
+
+  process(id: number): ScriptProcess {
+    const process = this.#processes.get(id);
+    if (!process) throw new Error(`node ${id} was never started`);
+    return process;
+  }
+
+  /** The words that start a node with its own ports and data. */
+  args(id: number): string[] {
+    const { ports, dataDir, flags } = this.node(id);
+    const listen = (port: number): string => `127.0.0.1:${port}`;
+    return [
+      ...['--id', String(id), '--data_dir', dataDir, '--xff'],
+      ...['--listen', listen(ports.metadata), '--listen_manage', listen(ports.manage)],
+      ...['--listen_cluster', listen(ports.cluster), ...flags],
+    ];
+  }
+
+  /** Starts a node's process without waiting for anything. */
+  launch(id: number, ...flags: string[]): ScriptProcess {
+    if (this.runningIds.includes(id)) throw new Error(`node ${id} runs already`);
+    const process = spawnMetad([...this.args(id), ...flags]);
+    this.#processes.set(id, process);
+    return process;
+  }
+
+  /** Starts a node and waits until it serves. A data directory that holds a node needs no further words. */
+  async start(id: number, ...flags: string[]): Promise<void> {
+    this.launch(id, ...flags);
+    await this.ready(id);
+  }
+
+  /** Waits until a node knows a leader and has caught up. */
+  async ready(id: number): Promise<void> {
+    await this.#whileRunning(id, 'ready', async () => {
+      const reply = await send({
+        port: this.node(id).ports.manage,
+        path: '/ready',
+        timeoutMs: PROBE_TIMEOUT_MS,
+      });
+      return reply.status === 200;
+    });
+  }
+
+  /** Waits until a node listens on its cluster port: all that a standby can do. */
+  async listening(id: number): Promise<void> {
+    await this.#whileRunning(id, 'listening', async () => {
+      const reply = await send({
+        port: this.node(id).ports.cluster,
+        path: '/health',
+        timeoutMs: PROBE_TIMEOUT_MS,
+      });
+      return reply.status === 200;
+    });
+  }
+
+  async #whileRunning(id: number, what: string, condition: () => Promise<boolean>): Promise<void> {
+    const outcome = await waitUntil(
+      async () => this.process(id).exit ?? (await condition()),
+      `node ${id} ${what}`,
+    );
+    if (outcome === true) return;
+    throw new Error(`node ${id} ended with ${JSON.stringify(outcome)} before it was ${what}`);
+  }
+
+  /** Ends a node in order. */
+  stop(id: number): Promise<Exit> {
+    return this.process(id).end('SIGTERM');
+  }
+
+  kill9(...ids: readonly number[]): Promise<Exit[]> {
+    return Promise.all(ids.map((id) => this.process(id).end('SIGKILL')));
+  }
+
+  pause(id: number): void {
+    this.process(id).signal('SIGSTOP');
+  }
+
+  resume(id: number): void {
+    this.process(id).signal('SIGCONT');
+  }
+
+  /** The node that leads, by its own word in the newest term; waits until there is one. */
+  leader(ids: readonly number[] = this.runningIds): Promise<number> {
+    return waitUntil(async () => {
+      const settled = await Promise.allSettled(ids.map((id) => this.metrics(id)));
+      const seen = settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value.Ok] : []));
+      const term = Math.max(...seen.map(({ current_term }) => current_term));
+      return seen.find((node) => node.state === 'Leader' && node.current_term === term)?.id ?? null;
+    }, `a leader among ${ids}`);
+  }
+
+  async metrics(id: number): Promise<ClusterMetrics> {
+    const reply = await send({
+      port: this.node(id).ports.cluster,
+      path: '/metrics',
+      timeoutMs: PROBE_TIMEOUT_MS,
+    });
+    return json(reply) as ClusterMetrics;
+  }
+
+  /** A call of the KV and cluster API with a JSON body. */
+  post(id: number, path: string, body: unknown): Promise<Reply> {
+    const headers = { 'Content-Type': 'application/json' };
+    return send({
+      port: this.node(id).ports.cluster,
+      method: 'POST',
+      path,
+      headers,
+      body: JSON.stringify(body),
+    });
+  }
+
+  /** Puts one key; throws unless it was acknowledged. */
+  async write(id: number, key: string, value: string): Promise<void> {
+    const reply = await this.post(id, '/write', { Put: { key, value } });
+    if (reply.status === 200 && reply.text === '"OK"') return;
+    throw new Error(`node ${id} did not write ${key}: ${reply.status} ${reply.text}`);
+  }
+
+  /** The value of one key, linearizable. */
+  async read(id: number, key: string): Promise<string> {
+    const answer = json(await this.post(id, '/read', key)) as { OK?: string };
+    if (answer.OK === undefined) throw new Error(`node ${id} did not read ${key}: ${JSON.stringify(answer)}`);
+    return answer.OK;
+  }
+
+  /** Every key and its value, linearizable. */
+  async readAll(id: number): Promise<ReadonlyMap<string, string>> {
+    const reply = await send({ port: this.node(id).ports.cluster, path: '/read-all' });
+    const answer = json(reply) as { OK?: readonly { k: string; v: string }[] };
+    if (answer.OK === undefined)
+      throw new Error(`node ${id} did not read all: ${reply.status} ${reply.text}`);
+    return new Map(answer.OK.map(({ k, v }) => [k, v]));
+  }
+
+  /** A request to the manage API of one node. */
+  manage(id: number, method: string, path: string, body?: unknown): Promise<Reply> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers = { Accept: 'application/json' };
+    return send({ port: this.node(id).ports.manage, method, path, headers, body: text });
+  }
+
+  /** A read of the metadata API as the client with this address. */
+  metadata(id: number, path: string, clientIp: string, headers: Record<string, string> = {}): Promise<Reply> {
+    const all = { Accept: 'application/json', 'X-Forwarded-For': clientIp, ...headers };
+    return send({ port: this.node(id).ports.metadata, path, headers: all });
+  }
+
+  /** The version of what this node has applied: a local read. */
+  async version(id: number): Promise<number> {
+    return versionOf(await this.metadata(id, '/', '203.0.113.255'));
+  }
+
+  /** Waits until the nodes have applied the same log index, and gives it. */
+  converged(ids: readonly number[] = this.runningIds): Promise<number> {
+    return waitUntil(async () => {
+      const applied = await Promise.all(
+        ids.map(async (id) => (await this.metrics(id)).Ok.last_applied?.index),
+      );
+      return new Set(applied).size === 1 ? applied[0] : null;
+    }, `nodes ${ids} at one applied index`);
+  }
+
+  async addLearner(through: number, id: number, addr = this.node(id).addr): Promise<ChangeAnswer> {
+    return json(await this.post(through, '/add-learner', [id, addr])) as ChangeAnswer;
+  }
+
+  async changeMembership(through: number, voters: readonly number[]): Promise<ChangeAnswer> {
+    return json(await this.post(through, '/change-membership', voters)) as ChangeAnswer;
+  }
+
+  printLogs(): void {
+    for (const [id, process] of this.#processes) {
+      const state = process.exit ? `ended ${JSON.stringify(process.exit)}` : 'runs';
+      console.error(
+        `---- node ${id} (${state}), the end of its log ----\n${process.log.slice(-LOG_TAIL_CHARS)}`,
+      );
+    }
+  }
+
+  /** Ends every node at once and removes what they stored. */
+  async close(): Promise<void> {
+    await this.kill9(...this.runningIds);
+    releasePorts(this.#ports);
+    rmSync(this.#root, { recursive: true, force: true });
+  }
+}
