@@ -4,13 +4,16 @@ import { SETTING_NAMES } from './config-settings.ts';
 import { didYouMean, type Given, type Source, settingNamed } from './config-source.ts';
 import type { RawValue } from './config-values.ts';
 
-/** Reads a YAML file of settings. A file that cannot be read, or is no YAML, gives errors and nothing else. */
-export function readConfigFile(file: string): Source {
+/**
+ * Reads a YAML file of settings; `origin` says what named it. A file that cannot be read, or is no YAML, gives errors
+ * and nothing else.
+ */
+export function readConfigFile(file: string, origin: string): Source {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    return { given: new Map(), errors: [`${file}: cannot read the configuration file: ${reasonOf(error)}`] };
+    return { given: new Map(), errors: [`${origin}: cannot read the file: ${reasonOf(error)}`] };
   }
   return parseConfigFile(file, text);
 }

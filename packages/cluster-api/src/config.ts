@@ -8,6 +8,8 @@ import { checkTogether } from './config-rules.ts';
 import { CONFIG_FLAG, SETTING_TABLE, SETTINGS, type Settings, variableOf } from './config-settings.ts';
 import type { Given, Source } from './config-source.ts';
 
+export { formatAddress, type ListenAddress } from './config-address.ts';
+
 /** How a node with an empty data directory begins; one that has data goes on with what it has. */
 export type Start =
   | { readonly type: 'single' }
@@ -105,8 +107,10 @@ export function loadConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
 }
 
 function fileSource(flags: Flags, env: NodeJS.ProcessEnv): Source[] {
-  const file = flags.configFile ?? env[variableOf(CONFIG_FLAG)] ?? '';
-  return file === '' ? [] : [readConfigFile(file)];
+  const variable = variableOf(CONFIG_FLAG);
+  const file = flags.configFile ?? env[variable] ?? '';
+  const origin = flags.configFile === null ? variable : `--${CONFIG_FLAG}`;
+  return file === '' ? [] : [readConfigFile(file, origin)];
 }
 
 function firstOfEach(sources: readonly Source[]): Map<string, Given> {
