@@ -38,3 +38,11 @@ export function isAtOrBelow(path: string, ancestor: string): boolean {
     ancestor === ROOT || path === ancestor || (path.startsWith(ancestor) && path[ancestor.length] === '/')
   );
 }
+
+/**
+ * The range of stored paths strictly below `path`, in byte order: `from` inclusive, `to` exclusive. `0` is the
+ * character after `/`, so no path below is left out and none beside it is let in.
+ */
+export function rangeBelow(path: string): { readonly from: string; readonly to: string } {
+  return path === ROOT ? { from: '/', to: '0' } : { from: `${path}/`, to: `${path}0` };
+}

@@ -1,0 +1,39 @@
+import type { FileFormat } from './database.ts';
+
+/** The Raft log and hard state of one node. */
+export const LOG_FORMAT: FileFormat = {
+  title: "a metad node's log",
+  applicationId: 0x6d65_646c,
+  version: 1,
+  ddl: `
+    CREATE TABLE entry (
+      idx      INTEGER PRIMARY KEY, -- log index; the rows are contiguous, the first one follows compacted_index
+      term     INTEGER NOT NULL,    -- term in which it was appended; never decreases with idx
+      leader   INTEGER NOT NULL,    -- leader of that term
+      type     INTEGER NOT NULL,    -- 0 blank, 1 command, 2 membership
+      payload  BLOB NOT NULL,       -- command: the bytes proposed; membership: JSON; blank: empty
+      checksum INTEGER NOT NULL     -- CRC-32 over all of the above
+    ) STRICT;
+
+    -- Finds the memberships behind an index without reading the commands between them.
+    CREATE INDEX entry_membership ON entry (idx) WHERE type = 2;
+
+    CREATE TABLE hard_state (
+      id               INTEGER PRIMARY KEY CHECK (id = 1), -- there is one row
+      term             INTEGER NOT NULL, -- current term
+      voted_for        INTEGER,          -- whom this node voted for in that term; NULL: nobody yet
+      committed        INTEGER NOT NULL, -- commit index when the row was written; the true one may be higher
+      compacted_term   INTEGER NOT NULL, -- log id of the last entry that a snapshot has replaced; all 0: none
+      compacted_leader INTEGER NOT NULL,
+      compacted_index  INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO hard_state VALUES (1, 0, NULL, 0, 0, 0, 0);
+
+    CREATE TABLE identity (
+      id       INTEGER PRIMARY KEY CHECK (id = 1), -- there is at most one row; none until the node knows who it is
+      node     INTEGER NOT NULL, -- node id
+      instance TEXT NOT NULL,    -- random name of this data directory
+      cluster  TEXT              -- cluster id; NULL until the node has joined one
+    ) STRICT;
+  `,
+};

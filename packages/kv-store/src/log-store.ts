@@ -1,0 +1,306 @@
+import {
+  assert,
+  type Entry,
+  entryBytes,
+  type HardState,
+  type LogId,
+  type LogIndex,
+  type LogReader,
+  logIndex,
+  type NodeId,
+  nodeId,
+  type StoredMembership,
+  term,
+} from '@metad/raft-core';
+import type Database from 'better-sqlite3';
+import { openForWriting } from './database.ts';
+import { decodeEntry, type EntryRow, encodeEntry } from './entry-codec.ts';
+import { type LogIdRow, logIdFromRow } from './log-id-row.ts';
+import { LOG_FORMAT } from './log-schema.ts';
+import { namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
+
+/** Who this data directory speaks for. */
+export interface NodeIdentity {
+  readonly node: NodeId;
+  /** Random name of this data directory, made once. */
+  readonly instance: string;
+  /** The cluster it belongs to; null until it has joined one. */
+  readonly cluster: string | null;
+}
+
+/** What must be on disk together. */
+export interface LogBatch {
+  /** Replaces whatever the log holds at or behind the first of them; contiguous with what stays. */
+  readonly entries: readonly Entry[];
+  readonly hardState: HardState | null;
+  /**
+   * Whether it must be on disk when `write` returns. False only when nothing but `committed` moved: that value then
+   * waits in memory for the next synced write, as losing it costs a longer recovery and nothing else.
+   */
+  readonly sync: boolean;
+}
+
+interface HardStateRow {
+  readonly term: number;
+  readonly votedFor: number | null;
+  readonly committed: number;
+  readonly compactedTerm: number;
+  readonly compactedLeader: number;
+  readonly compactedIndex: number;
+}
+
+/**
+ * log.db. What `write` has taken with `sync` survives a power failure, whole or not at all. The first error is final:
+ * SQLite's view of a file whose sync failed cannot be trusted, so every later call throws the same error.
+ */
+export class LogStore implements LogReader {
+  readonly #db: Database.Database;
+  readonly #file: string;
+  readonly #statements: ReturnType<typeof prepareStatements>;
+  readonly #commit: Database.Transaction<(batch: LogBatch, identity: NodeIdentity | null) => void>;
+  #fault: unknown = null;
+  #hardState: HardState;
+  /** Whether `#hardState` is ahead of the disk, by its commit index only. */
+  #unwritten = false;
+  #compacted: LogId;
+  #lastLog: LogId;
+
+  private constructor(file: string, db: Database.Database) {
+    this.#file = file;
+    this.#db = db;
+    this.#statements = prepareStatements(db);
+    this.#commit = db.transaction((batch, identity) => this.#writeRows(batch, identity));
+    const row = this.#statements.hardState.get();
+    if (row === undefined)
+      throw new StoreError('damaged', `${file} has lost its hard state; ${REBUILD_ADVICE}`);
+    this.#hardState = {
+      term: term(row.term),
+      votedFor: row.votedFor === null ? null : nodeId(row.votedFor),
+      committed: logIndex(row.committed),
+    };
+    this.#compacted = logIdFromRow([row.compactedTerm, row.compactedLeader, row.compactedIndex]);
+    this.#lastLog = this.#findLastLog();
+  }
+
+  /** Opens the log and creates it when absent. Holds a lock on the file until it is closed or the process ends. */
+  static open(file: string): LogStore {
+    const db = openForWriting(file, LOG_FORMAT, {
+      busyTimeoutMs: 0,
+      // Exclusive before the first access of the WAL: then its index lives in this process's memory, not in a file.
+      pragmas: ['locking_mode = EXCLUSIVE', 'journal_mode = WAL', 'synchronous = FULL', ...LOG_PRAGMAS],
+    });
+    try {
+      return namingFile(file, () => new LogStore(file, db));
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  get hardState(): HardState {
+    return this.#hardState;
+  }
+
+  /** The last entry that is no longer here; ZERO_LOG_ID when none. */
+  get compacted(): LogId {
+    return this.#compacted;
+  }
+
+  /** The last entry; equal to `compacted` when there is none. */
+  get lastLog(): LogId {
+    return this.#lastLog;
+  }
+
+  /** Writes one batch in one transaction, with one sync whatever its size. */
+  write(batch: LogBatch): void {
+    this.#checkBatch(batch);
+    if (batch.sync) this.#run(() => this.#commit.immediate(batch, null));
+    this.#unwritten = !batch.sync && (this.#unwritten || batch.hardState !== null);
+    if (batch.hardState !== null) this.#hardState = batch.hardState;
+    this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
+  }
+
+  /** Writes the first entries of an empty log together with who this node is. */
+  initialize(batch: LogBatch, identity: NodeIdentity): void {
+    assert(this.#lastLog.index === 0 && this.#hardState.term === 0, 'only an empty log can be initialized');
+    this.#checkBatch(batch);
+    this.#run(() => this.#commit.immediate(batch, identity));
+    this.#hardState = batch.hardState ?? this.#hardState;
+    this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
+  }
+
+  entries(range: { readonly from: LogIndex; readonly to: LogIndex; readonly maxBytes: number }): Entry[] {
+    const { from, to, maxBytes } = range;
+    assert(from > this.#compacted.index && from < to && to <= this.#lastLog.index + 1, () => {
+      return `entries ${from} to ${to} asked of a log of ${this.#compacted.index + 1} to ${this.#lastLog.index}`;
+    });
+    return this.#run(() => {
+      const entries: Entry[] = [];
+      let bytes = 0;
+      for (const row of this.#statements.entries.iterate(from, to)) {
+        const entry = this.#decode(row, from + entries.length);
+        bytes += entryBytes(entry);
+        if (entries.length > 0 && bytes > maxBytes) return entries;
+        entries.push(entry);
+      }
+      if (entries.length !== to - from) throw this.#damaged(`entry ${from + entries.length} is missing`);
+      return entries;
+    });
+  }
+
+  logId(index: LogIndex): LogId | undefined {
+    if (index === this.#lastLog.index && index > this.#compacted.index) return this.#lastLog;
+    return this.#run(() => {
+      const row = this.#statements.logId.get(index);
+      return row && logIdFromRow(row);
+    });
+  }
+
+  /** The membership entries behind `after`, in order. */
+  memberships(after: LogIndex): StoredMembership[] {
+    return this.#run(() =>
+      this.#statements.memberships.all(after).map((row) => {
+        const entry = this.#decode(row, row[0]);
+        if (entry.payload.type !== 'membership') throw this.#damaged(`entry ${entry.index} changed its type`);
+        const { term, leader, index } = entry;
+        return { logId: { term, leader, index }, membership: entry.payload.membership };
+      }),
+    );
+  }
+
+  /** Null until one was saved. */
+  identity(): NodeIdentity | null {
+    return this.#run(() => {
+      const row = this.#statements.identity.get();
+      return row === undefined ? null : { ...row, node: nodeId(row.node) };
+    });
+  }
+
+  /** On disk when it returns. */
+  saveIdentity(identity: NodeIdentity): void {
+    this.#run(() => this.#commit.immediate({ entries: [], hardState: null, sync: true }, identity));
+  }
+
+  /** Writes what waits in memory and gives up the lock. */
+  close(): void {
+    if (!this.#db.open) return;
+    if (this.#unwritten && this.#fault === null) {
+      this.write({ entries: [], hardState: this.#hardState, sync: true });
+    }
+    this.#db.close();
+  }
+
+  #writeRows(batch: LogBatch, identity: NodeIdentity | null): void {
+    const first = batch.entries[0];
+    if (first !== undefined && first.index <= this.#lastLog.index) this.#statements.truncate.run(first.index);
+    for (const entry of batch.entries) this.#statements.append.run(...encodeEntry(entry));
+    const hardState = batch.hardState ?? (this.#unwritten ? this.#hardState : null);
+    if (hardState !== null) {
+      this.#statements.saveHardState.run(hardState.term, hardState.votedFor, hardState.committed);
+    }
+    if (identity !== null) {
+      this.#statements.saveIdentity.run(identity.node, identity.instance, identity.cluster);
+    }
+  }
+
+  #checkBatch({ entries, hardState, sync }: LogBatch): void {
+    const old = this.#hardState;
+    if (hardState !== null) {
+      assert(hardState.term >= old.term, 'the term never decreases');
+      const sameVote = hardState.votedFor === old.votedFor;
+      if (hardState.term === old.term) assert(sameVote || old.votedFor === null, 'one vote in a term (§5.2)');
+      if (!sync) assert(hardState.term === old.term && sameVote, 'a term or a vote must be synced');
+      assert(hardState.committed >= old.committed, 'the commit index never decreases');
+    }
+    const [first] = entries;
+    if (first === undefined) return;
+    assert(sync, 'entries must be synced');
+    assert(first.index > old.committed, 'a committed entry is never replaced');
+    assert(first.index > this.#compacted.index, 'a compacted entry is never replaced');
+    assert(first.index <= this.#lastLog.index + 1, 'the log has no gap');
+    let previous = first;
+    for (const entry of entries.slice(1)) {
+      assert(entry.index === previous.index + 1, 'entries are contiguous');
+      assert(entry.term >= previous.term, 'terms never decrease along the log');
+      previous = entry;
+    }
+  }
+
+  /** Also makes sure that the log begins where it should and that its last entry can be read. */
+  #findLastLog(): LogId {
+    const { first, last } = this.#statements.bounds.get() ?? { first: null, last: null };
+    if (first === null || last === null) return this.#compacted;
+    if (first !== this.#compacted.index + 1) {
+      throw this.#damaged(`it begins at entry ${first}, not at ${this.#compacted.index + 1}`);
+    }
+    const row = this.#statements.entries.get(last, last + 1);
+    if (row === undefined) throw this.#damaged(`entry ${last} is missing`);
+    const { term, leader, index } = this.#decode(row, last);
+    return { term, leader, index };
+  }
+
+  #decode(row: EntryRow, expected: number): Entry {
+    if (row[0] !== expected) throw this.#damaged(`entry ${expected} is missing`);
+    try {
+      return decodeEntry(row);
+    } catch (error) {
+      throw this.#damaged(`entry ${expected} cannot be read`, error);
+    }
+  }
+
+  #damaged(what: string, cause?: unknown): StoreError {
+    return new StoreError('damaged', `${this.#file} is damaged: ${what}; ${REBUILD_ADVICE}`, { cause });
+  }
+
+  #run<T>(action: () => T): T {
+    if (this.#fault !== null) throw this.#fault;
+    try {
+      return namingFile(this.#file, action);
+    } catch (error) {
+      this.#fault = error;
+      throw error;
+    }
+  }
+}
+
+/** Measured, see DESIGN.md: a checkpoint of 1000 pages stays far below a heartbeat. */
+const LOG_PRAGMAS = ['wal_autocheckpoint = 1000', 'journal_size_limit = 16777216'];
+
+function prepareStatements(db: Database.Database) {
+  const columns = 'idx, term, leader, type, payload, checksum';
+  return {
+    hardState: db.prepare<[], HardStateRow>(
+      `SELECT term, voted_for AS votedFor, committed, compacted_term AS compactedTerm,
+              compacted_leader AS compactedLeader, compacted_index AS compactedIndex FROM hard_state`,
+    ),
+    saveHardState: db.prepare<[term: number, votedFor: number | null, committed: number]>(
+      'UPDATE hard_state SET term = ?, voted_for = ?, committed = ?',
+    ),
+    bounds: db.prepare<[], { first: number | null; last: number | null }>(
+      'SELECT (SELECT min(idx) FROM entry) AS first, (SELECT max(idx) FROM entry) AS last',
+    ),
+    entries: db
+      .prepare<[from: number, to: number], EntryRow>(
+        `SELECT ${columns} FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx`,
+      )
+      .raw(),
+    logId: db.prepare<[idx: number], LogIdRow>('SELECT term, leader, idx FROM entry WHERE idx = ?').raw(),
+    memberships: db
+      .prepare<[after: number], EntryRow>(
+        `SELECT ${columns} FROM entry INDEXED BY entry_membership WHERE type = 2 AND idx > ? ORDER BY idx`,
+      )
+      .raw(),
+    truncate: db.prepare<[from: number]>('DELETE FROM entry WHERE idx >= ?'),
+    append: db.prepare<[...EntryRow]>(`INSERT INTO entry (${columns}) VALUES (?, ?, ?, ?, ?, ?)`),
+    identity: db.prepare<[], { node: number; instance: string; cluster: string | null }>(
+      'SELECT node, instance, cluster FROM identity',
+    ),
+    saveIdentity: db.prepare<[node: number, instance: string, cluster: string | null]>(
+      'INSERT OR REPLACE INTO identity (id, node, instance, cluster) VALUES (1, ?, ?, ?)',
+    ),
+  };
+}
+
+function logIdOfEntry(entry: Entry | undefined): LogId | undefined {
+  return entry && { term: entry.term, leader: entry.leader, index: entry.index };
+}

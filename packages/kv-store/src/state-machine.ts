@@ -1,0 +1,242 @@
+import { createHash } from 'node:crypto';
+import { assert, type Entry, type LogId, type StoredMembership, unreachable } from '@metad/raft-core';
+import type Database from 'better-sqlite3';
+import type { AppliedBatch, Change } from './change.ts';
+import type { Command, TreeName } from './command.ts';
+import { CommandFormatError, decodeCommand } from './command-codec.ts';
+import { openForWriting } from './database.ts';
+import {
+  decodeMembership,
+  encodeHeader,
+  encodeMembership,
+  encodePayload,
+  PAYLOAD_TYPE,
+} from './entry-codec.ts';
+import { logIdFromRow } from './log-id-row.ts';
+import { segmentsOf } from './path.ts';
+import { RuleTable } from './rule-table.ts';
+import { STATE_FORMAT } from './state-schema.ts';
+import { namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
+import { Tree } from './tree.ts';
+import { type Version, version } from './version.ts';
+
+export interface AppliedEntries {
+  /** What the readers of this node are told. */
+  readonly batch: AppliedBatch;
+  /** The version right after each entry. */
+  readonly versions: readonly Version[];
+}
+
+/** Everything but the rows of the trees and the rules. */
+interface Position {
+  readonly applied: LogId;
+  readonly version: Version;
+  readonly membership: StoredMembership;
+  readonly digest: Buffer;
+}
+
+/**
+ * state.db: what the committed entries make. Same entries, same rows, same digest on every node: nothing here looks at
+ * a clock, at chance or at a locale. A crash may lose the newest batches, never a part of one; the log replays them.
+ */
+export class StateMachine {
+  readonly #db: Database.Database;
+  readonly #file: string;
+  readonly #trees: { readonly [tree in TreeName]: Tree };
+  readonly #rules: RuleTable;
+  readonly #savePosition: Database.Statement<PositionRow>;
+  readonly #applyAll: Database.Transaction<(entries: readonly Entry[]) => [Position, AppliedEntries]>;
+  #position: Position;
+  #fault: unknown = null;
+
+  private constructor(file: string, db: Database.Database) {
+    this.#file = file;
+    this.#db = db;
+    this.#trees = { data: new Tree(db, 'data'), mapping: new Tree(db, 'mapping') };
+    this.#rules = new RuleTable(db);
+    this.#savePosition = db.prepare(SAVE_POSITION);
+    this.#applyAll = db.transaction((entries) => this.#applyRows(entries));
+    const row = db.prepare<[], PositionRow>(READ_POSITION).raw().get();
+    if (row === undefined)
+      throw new StoreError('damaged', `${file} has lost its position; ${REBUILD_ADVICE}`);
+    this.#position = decodePosition(row);
+  }
+
+  /** Opens the state and creates it when absent. The data directory must be held already, by its log. */
+  static open(file: string): StateMachine {
+    const db = openForWriting(file, STATE_FORMAT, {
+      busyTimeoutMs: 5000,
+      pragmas: ['journal_mode = WAL', 'synchronous = NORMAL', ...STATE_PRAGMAS],
+    });
+    try {
+      return namingFile(file, () => new StateMachine(file, db));
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  /** The last entry applied. */
+  get applied(): LogId {
+    return this.#position.applied;
+  }
+
+  get version(): Version {
+    return this.#position.version;
+  }
+
+  /** The last membership applied. */
+  get membership(): StoredMembership {
+    return this.#position.membership;
+  }
+
+  /** Hex; equal on any two nodes that have applied the same entries. */
+  get digest(): string {
+    return this.#position.digest.toString('hex');
+  }
+
+  /**
+   * Applies entries, the first of which follows `applied`, in one transaction. Throws a StoreError that names the
+   * entry when one holds a command that this release cannot read: skipping it would split the cluster.
+   */
+  apply(entries: readonly Entry[]): AppliedEntries {
+    if (this.#fault !== null) throw this.#fault;
+    try {
+      const [position, result] = namingFile(this.#file, () => this.#applyAll.immediate(entries));
+      this.#position = position;
+      return result;
+    } catch (error) {
+      this.#fault = error;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #applyRows(entries: readonly Entry[]): [Position, AppliedEntries] {
+    const changes: Change[] = [];
+    const versions: Version[] = [];
+    let position = this.#position;
+    for (const entry of entries) {
+      const change = this.#applyPayload(entry, position);
+      if (change !== null) changes.push(change);
+      position = follow(position, entry, change);
+      versions.push(position.version);
+    }
+    this.#savePosition.run(...encodePosition(position));
+    const { applied } = position;
+    return [position, { batch: { applied, version: position.version, changes }, versions }];
+  }
+
+  #applyPayload(entry: Entry, before: Position): Change | null {
+    assert(
+      entry.index === before.applied.index + 1,
+      () => `entry ${entry.index} after ${before.applied.index}`,
+    );
+    assert(entry.term >= before.applied.term, 'terms never decrease along the log');
+    if (entry.payload.type !== 'command') return null;
+    return this.#applyCommand(readCommand(entry, entry.payload.data), version(before.version + 1));
+  }
+
+  #applyCommand(command: Command, next: Version): Change | null {
+    switch (command.type) {
+      case 'merge':
+      case 'replace':
+      case 'delete':
+      case 'deleteValue': {
+        const paths = this.#trees[command.tree].apply(command);
+        if (paths === null) return null;
+        if (command.tree === 'data') return { type: 'data', version: next, paths };
+        return { type: 'mapping', version: next, hosts: hostsOf(paths) };
+      }
+      case 'setRules':
+      case 'deleteRules': {
+        const hosts = this.#rules.apply(command);
+        return hosts && { type: 'rules', version: next, hosts };
+      }
+      default:
+        return unreachable(command);
+    }
+  }
+}
+
+/** Measured, see DESIGN.md. */
+const STATE_PRAGMAS = ['wal_autocheckpoint = 1000', 'journal_size_limit = 16777216', 'cache_size = -32768'];
+
+function readCommand(entry: Entry, bytes: Uint8Array): Command {
+  try {
+    return decodeCommand(bytes);
+  } catch (error) {
+    if (!(error instanceof CommandFormatError)) throw error;
+    const what = `entry ${entry.index} of term ${entry.term} holds a command that cannot be read: ${error.message}`;
+    throw new StoreError('damaged', `${what}; run the release that wrote it`, { cause: error });
+  }
+}
+
+/** The position after one more entry. */
+function follow(before: Position, entry: Entry, change: Change | null): Position {
+  const { term, leader, index, payload } = entry;
+  const applied = { term, leader, index };
+  return {
+    applied,
+    version: change?.version ?? before.version,
+    membership:
+      payload.type === 'membership' ? { logId: applied, membership: payload.membership } : before.membership,
+    digest: createHash('sha256')
+      .update(before.digest)
+      .update(encodeHeader(applied, PAYLOAD_TYPE[payload.type]))
+      .update(encodePayload(payload))
+      .digest(),
+  };
+}
+
+/** The first names of the paths, each once. */
+function hostsOf(paths: readonly string[]): string[] {
+  return [...new Set(paths.map((path) => segmentsOf(path)[0] ?? ''))];
+}
+
+type PositionRow = [
+  appliedTerm: number,
+  appliedLeader: number,
+  appliedIndex: number,
+  version: number,
+  digest: Buffer,
+  membershipTerm: number,
+  membershipLeader: number,
+  membershipIndex: number,
+  membership: string,
+];
+
+const READ_POSITION = `SELECT applied_term, applied_leader, applied_index, version, digest,
+  membership_term, membership_leader, membership_index, membership FROM state`;
+
+const SAVE_POSITION = `UPDATE state SET applied_term = ?, applied_leader = ?, applied_index = ?, version = ?, digest = ?,
+  membership_term = ?, membership_leader = ?, membership_index = ?, membership = ?`;
+
+function encodePosition({
+  applied,
+  version,
+  digest,
+  membership: { logId, membership },
+}: Position): PositionRow {
+  return [
+    ...([applied.term, applied.leader, applied.index, version, digest] as const),
+    ...([logId.term, logId.leader, logId.index, JSON.stringify(encodeMembership(membership))] as const),
+  ];
+}
+
+function decodePosition(row: PositionRow): Position {
+  const [appliedTerm, appliedLeader, appliedIndex, found, digest, ...stored] = row;
+  const [membershipTerm, membershipLeader, membershipIndex, membership] = stored;
+  return {
+    applied: logIdFromRow([appliedTerm, appliedLeader, appliedIndex]),
+    version: version(found),
+    digest,
+    membership: {
+      logId: logIdFromRow([membershipTerm, membershipLeader, membershipIndex]),
+      membership: decodeMembership(JSON.parse(membership)),
+    },
+  };
+}

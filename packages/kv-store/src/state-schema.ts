@@ -1,0 +1,43 @@
+import type { FileFormat } from './database.ts';
+
+/** The DDL of one tree: a row for each path with an own value, clustered by the bytes of the UTF-8 path. */
+function treeTable(name: string): string {
+  return `
+    CREATE TABLE ${name} (
+      path   TEXT PRIMARY KEY, -- canonical, never the root; BINARY collation is byte order
+      value  TEXT NOT NULL,    -- own value
+      hidden INTEGER NOT NULL CHECK (hidden IN (0, 1)) -- 1 exactly while there are rows below this one
+    ) STRICT, WITHOUT ROWID;
+  `;
+}
+
+/** The replicated state machine: equal rows on every node that has applied the same entries. */
+export const STATE_FORMAT: FileFormat = {
+  title: "a metad node's state",
+  applicationId: 0x6d65_6473,
+  version: 1,
+  ddl: `
+    -- The metadata.
+    ${treeTable('data')}
+    -- The mappings: /ADDRESS/NAME… and the path that it shows.
+    ${treeTable('mapping')}
+    CREATE TABLE rules (
+      host  TEXT PRIMARY KEY, -- the client's address
+      rules TEXT NOT NULL     -- its access rules in order: JSON, [[path, mode], …]; [] is a rule set too
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE state (
+      id                INTEGER PRIMARY KEY CHECK (id = 1), -- there is one row
+      applied_term      INTEGER NOT NULL, -- log id of the last entry applied; all 0: none
+      applied_leader    INTEGER NOT NULL,
+      applied_index     INTEGER NOT NULL,
+      version           INTEGER NOT NULL, -- the client's number: commands that changed something
+      digest            BLOB NOT NULL,    -- SHA-256 over the digest before it and the last entry applied
+      membership_term   INTEGER NOT NULL, -- log id of the entry that brought the membership; all 0: none
+      membership_leader INTEGER NOT NULL,
+      membership_index  INTEGER NOT NULL,
+      membership        TEXT NOT NULL     -- the last membership applied: JSON
+    ) STRICT;
+    INSERT INTO state VALUES (1, 0, 0, 0, 0, zeroblob(32), 0, 0, 0, '{"configs":[],"nodes":{}}');
+  `,
+};

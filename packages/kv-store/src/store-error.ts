@@ -1,0 +1,57 @@
+import Database from 'better-sqlite3';
+
+export type StoreErrorCode =
+  /** Another process holds the data directory. */
+  | 'locked'
+  /** A file is corrupt, cut off, or does not belong to the others in its directory. */
+  | 'damaged'
+  /** A file was written by a newer release. */
+  | 'newerFormat'
+  /** The disk is full, not writable, or failed. */
+  | 'io';
+
+/**
+ * A fault of the disk or of what is on it. The node that meets one must stop: what a failed write left behind is not
+ * known before the files are opened again.
+ */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Runs `action`; an error of SQLite's comes out as a StoreError that names the file, any other one as it is. */
+export function namingFile<T>(file: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof Database.SqliteError)) throw error;
+    throw new StoreError(codeOf(error.code), describe(file, error), { cause: error });
+  }
+}
+
+function codeOf(sqliteCode: string): StoreErrorCode {
+  if (sqliteCode.startsWith('SQLITE_BUSY') || sqliteCode.startsWith('SQLITE_LOCKED')) return 'locked';
+  if (sqliteCode.startsWith('SQLITE_CORRUPT') || sqliteCode === 'SQLITE_NOTADB') return 'damaged';
+  return 'io';
+}
+
+function describe(file: string, error: InstanceType<typeof Database.SqliteError>): string {
+  const what = `${file}: ${error.message} (${error.code})`;
+  switch (codeOf(error.code)) {
+    case 'locked':
+      return `${what}: another process is using this data directory`;
+    case 'damaged':
+      return `${what}: the file is damaged; ${REBUILD_ADVICE}`;
+    default:
+      return what;
+  }
+}
+
+/** What to do about a data directory that cannot be trusted any more. */
+export const REBUILD_ADVICE =
+  'remove this node from the cluster, empty its data directory and add it again, or restore a backup';
