@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import { SETTING_NAMES } from './config-settings.ts';
 import { didYouMean, type Given, type Source, settingNamed } from './config-source.ts';
 import type { RawValue } from './config-values.ts';
@@ -24,33 +24,43 @@ export function parseConfigFile(file: string, text: string): Source {
   const at = (offset: number | undefined) => `${file}:${lines.linePos(offset ?? 0).line}`;
   // Every scalar stays as it is written: 0123 and yes are texts, and each setting knows its own form.
   const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
-  const errors = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
   const given = new Map<string, Given>();
-  if (errors.length > 0 || document.contents === null) return { given, errors };
-  if (!isMap<Node, Node | null>(document.contents)) {
-    if (isScalar(document.contents) && document.contents.value === '') return { given, errors };
+  const errors = document.errors.map((error) => `${at(error.pos[0])}: ${error.message}`);
+  const { contents } = document;
+  if (errors.length > 0 || contents === null || scalarText(contents) === '') return { given, errors };
+  if (!isMap<Node, Node | null>(contents)) {
     return { given, errors: [`${file}: expected settings as NAME: VALUE, one on each line`] };
   }
-  for (const { key, value } of document.contents.items) {
-    const written = isScalar<string>(key) ? key.value : String(key);
+  for (const { key, value } of contents.items) {
     const origin = at(key.range?.[0]);
+    const written = scalarText(key) ?? String(key);
     const name = settingNamed(written);
     const raw = rawValue(value);
-    if (name === null) {
-      errors.push(
-        `${origin}: unknown setting ${written}${didYouMean(written, SETTING_NAMES, (known) => known)}`,
-      );
-    } else if (given.has(name)) errors.push(`${origin}: ${name} is given twice`);
-    else if (raw === null) errors.push(`${origin}: ${name} has no value`);
-    else if (raw === undefined) errors.push(`${origin}: ${name} holds lists or maps within a list or map`);
-    else given.set(name, { value: raw, origin });
+    const error = whatIsWrong({ written, name, raw, twice: name !== null && given.has(name) });
+    if (error !== null) errors.push(`${origin}: ${error}`);
+    else if (name !== null && raw != null) given.set(name, { value: raw, origin });
   }
   return { given, errors };
 }
 
-/** null for nothing, undefined for what nests deeper than any setting does. */
+interface Entry {
+  readonly written: string;
+  readonly name: string | null;
+  readonly raw: RawValue | null | undefined;
+  readonly twice: boolean;
+}
+
+function whatIsWrong({ written, name, raw, twice }: Entry): string | null {
+  if (name === null)
+    return `unknown setting ${written}${didYouMean(written, SETTING_NAMES, (known) => known)}`;
+  if (twice) return `${name} is given twice`;
+  if (raw === null) return `${name} has no value`;
+  return raw === undefined ? `${name} is neither a text nor a list or map of texts` : null;
+}
+
+/** null for nothing, undefined for what no setting can be. */
 function rawValue(node: Node | null): RawValue | null | undefined {
-  if (node === null || isAlias(node)) return node === null ? null : undefined;
+  if (node === null) return null;
   if (isScalar(node)) return scalarText(node) === '' && node.source === '' ? null : scalarText(node);
   if (isSeq(node)) {
     const items = node.items.map(scalarText);

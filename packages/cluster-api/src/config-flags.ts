@@ -36,7 +36,7 @@ export function readFlags(args: readonly string[]): Flags {
 
 /** What `metad --help` prints. */
 export function helpText(): string {
-  return buildCommand(() => undefined).helpInformation();
+  return buildCommand(() => undefined).helpInformation() + AFTERWORD;
 }
 
 const LISTS: ReadonlySet<string> = new Set(['join', 'trusted_proxies', 'initial_cluster']);
@@ -80,7 +80,7 @@ function buildCommand(take: (name: string, value: string) => void): Command {
     const shown = preset === null || placeholder === null ? help : `${help} (default: ${preset})`;
     add(`--${name} ${placeholder ?? '[true|false]'}`, name, shown, section);
   }
-  return command.addHelpText('after', AFTERWORD);
+  return command;
 }
 
 const AFTERWORD = `
