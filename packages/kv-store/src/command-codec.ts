@@ -1,6 +1,7 @@
 import { unreachable } from '@metad/raft-core';
 import { Packr } from 'msgpackr';
 import type { AccessMode, AccessRule, Command, Leaf, TreeName } from './command.ts';
+import { isPlainMessagePack } from './message-pack.ts';
 import { canonicalPath, ROOT } from './path.ts';
 
 /** The first byte of every command. It grows when what follows changes its shape or its meaning. */
@@ -37,12 +38,14 @@ export function decodeCommand(bytes: Uint8Array): Command {
   return commandOf(unpack(bytes.subarray(1)));
 }
 
+/** Fields within a command are lists of strings at most two levels deep. */
+const maxDepth = 3;
+
 function unpack(bytes: Uint8Array): unknown {
-  try {
-    return packr.unpack(bytes);
-  } catch (error) {
-    throw new CommandFormatError('not a MessagePack value', { cause: error });
+  if (!isPlainMessagePack(bytes, maxDepth)) {
+    throw new CommandFormatError('not a MessagePack list of strings and small integers');
   }
+  return packr.unpack(bytes);
 }
 
 function fieldsOf(command: Command): unknown[] {

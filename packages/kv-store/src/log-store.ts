@@ -15,9 +15,10 @@ import {
 import type Database from 'better-sqlite3';
 import { openForWriting } from './database.ts';
 import { decodeEntry, type EntryRow, encodeEntry } from './entry-codec.ts';
-import { type LogIdRow, logIdFromRow } from './log-id-row.ts';
+import { logIdFromRow } from './log-id-row.ts';
 import { LOG_FORMAT } from './log-schema.ts';
-import { namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
+import { type LogStatements, prepareLogStatements } from './log-statements.ts';
+import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
 
 /** Who this data directory speaks for. */
 export interface NodeIdentity {
@@ -40,15 +41,6 @@ export interface LogBatch {
   readonly sync: boolean;
 }
 
-interface HardStateRow {
-  readonly term: number;
-  readonly votedFor: number | null;
-  readonly committed: number;
-  readonly compactedTerm: number;
-  readonly compactedLeader: number;
-  readonly compactedIndex: number;
-}
-
 /**
  * log.db. What `write` has taken with `sync` survives a power failure, whole or not at all. The first error is final:
  * SQLite's view of a file whose sync failed cannot be trusted, so every later call throws the same error.
@@ -56,7 +48,7 @@ interface HardStateRow {
 export class LogStore implements LogReader {
   readonly #db: Database.Database;
   readonly #file: string;
-  readonly #statements: ReturnType<typeof prepareStatements>;
+  readonly #statements: LogStatements;
   readonly #commit: Database.Transaction<(batch: LogBatch, identity: NodeIdentity | null) => void>;
   #fault: unknown = null;
   #hardState: HardState;
@@ -68,18 +60,19 @@ export class LogStore implements LogReader {
   private constructor(file: string, db: Database.Database) {
     this.#file = file;
     this.#db = db;
-    this.#statements = prepareStatements(db);
+    this.#statements = prepareLogStatements(db);
     this.#commit = db.transaction((batch, identity) => this.#writeRows(batch, identity));
     const row = this.#statements.hardState.get();
-    if (row === undefined)
-      throw new StoreError('damaged', `${file} has lost its hard state; ${REBUILD_ADVICE}`);
-    this.#hardState = {
-      term: term(row.term),
-      votedFor: row.votedFor === null ? null : nodeId(row.votedFor),
-      committed: logIndex(row.committed),
-    };
-    this.#compacted = logIdFromRow([row.compactedTerm, row.compactedLeader, row.compactedIndex]);
+    if (row === undefined) throw this.#damaged('its hard state is gone');
+    const [savedTerm, votedFor, committed, ...compacted] = row;
+    this.#hardState = decoding(file, () => ({
+      term: term(savedTerm),
+      votedFor: votedFor === null ? null : nodeId(votedFor),
+      committed: logIndex(committed),
+    }));
+    this.#compacted = decoding(file, () => logIdFromRow(compacted));
     this.#lastLog = this.#findLastLog();
+    if (committed > this.#lastLog.index) throw this.#damaged(`committed entry ${committed} is missing`);
   }
 
   /** Opens the log and creates it when absent. Holds a lock on the file until it is closed or the process ends. */
@@ -228,7 +221,7 @@ export class LogStore implements LogReader {
 
   /** Also makes sure that the log begins where it should and that its last entry can be read. */
   #findLastLog(): LogId {
-    const { first, last } = this.#statements.bounds.get() ?? { first: null, last: null };
+    const [first, last] = this.#statements.bounds.get() ?? [null, null];
     if (first === null || last === null) return this.#compacted;
     if (first !== this.#compacted.index + 1) {
       throw this.#damaged(`it begins at entry ${first}, not at ${this.#compacted.index + 1}`);
@@ -265,41 +258,6 @@ export class LogStore implements LogReader {
 
 /** Measured, see DESIGN.md: a checkpoint of 1000 pages stays far below a heartbeat. */
 const LOG_PRAGMAS = ['wal_autocheckpoint = 1000', 'journal_size_limit = 16777216'];
-
-function prepareStatements(db: Database.Database) {
-  const columns = 'idx, term, leader, type, payload, checksum';
-  return {
-    hardState: db.prepare<[], HardStateRow>(
-      `SELECT term, voted_for AS votedFor, committed, compacted_term AS compactedTerm,
-              compacted_leader AS compactedLeader, compacted_index AS compactedIndex FROM hard_state`,
-    ),
-    saveHardState: db.prepare<[term: number, votedFor: number | null, committed: number]>(
-      'UPDATE hard_state SET term = ?, voted_for = ?, committed = ?',
-    ),
-    bounds: db.prepare<[], { first: number | null; last: number | null }>(
-      'SELECT (SELECT min(idx) FROM entry) AS first, (SELECT max(idx) FROM entry) AS last',
-    ),
-    entries: db
-      .prepare<[from: number, to: number], EntryRow>(
-        `SELECT ${columns} FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx`,
-      )
-      .raw(),
-    logId: db.prepare<[idx: number], LogIdRow>('SELECT term, leader, idx FROM entry WHERE idx = ?').raw(),
-    memberships: db
-      .prepare<[after: number], EntryRow>(
-        `SELECT ${columns} FROM entry INDEXED BY entry_membership WHERE type = 2 AND idx > ? ORDER BY idx`,
-      )
-      .raw(),
-    truncate: db.prepare<[from: number]>('DELETE FROM entry WHERE idx >= ?'),
-    append: db.prepare<[...EntryRow]>(`INSERT INTO entry (${columns}) VALUES (?, ?, ?, ?, ?, ?)`),
-    identity: db.prepare<[], { node: number; instance: string; cluster: string | null }>(
-      'SELECT node, instance, cluster FROM identity',
-    ),
-    saveIdentity: db.prepare<[node: number, instance: string, cluster: string | null]>(
-      'INSERT OR REPLACE INTO identity (id, node, instance, cluster) VALUES (1, ?, ?, ?)',
-    ),
-  };
-}
 
 function logIdOfEntry(entry: Entry | undefined): LogId | undefined {
   return entry && { term: entry.term, leader: entry.leader, index: entry.index };

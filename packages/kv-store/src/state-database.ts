@@ -50,7 +50,8 @@ export class StateDatabase implements StateReader {
         assert(!(seen instanceof Promise), 'a read transaction ends before a promise could settle');
         return seen;
       } finally {
-        this.#end.run();
+        // SQLite ends a transaction by itself when the disk fails under it.
+        if (this.#db.inTransaction) this.#end.run();
       }
     });
   }
@@ -62,11 +63,13 @@ export class StateDatabase implements StateReader {
    */
   openCursor(): StateCursor {
     const db = openConnection(this.#file);
-    const view = new StateView(db, () => db.inTransaction);
-    db.exec('BEGIN');
-    // The transaction begins with the first read, not before.
-    view.version();
-    return { view, close: () => db.close() };
+    return namingFile(this.#file, () => {
+      const view = new StateView(db, () => db.inTransaction);
+      db.exec('BEGIN');
+      // SQLite fixes what the transaction sees with its first read, not before.
+      view.version();
+      return { view, close: () => db.close() };
+    });
   }
 
   close(): void {

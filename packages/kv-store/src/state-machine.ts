@@ -1,22 +1,22 @@
-import { createHash } from 'node:crypto';
 import { assert, type Entry, type LogId, type StoredMembership, unreachable } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import type { AppliedBatch, Change } from './change.ts';
 import type { Command, TreeName } from './command.ts';
 import { CommandFormatError, decodeCommand } from './command-codec.ts';
 import { openForWriting } from './database.ts';
-import {
-  decodeMembership,
-  encodeHeader,
-  encodeMembership,
-  encodePayload,
-  PAYLOAD_TYPE,
-} from './entry-codec.ts';
-import { logIdFromRow } from './log-id-row.ts';
 import { segmentsOf } from './path.ts';
+import {
+  decodePosition,
+  encodePosition,
+  follow,
+  type Position,
+  type PositionRow,
+  READ_POSITION,
+  SAVE_POSITION,
+} from './position.ts';
 import { RuleTable } from './rule-table.ts';
 import { STATE_FORMAT } from './state-schema.ts';
-import { namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
+import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
 import { Tree } from './tree.ts';
 import { type Version, version } from './version.ts';
 
@@ -25,14 +25,6 @@ export interface AppliedEntries {
   readonly batch: AppliedBatch;
   /** The version right after each entry. */
   readonly versions: readonly Version[];
-}
-
-/** Everything but the rows of the trees and the rules. */
-interface Position {
-  readonly applied: LogId;
-  readonly version: Version;
-  readonly membership: StoredMembership;
-  readonly digest: Buffer;
 }
 
 /**
@@ -59,7 +51,7 @@ export class StateMachine {
     const row = db.prepare<[], PositionRow>(READ_POSITION).raw().get();
     if (row === undefined)
       throw new StoreError('damaged', `${file} has lost its position; ${REBUILD_ADVICE}`);
-    this.#position = decodePosition(row);
+    this.#position = decoding(file, () => decodePosition(row));
   }
 
   /** Opens the state and creates it when absent. The data directory must be held already, by its log. */
@@ -175,68 +167,7 @@ function readCommand(entry: Entry, bytes: Uint8Array): Command {
   }
 }
 
-/** The position after one more entry. */
-function follow(before: Position, entry: Entry, change: Change | null): Position {
-  const { term, leader, index, payload } = entry;
-  const applied = { term, leader, index };
-  return {
-    applied,
-    version: change?.version ?? before.version,
-    membership:
-      payload.type === 'membership' ? { logId: applied, membership: payload.membership } : before.membership,
-    digest: createHash('sha256')
-      .update(before.digest)
-      .update(encodeHeader(applied, PAYLOAD_TYPE[payload.type]))
-      .update(encodePayload(payload))
-      .digest(),
-  };
-}
-
 /** The first names of the paths, each once. */
 function hostsOf(paths: readonly string[]): string[] {
   return [...new Set(paths.map((path) => segmentsOf(path)[0] ?? ''))];
-}
-
-type PositionRow = [
-  appliedTerm: number,
-  appliedLeader: number,
-  appliedIndex: number,
-  version: number,
-  digest: Buffer,
-  membershipTerm: number,
-  membershipLeader: number,
-  membershipIndex: number,
-  membership: string,
-];
-
-const READ_POSITION = `SELECT applied_term, applied_leader, applied_index, version, digest,
-  membership_term, membership_leader, membership_index, membership FROM state`;
-
-const SAVE_POSITION = `UPDATE state SET applied_term = ?, applied_leader = ?, applied_index = ?, version = ?, digest = ?,
-  membership_term = ?, membership_leader = ?, membership_index = ?, membership = ?`;
-
-function encodePosition({
-  applied,
-  version,
-  digest,
-  membership: { logId, membership },
-}: Position): PositionRow {
-  return [
-    ...([applied.term, applied.leader, applied.index, version, digest] as const),
-    ...([logId.term, logId.leader, logId.index, JSON.stringify(encodeMembership(membership))] as const),
-  ];
-}
-
-function decodePosition(row: PositionRow): Position {
-  const [appliedTerm, appliedLeader, appliedIndex, found, digest, ...stored] = row;
-  const [membershipTerm, membershipLeader, membershipIndex, membership] = stored;
-  return {
-    applied: logIdFromRow([appliedTerm, appliedLeader, appliedIndex]),
-    version: version(found),
-    digest,
-    membership: {
-      logId: logIdFromRow([membershipTerm, membershipLeader, membershipIndex]),
-      membership: decodeMembership(JSON.parse(membership)),
-    },
-  };
 }

@@ -34,6 +34,17 @@ export function namingFile<T>(file: string, action: () => T): T {
   }
 }
 
+/** Runs `decode`, which makes values of what was read from `file`: whatever it throws means that the file is damaged. */
+export function decoding<T>(file: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new StoreError('damaged', `${file} holds what no release has written; ${REBUILD_ADVICE}`, {
+      cause: error,
+    });
+  }
+}
+
 function codeOf(sqliteCode: string): StoreErrorCode {
   if (sqliteCode.startsWith('SQLITE_BUSY') || sqliteCode.startsWith('SQLITE_LOCKED')) return 'locked';
   if (sqliteCode.startsWith('SQLITE_CORRUPT') || sqliteCode === 'SQLITE_NOTADB') return 'damaged';

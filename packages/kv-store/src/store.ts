@@ -115,10 +115,10 @@ function apart(dataDir: string, what: string): StoreError {
   return new StoreError('damaged', `${dataDir}: ${what}; ${REBUILD_ADVICE}`);
 }
 
-/** Makes the directory and what is missing above it, and makes their names durable. */
+/** Makes the directory, for this user only, and what is missing above it; makes their names durable. */
 function createDirectory(directory: string): void {
   try {
-    const first = mkdirSync(directory, { recursive: true });
+    const first = mkdirSync(directory, { recursive: true, mode: 0o700 });
     if (first === undefined) return;
     for (let made = directory; made !== dirname(first); made = dirname(made)) syncDirectory(dirname(made));
   } catch (error) {

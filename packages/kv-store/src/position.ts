@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import type { Entry, LogId, StoredMembership } from '@metad/raft-core';
+import type { Change } from './change.ts';
+import {
+  decodeMembership,
+  encodeHeader,
+  encodeMembership,
+  encodePayload,
+  PAYLOAD_TYPE,
+} from './entry-codec.ts';
+import { logIdFromRow } from './log-id-row.ts';
+import { type Version, version } from './version.ts';
+
+/** Where a state machine stands: everything in it but the rows of its trees and rules. */
+export interface Position {
+  /** The last entry applied. */
+  readonly applied: LogId;
+  readonly version: Version;
+  /** The last membership applied. */
+  readonly membership: StoredMembership;
+  /** SHA-256 over the digest before it and the last entry applied: it stands for all entries from the first on. */
+  readonly digest: Buffer;
+}
+
+/** The position after one more entry; `change` is what it changed. */
+export function follow(before: Position, entry: Entry, change: Change | null): Position {
+  const { term, leader, index, payload } = entry;
+  const applied = { term, leader, index };
+  return {
+    applied,
+    version: change?.version ?? before.version,
+    membership:
+      payload.type === 'membership' ? { logId: applied, membership: payload.membership } : before.membership,
+    digest: createHash('sha256')
+      .update(before.digest)
+      .update(encodeHeader(applied, PAYLOAD_TYPE[payload.type]))
+      .update(encodePayload(payload))
+      .digest(),
+  };
+}
+
+/** The row of the table `state`, in the order of the columns in the statements below. */
+export type PositionRow = [
+  appliedTerm: number,
+  appliedLeader: number,
+  appliedIndex: number,
+  version: number,
+  digest: Buffer,
+  membershipTerm: number,
+  membershipLeader: number,
+  membershipIndex: number,
+  membership: string,
+];
+
+export const READ_POSITION = `SELECT applied_term, applied_leader, applied_index, version, digest,
+  membership_term, membership_leader, membership_index, membership FROM state`;
+
+export const SAVE_POSITION = `UPDATE state SET applied_term = ?, applied_leader = ?, applied_index = ?, version = ?,
+  digest = ?, membership_term = ?, membership_leader = ?, membership_index = ?, membership = ?`;
+
+export function encodePosition({ applied, version, digest, membership }: Position): PositionRow {
+  const { logId } = membership;
+  const text = JSON.stringify(encodeMembership(membership.membership));
+  return [
+    ...([applied.term, applied.leader, applied.index, version, digest] as const),
+    ...([logId.term, logId.leader, logId.index, text] as const),
+  ];
+}
+
+/** Throws when the row is none that `encodePosition` made. */
+export function decodePosition(row: PositionRow): Position {
+  const [appliedTerm, appliedLeader, appliedIndex, found, digest, ...stored] = row;
+  const [membershipTerm, membershipLeader, membershipIndex, membership] = stored;
+  return {
+    applied: logIdFromRow([appliedTerm, appliedLeader, appliedIndex]),
+    version: version(found),
+    digest,
+    membership: {
+      logId: logIdFromRow([membershipTerm, membershipLeader, membershipIndex]),
+      membership: decodeMembership(JSON.parse(membership)),
+    },
+  };
+}
