@@ -21,6 +21,8 @@ export type CallOutcome =
 export type CallError =
   /** The asked node does not lead; `leader` is whom it follows, if anyone. */
   | { readonly type: 'forwardToLeader'; readonly leader: NodeId | null }
+  /** There was no open connection to the leader: nothing was sent. */
+  | { readonly type: 'noLink'; readonly message: string }
   | { readonly type: 'overloaded' }
   | { readonly type: 'tooLarge'; readonly maxBytes: number }
   | { readonly type: 'stopping' }
@@ -30,5 +32,5 @@ export type CallError =
   | { readonly type: 'learnerNotFound'; readonly node: NodeId }
   /** The request contradicts the membership or the other node; the message says what to do about it. */
   | { readonly type: 'conflict'; readonly message: string }
-  /** The other node could not be reached, or does not catch up. */
+  /** The node that is to be added or promoted could not be reached, or does not catch up. */
   | { readonly type: 'unreachable'; readonly message: string };

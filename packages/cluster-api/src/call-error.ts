@@ -1,0 +1,28 @@
+import { unreachable } from '@metad/raft-core';
+import type { CallError } from './call.ts';
+
+/** One sentence for people: what is wrong and, where there is something to do, what. */
+export function explainCallError(error: CallError): string {
+  switch (error.type) {
+    case 'forwardToLeader':
+      return error.leader === null ? 'no leader is known: try again' : `node ${error.leader} leads: ask it`;
+    case 'overloaded':
+      return 'too many writes are in flight: try again later';
+    case 'tooLarge':
+      return `the request is too large for one log entry (at most ${error.maxBytes} bytes)`;
+    case 'stopping':
+      return 'this node is stopping: ask another one';
+    case 'inProgress':
+      return `another change of membership (log index ${error.change.index}) is not committed yet: try again later`;
+    case 'emptyMembership':
+      return 'a cluster needs at least one voter';
+    case 'learnerNotFound':
+      return `node ${error.node} is no member: add it with /add-learner first`;
+    case 'noLink':
+    case 'conflict':
+    case 'unreachable':
+      return error.message;
+    default:
+      return unreachable(error);
+  }
+}

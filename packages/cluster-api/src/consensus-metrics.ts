@@ -1,0 +1,113 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+const LATENCY_BUCKETS_SECONDS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
+];
+
+/** The Prometheus metrics of the consensus thread. */
+export class ConsensusMetrics {
+  readonly registry = new Registry();
+  readonly logSyncSeconds: Histogram;
+  readonly applySeconds: Histogram;
+  readonly commitSeconds: Histogram;
+  readonly batchEntries: Histogram;
+  readonly calls: Counter<'type' | 'outcome'>;
+  readonly leaderChanges: Counter;
+  readonly peerLinks: Counter<'event'>;
+  readonly #status = {
+    term: this.#gauge('metad_raft_term', 'Current term.'),
+    isLeader: this.#gauge('metad_raft_is_leader', '1 on the leader, else 0.'),
+    hasLeader: this.#gauge('metad_raft_has_leader', '1 while this node knows a leader, else 0.'),
+    lastLog: this.#gauge('metad_raft_last_log_index', 'Index of the last entry in the log.'),
+    committed: this.#gauge('metad_raft_commit_index', 'Index of the last entry known to be committed.'),
+    applied: this.#gauge('metad_raft_applied_index', 'Index of the last applied entry.'),
+    version: this.#gauge('metad_version', 'Version of the replicated state.'),
+    inFlight: this.#gauge('metad_proposals_in_flight', 'Calls that wait for their entry to be applied.'),
+  };
+  readonly #peerMatched: Gauge<'peer'>;
+  readonly #peerLag: Gauge<'peer'>;
+
+  constructor() {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    this.logSyncSeconds = this.#latency('metad_log_sync_seconds', 'Writing and syncing one batch of the log.');
+    this.applySeconds = this.#latency('metad_apply_seconds', 'Applying one batch to the state machine.');
+    this.commitSeconds = this.#latency('metad_commit_seconds', 'From a proposal on the leader to its application.');
+    this.batchEntries = new Histogram({
+      name: 'metad_log_batch_entries',
+      help: 'Entries in one synced batch of the log.',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
+      registers,
+    });
+    this.calls = new Counter({
+      name: 'metad_calls_total',
+      help: 'Writes and cluster calls that this node carried out or forwarded, by outcome.',
+      labelNames: ['type', 'outcome'],
+      registers,
+    });
+    this.leaderChanges = new Counter({
+      name: 'metad_raft_leader_changes_total',
+      help: 'How often this node saw another leader.',
+      registers,
+    });
+    this.peerLinks = new Counter({
+      name: 'metad_peer_link_events_total',
+      help: 'Peer connections opened, closed and refused.',
+      labelNames: ['event'],
+      registers,
+    });
+    this.#peerMatched = new Gauge({
+      name: 'metad_peer_matched_index',
+      help: 'On the leader: the last entry that is known to be on the disk of each peer.',
+      labelNames: ['peer'],
+      registers,
+    });
+    this.#peerLag = new Gauge({
+      name: 'metad_peer_lag_entries',
+      help: 'On the leader: how many entries each peer is behind.',
+      labelNames: ['peer'],
+      registers,
+    });
+  }
+
+  /** The metrics in Prometheus' text format; the gauges show `now`. */
+  text(now: ConsensusSample): Promise<string> {
+    const status = this.#status;
+    status.term.set(now.term);
+    status.isLeader.set(Number(now.isLeader));
+    status.hasLeader.set(Number(now.hasLeader));
+    status.lastLog.set(now.lastLog);
+    status.committed.set(now.committed);
+    status.applied.set(now.applied);
+    status.version.set(now.version);
+    status.inFlight.set(now.inFlight);
+    this.#peerMatched.reset();
+    this.#peerLag.reset();
+    for (const [peer, matched] of now.peers) {
+      this.#peerMatched.set({ peer: String(peer) }, matched);
+      this.#peerLag.set({ peer: String(peer) }, now.lastLog - matched);
+    }
+    return this.registry.metrics();
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name, help, registers: [this.registry] });
+  }
+
+  #latency(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: LATENCY_BUCKETS_SECONDS, registers: [this.registry] });
+  }
+}
+
+/** What the gauges show, taken at the moment of a scrape. */
+export interface ConsensusSample {
+  readonly term: number;
+  readonly isLeader: boolean;
+  readonly hasLeader: boolean;
+  readonly lastLog: number;
+  readonly committed: number;
+  readonly applied: number;
+  readonly version: number;
+  readonly inFlight: number;
+  readonly peers: ReadonlyMap<number, number>;
+}

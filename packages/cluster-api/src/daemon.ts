@@ -1,0 +1,238 @@
+import type { RequestListener, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { type NodeIdentity, StateDatabase, Store } from '@metad/kv-store';
+import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '@metad/raft-core';
+import type { Logger } from 'pino';
+import { CallRouter } from './call-router.ts';
+import { createClusterApp } from './cluster-app.ts';
+import type { NodeConfig } from './config.ts';
+import { formatAddress } from './config-address.ts';
+import { ConsensusMetrics } from './consensus-metrics.ts';
+import { closeServer, listen } from './http-listener.ts';
+import { HttpThread, replicaStatus } from './http-thread.ts';
+import { admitPeer, establishIdentity } from './identity.ts';
+import { JoinLoop } from './join-loop.ts';
+import { LeaderCalls } from './leader-calls.ts';
+import { entryBytesLimit, frameBytesLimit } from './limits.ts';
+import { Node } from './node.ts';
+import { metricsAnswer } from './openraft-json.ts';
+import type { PeerHandlers } from './peer-transport.ts';
+import { createTcpTransport, type TcpTransport } from './tcp-transport.ts';
+
+const IDENTIFY_TIMEOUT_MS = 3_000;
+const MEMBERSHIP_TIMEOUT_MS = 30_000;
+const STOP_GRACE_MS = 5_000;
+
+export interface DaemonOptions {
+  readonly config: NodeConfig;
+  readonly logger: Logger;
+  /** The node has stopped taking part for good: the process must end with this reason. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * A whole node in this process: store, consensus loop, peers, cluster port, and the HTTP thread. The one place that
+ * composes, listens and ticks.
+ */
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #store: Store;
+  readonly #state: StateDatabase;
+  readonly #metrics = new ConsensusMetrics();
+  readonly #clusterServer: Server;
+  readonly #transport: TcpTransport;
+  readonly #node: Node;
+  readonly #leaderCalls: LeaderCalls;
+  readonly #router: CallRouter;
+  readonly #advertise: string;
+  #identity: NodeIdentity;
+  #http: HttpThread | null = null;
+  #join: JoinLoop | null = null;
+
+  /** Rejects, with nothing left open, when any part of the node can't start. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const store = Store.open(options.config.dataDir);
+    let daemon: Daemon | null = null;
+    try {
+      const server = await listen({
+        setting: 'listen_cluster',
+        address: options.config.listenCluster,
+        handler: (request, response) => daemon?.handleCluster(request, response),
+      });
+      try {
+        daemon = new Daemon(options, store, server);
+        await daemon.#open();
+        return daemon;
+      } catch (error) {
+        await (daemon ? daemon.stop() : closeServer(server, 0));
+        throw error;
+      }
+    } catch (error) {
+      store.close();
+      throw error;
+    }
+  }
+
+  /** Answers one request on the cluster port. */
+  readonly handleCluster: RequestListener;
+
+  private constructor(options: DaemonOptions, store: Store, server: Server) {
+    const { config, logger } = options;
+    this.#options = options;
+    this.#store = store;
+    this.#clusterServer = server;
+    this.#advertise = config.advertiseCluster ?? boundAddress(server);
+    this.#identity = establishIdentity(store, config, this.#advertise);
+    this.#state = StateDatabase.open(store.stateFile);
+    this.#transport = createTcpTransport({
+      handlers: this.#peerHandlers(),
+      token: config.clusterToken,
+      limits: { maxFrameBytes: frameBytesLimit(config) },
+      onEvent: (event) => {
+        this.#metrics.peerLinks.inc({ event: event.type });
+        logger[event.type === 'linkRefused' ? 'warn' : 'debug'](event, 'peer connection');
+      },
+    });
+    const tickMs = config.heartbeatIntervalMs;
+    this.#node = new Node({
+      store,
+      raft: raftConfig(config),
+      transport: this.#transport,
+      metrics: this.#metrics,
+      logger,
+      tickMs,
+      patienceTicks: Math.ceil(config.limits.proposeTimeoutMs / tickMs),
+      onFault: options.onFault,
+    });
+    this.#leaderCalls = new LeaderCalls({
+      node: this.#node,
+      transport: this.#transport,
+      clusterId: () => this.#identity.cluster,
+      maxEntryBytes: entryBytesLimit(config),
+      identifyTimeoutMs: IDENTIFY_TIMEOUT_MS,
+      membershipPatienceTicks: Math.ceil(MEMBERSHIP_TIMEOUT_MS / tickMs),
+    });
+    this.#router = new CallRouter({
+      node: this.#node,
+      leaderCalls: this.#leaderCalls,
+      transport: this.#transport,
+      metrics: this.#metrics,
+      tickMs,
+      leaderWaitMs: config.limits.leaderWaitMs,
+      proposeTimeoutMs: config.limits.proposeTimeoutMs,
+      membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
+    });
+    this.handleCluster = getRequestListener(this.#clusterApp().fetch);
+  }
+
+  get node(): Node {
+    return this.#node;
+  }
+
+  async #open(): Promise<void> {
+    const { config, logger } = this.#options;
+    this.#clusterServer.on('upgrade', (request, socket, head) => this.#transport.handleUpgrade(request, socket, head));
+    this.#transport.start();
+    this.#node.start();
+    this.#http = new HttpThread({
+      data: { config, stateFile: this.#store.stateFile, status: replicaStatus(this.#node) },
+      node: this.#node,
+      router: this.#router,
+      metrics: () => this.#metricsText(),
+      onFault: this.#options.onFault,
+    });
+    await this.#http.listening();
+    if (config.start.type === 'join' && this.#identity.cluster === null) {
+      const { members } = config.start;
+      this.#join = new JoinLoop({ members, node: config.id, addr: this.#advertise, token: config.clusterToken, logger });
+      this.#join.start();
+    }
+  }
+
+  /** Hands the lead over, answers what is open, releases the waiters, closes ports and databases. */
+  async stop(): Promise<void> {
+    this.#join?.stop();
+    if (this.#node.state.leader === this.#node.id) await this.#node.transferLeadership(null);
+    await this.#http?.stop();
+    await closeServer(this.#clusterServer, STOP_GRACE_MS);
+    this.#node.stop();
+    await this.#transport.stop();
+    this.#state.close();
+    this.#store.close();
+  }
+
+  #peerHandlers(): PeerHandlers {
+    return {
+      identity: () => this.#identity,
+      admit: (peer) => admitPeer(this.#identity, peer, this.#node.status().membership.membership),
+      receive: (messages, from) => {
+        if (this.#identity.cluster === null) this.#adoptCluster(from.cluster);
+        this.#node.receive(messages);
+      },
+      call: (call) => this.#leaderCalls.execute(call),
+      unreachable: (peer) => this.#node.reportUnreachable(peer),
+    };
+  }
+
+  /** A standby belongs to the cluster whose member first speaks to it, for as long as its data directory lives. */
+  #adoptCluster(cluster: string | null): void {
+    if (cluster === null) return;
+    this.#identity = { ...this.#identity, cluster };
+    this.#store.log.saveIdentity(this.#identity);
+    this.#options.logger.info({ cluster }, 'joined a cluster');
+  }
+
+  #clusterApp() {
+    const { config } = this.#options;
+    const node = this.#node;
+    return createClusterApp({
+      node,
+      router: this.#router,
+      state: this.#state,
+      limits: config.limits,
+      clusterToken: config.clusterToken,
+      addressOf: (id) => [...node.status().membership.membership.nodes].find(([other]) => other === id)?.[1].addr ?? null,
+      metrics: () =>
+        metricsAnswer({
+          status: node.status(),
+          applied: this.#store.state.applied,
+          logIdOf: (index) => this.#store.log.logId(index),
+          contact: node.contact,
+        }),
+    });
+  }
+
+  #metricsText(): Promise<string> {
+    const status = this.#node.status();
+    return this.#metrics.text({
+      term: status.term,
+      isLeader: status.role === 'leader',
+      hasLeader: status.leader !== null,
+      lastLog: status.lastLog.index,
+      committed: status.committed,
+      applied: status.applied,
+      version: this.#node.version,
+      inFlight: this.#node.inFlight,
+      peers: new Map([...status.peers].map(([peer, { matched }]) => [peer, matched])),
+    });
+  }
+}
+
+function raftConfig(config: NodeConfig): RaftConfig {
+  return {
+    ...DEFAULT_RAFT_LIMITS,
+    id: config.id,
+    // One heartbeat interval is one tick: the coarsest clock that still keeps a leader's peers informed.
+    heartbeatTicks: 1,
+    electionTimeoutTicks: Math.round(config.electionTimeoutMs / config.heartbeatIntervalMs),
+    maxUncommittedBytes: config.limits.maxUncommittedBytes,
+    random: Math.random,
+  };
+}
+
+function boundAddress(server: Server): string {
+  const address: string | AddressInfo | null = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the cluster port has no address');
+  return formatAddress({ host: address.address, port: address.port });
+}

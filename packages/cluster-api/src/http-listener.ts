@@ -1,0 +1,71 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { formatAddress, type ListenAddress } from './config-address.ts';
+
+/** How long a client may take to send its headers, and how long an idle connection is kept. */
+export interface ListenerTimeouts {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly keepAliveMs: number;
+}
+
+const DEFAULT_TIMEOUTS: ListenerTimeouts = {
+  headersMs: 20_000,
+  requestMs: 60_000,
+  // Above the idle time-outs of common load balancers, which otherwise reuse a connection that is being closed.
+  keepAliveMs: 75_000,
+};
+
+/** An address can't be listened on; the message names the setting that chose it. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
+
+/** Opens one HTTP port. Rejects with a ListenError when the address can't be used. */
+export function listen(options: {
+  readonly setting: string;
+  readonly address: ListenAddress;
+  readonly handler: RequestListener;
+  readonly timeouts?: Partial<ListenerTimeouts>;
+}): Promise<Server> {
+  const { headersMs, requestMs, keepAliveMs } = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  const server = createServer(
+    { headersTimeout: headersMs, requestTimeout: requestMs, keepAliveTimeout: keepAliveMs, noDelay: true },
+    options.handler,
+  );
+  const { host, port } = options.address;
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const where = `${formatAddress(options.address)} (--${options.setting})`;
+      reject(new ListenError(explainListenError(where, error)));
+    });
+    server.listen({ port, ...(host === null ? {} : { host }) }, () => {
+      server.removeAllListeners('error');
+      resolve(server);
+    });
+  });
+}
+
+function explainListenError(where: string, error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `cannot listen on ${where}: the port is already in use`;
+    case 'EACCES':
+      return `cannot listen on ${where}: this user may not open that port`;
+    case 'EADDRNOTAVAIL':
+      return `cannot listen on ${where}: this machine has no such address`;
+    default:
+      return `cannot listen on ${where}: ${error.message}`;
+  }
+}
+
+/** Stops accepting, lets open requests end for at most `graceMs`, then closes what is left. */
+export function closeServer(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,85 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { NodeIdentity, Store } from '@metad/kv-store';
+import type { Membership, NodeId, NodeRecord } from '@metad/raft-core';
+import type { NodeConfig } from './config.ts';
+import type { Admission, PeerIdentity } from './peer-transport.ts';
+
+/** The data directory and the configuration contradict each other: the message says what to do. */
+export class IdentityError extends Error {
+  override readonly name = 'IdentityError';
+}
+
+/**
+ * Says who this node is: what its data directory remembers, or, with an empty one, what the configuration founds.
+ * A directory that remembers an identity goes on with it, whatever the configuration says about how to begin.
+ */
+export function establishIdentity(store: Store, config: NodeConfig, advertise: string): NodeIdentity {
+  const remembered = store.log.identity();
+  if (remembered) {
+    if (remembered.node === config.id) return remembered;
+    throw new IdentityError(
+      `the data directory ${config.dataDir} belongs to node ${remembered.node}, not to node ${config.id}: ` +
+        `start it with --id ${remembered.node} or choose another --data_dir`,
+    );
+  }
+  const identity = { node: config.id, instance: randomUUID(), cluster: foundedCluster(config) };
+  const membership = foundingMembership(config, identity.instance, advertise);
+  if (membership === null) store.log.saveIdentity(identity);
+  else store.bootstrap(membership, identity);
+  return identity;
+}
+
+/** The members of an initial cluster come to the same cluster id without talking to each other. */
+function foundedCluster({ start }: NodeConfig): string | null {
+  switch (start.type) {
+    case 'single':
+      return randomUUID();
+    case 'initialCluster': {
+      const members = [...start.members].sort(([a], [b]) => a - b).map(([node, addr]) => `${node}=${addr}`);
+      return createHash('sha256').update(members.join(',')).digest('hex').slice(0, 32);
+    }
+    case 'standby':
+    case 'join':
+      return null;
+  }
+}
+
+function foundingMembership(config: NodeConfig, instance: string, advertise: string): Membership | null {
+  switch (config.start.type) {
+    case 'single':
+      return { configs: [[config.id]], nodes: new Map([[config.id, { addr: advertise, instance }]]) };
+    case 'initialCluster': {
+      const members = [...config.start.members].sort(([a], [b]) => a - b);
+      // Without instance ids: no member knows those of the others, and all must write the same entry.
+      const nodes = new Map<NodeId, NodeRecord>(members.map(([node, addr]) => [node, { addr }]));
+      return { configs: [members.map(([node]) => node)], nodes };
+    }
+    case 'standby':
+    case 'join':
+      return null;
+  }
+}
+
+/**
+ * Whether a peer may talk to this node. A member that this node has not heard of yet is let in, since its own
+ * membership may be old; a node of another cluster, or another disk under a known id, never is.
+ */
+export function admitPeer(self: NodeIdentity, peer: PeerIdentity, membership: Membership): Admission {
+  if (peer.node === self.node) return refuse(`two nodes have the id ${self.node}: give each its own --id`);
+  const record = membership.nodes.get(peer.node);
+  if (record?.instance !== undefined && record.instance !== peer.instance) {
+    return refuse(
+      `node ${peer.node} has another data directory than the one that joined this cluster: ` +
+        `remove it with /change-membership or /remove-learner, then add it again with an empty one`,
+    );
+  }
+  if (self.cluster !== null && peer.cluster !== null && self.cluster !== peer.cluster) {
+    return refuse(`node ${peer.node} belongs to another cluster: start it with an empty data directory to add it here`);
+  }
+  if (peer.cluster === null && !record) return refuse(`node ${peer.node} has not been added to this cluster: use /add-learner`);
+  return { type: 'admitted' };
+}
+
+function refuse(reason: string): Admission {
+  return { type: 'refused', reason };
+}
