@@ -112,7 +112,7 @@ function readCallError(reader: WireReader): CallError {
       case 'learnerNotFound':
         return { type, node: readNodeId(reader) };
       case 'noLink':
-    case 'conflict':
+      case 'conflict':
       case 'unreachable':
         return { type, message: reader.string() };
     }
