@@ -1,0 +1,42 @@
+// node test/bench/bench.mjs [write] [read] [--seconds N]
+//
+// Measures three durable nodes on this machine beside what the machine can do without them, in the same run: compare the
+// ratios, not the numbers.
+
+import { parseArgs } from 'node:util';
+import { measureReads, measureWrites } from './cells.mjs';
+import { makeDataDir, startCluster } from './processes.mjs';
+import { describeMachine, printTable } from './report.mjs';
+
+const SUITES = {
+  write: { title: 'durable writes', measure: measureWrites },
+  read: { title: 'reads', measure: measureReads },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seconds: { type: 'string', default: '3' } },
+});
+const seconds = Number(values.seconds);
+const unknown = positionals.filter((name) => !Object.hasOwn(SUITES, name));
+if (unknown.length > 0 || !(seconds > 0)) {
+  console.error('usage: bench.mjs [write] [read] [--seconds N]');
+  process.exit(2);
+}
+
+const { dir, remove } = makeDataDir();
+try {
+  console.log(describeMachine(dir));
+  console.log(
+    `Three nodes, the load generator and what it is compared with share this machine. Closed loop: each connection sends\n` +
+      `its next request when the last is answered (keep-alive, no pipelining), for ${seconds} s after a warm-up of 1 s, from\n` +
+      `a process of its own. Writes: 100-byte values, synced by a majority before they are confirmed. Default settings.\n`,
+  );
+  for (const name of positionals.length > 0 ? positionals : Object.keys(SUITES)) {
+    const cluster = await startCluster(dir);
+    printTable(SUITES[name].title, await SUITES[name].measure({ cluster, dir, seconds }));
+    await cluster.stop();
+  }
+} finally {
+  remove();
+}

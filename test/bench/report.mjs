@@ -1,0 +1,39 @@
+import { execFileSync } from 'node:child_process';
+import os from 'node:os';
+
+/** The machine, in one paragraph: figures mean nothing without it. */
+export function describeMachine(dir) {
+  const [cpu] = os.cpus();
+  const fileSystem = execFileSync('stat', ['-f', '-c', '%T', dir], { encoding: 'utf8' }).trim();
+  const gib = (os.totalmem() / 1024 ** 3).toFixed(0);
+  return (
+    `${os.cpus().length} × ${cpu?.model ?? 'unknown'}, ${gib} GiB, ${os.type()} ${os.release()}, ` +
+    `Node ${process.versions.node}, data on ${fileSystem}; load average before: ${os.loadavg()[0].toFixed(1)}`
+  );
+}
+
+export function printTable(title, rows) {
+  const cells = rows.map(({ name, connections, perSecond, p50Ms, p99Ms, failed, limit }) => [
+    name,
+    String(connections),
+    perSecond.toFixed(0),
+    p50Ms === null ? '-' : p50Ms.toFixed(2),
+    p99Ms === null ? '-' : p99Ms.toFixed(2),
+    (perSecond / limit).toFixed(2),
+    String(failed),
+  ]);
+  const head = [title, 'conns', 'per second', 'p50 ms', 'p99 ms', 'ratio', 'failed'];
+  const widths = head.map((text, column) =>
+    Math.max(text.length, ...cells.map((line) => line[column].length)),
+  );
+  const format = (line) =>
+    line
+      .map((text, column) => (column === 0 ? text.padEnd(widths[0]) : text.padStart(widths[column])))
+      .join('  ');
+  console.log(
+    [format(head), widths.map((width) => '-'.repeat(width)).join('  '), ...cells.map(format)].join('\n'),
+  );
+  const failure = rows.find(({ firstFailure }) => firstFailure);
+  if (failure) console.log(`first failure of "${failure.name}": ${failure.firstFailure}`);
+  console.log();
+}
