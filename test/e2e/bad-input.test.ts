@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { json, type Reply, send } from './http.ts';
+import { type Observation, observe } from './observe.ts';
 import { sendRaw } from './raw-socket.ts';
 
 // Whatever a client sends gets an error that names what is wrong. After each test every node still serves, in the same
@@ -10,28 +11,19 @@ import { sendRaw } from './raw-socket.ts';
 const cluster = useCluster();
 const client = '192.0.2.7';
 const MIB = 1024 * 1024;
-let before: { content: ReadonlyMap<string, string>; version: number; term: number };
-
-async function look(): Promise<typeof before> {
-  await cluster.converged();
-  const contents = await Promise.all(cluster.ids.map((id) => cluster.readAll(id)));
-  const versions = await Promise.all(cluster.ids.map((id) => cluster.version(id)));
-  const terms = await Promise.all(cluster.ids.map(async (id) => (await cluster.metrics(id)).Ok.current_term));
-  for (const all of [contents, versions, terms]) for (const one of all) expect(one).toEqual(all[0]);
-  return { content: contents[0] ?? new Map(), version: versions[0] ?? 0, term: terms[0] ?? 0 };
-}
+let before: Observation;
 
 beforeAll(async () => {
   await cluster.form(3);
   await cluster.manage(1, 'PUT', '/v1/data', { kept: 'as it is', tree: { leaf: 'value' } });
   await cluster.manage(1, 'PUT', '/v1/mapping', { [client]: { tree: '/tree' } });
   await cluster.manage(1, 'PUT', '/v1/rule', { [client]: [{ path: '/', mode: 1 }] });
-  before = await look();
+  before = await observe(cluster);
 });
 
 afterEach(async () => {
   expect(cluster.runningIds).toEqual([1, 2, 3]);
-  expect(await look()).toEqual(before);
+  expect(await observe(cluster)).toEqual(before);
 });
 
 function sendText(port: number, method: string, path: string, body?: string): Promise<Reply> {
