@@ -14,18 +14,33 @@ process.once('exit', () => releasePorts([...held]));
 
 /** Reserves loopback ports against every other test process on this machine, until released or until it exits. */
 export async function reservePorts(count: number): Promise<number[]> {
-  mkdirSync(REGISTER, { recursive: true });
   const ports: number[] = [];
-  const range = LAST - FIRST + 1;
-  const start = Math.floor(Math.random() * range);
-  for (let step = 0; ports.length < count; step += 1) {
-    if (step === range) throw new Error(`no ${count} free ports between ${FIRST} and ${LAST}`);
-    const port = FIRST + ((start + step) % range);
-    if (!claim(port)) continue;
-    if (await isFree(port)) ports.push(port);
-    else releasePorts([port]);
-  }
+  for (let number = 0; number < count; number += 1) ports.push(...(await reserveRow(1)));
   return ports;
+}
+
+/** The same, for ports in a row. */
+export async function reserveRow(length: number): Promise<number[]> {
+  mkdirSync(REGISTER, { recursive: true });
+  const starts = LAST - FIRST + 2 - length;
+  const offset = Math.floor(Math.random() * starts);
+  for (let step = 0; step < starts; step += 1) {
+    const row = await tryRow(FIRST + ((offset + step) % starts), length);
+    if (row !== null) return row;
+  }
+  throw new Error(`no ${length} free ports in a row between ${FIRST} and ${LAST}`);
+}
+
+async function tryRow(first: number, length: number): Promise<number[] | null> {
+  const claimed: number[] = [];
+  for (let port = first; port < first + length; port += 1) {
+    if (!claim(port)) break;
+    claimed.push(port);
+    if (!(await isFree(port))) break;
+    if (claimed.length === length) return claimed;
+  }
+  releasePorts(claimed);
+  return null;
 }
 
 export function releasePorts(ports: readonly number[]): void {
