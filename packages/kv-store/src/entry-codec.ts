@@ -142,5 +142,6 @@ export function encodeHeader(id: LogId, type: number): Uint8Array {
 const header = Buffer.alloc(25);
 
 function checksumOf(id: LogId, type: number, bytes: Uint8Array): number {
-  return crc32(bytes, crc32(encodeHeader(id, type)));
+  // The payload first: over no bytes, zlib may forget the checksum that it should go on from.
+  return crc32(encodeHeader(id, type), crc32(bytes));
 }

@@ -9,6 +9,7 @@ import {
   logIndex,
   type NodeId,
   nodeId,
+  previousIndex,
   type StoredMembership,
   term,
 } from '@metad/raft-core';
@@ -16,6 +17,7 @@ import type Database from 'better-sqlite3';
 import { openForWriting } from './database.ts';
 import { decodeEntry, type EntryRow, encodeEntry } from './entry-codec.ts';
 import { logIdFromRow } from './log-id-row.ts';
+import { checkEntries, checkHardState } from './log-rules.ts';
 import { LOG_FORMAT } from './log-schema.ts';
 import { type LogStatements, prepareLogStatements } from './log-statements.ts';
 import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
@@ -198,25 +200,19 @@ export class LogStore implements LogReader {
 
   #checkBatch({ entries, hardState, sync }: LogBatch): void {
     const old = this.#hardState;
-    if (hardState !== null) {
-      assert(hardState.term >= old.term, 'the term never decreases');
-      const sameVote = hardState.votedFor === old.votedFor;
-      if (hardState.term === old.term) assert(sameVote || old.votedFor === null, 'one vote in a term (§5.2)');
-      if (!sync) assert(hardState.term === old.term && sameVote, 'a term or a vote must be synced');
-      assert(hardState.committed >= old.committed, 'the commit index never decreases');
-    }
+    if (hardState !== null) checkHardState(old, hardState, sync);
     const [first] = entries;
-    if (first === undefined) return;
-    assert(sync, 'entries must be synced');
-    assert(first.index > old.committed, 'a committed entry is never replaced');
-    assert(first.index > this.#compacted.index, 'a compacted entry is never replaced');
-    assert(first.index <= this.#lastLog.index + 1, 'the log has no gap');
-    let previous = first;
-    for (const entry of entries.slice(1)) {
-      assert(entry.index === previous.index + 1, 'entries are contiguous');
-      assert(entry.term >= previous.term, 'terms never decrease along the log');
-      previous = entry;
+    if (first !== undefined) {
+      assert(sync, 'entries must be synced');
+      checkEntries(entries, this.#idBefore(first.index), old.committed);
     }
+    const last = entries.at(-1) ?? this.#lastLog;
+    assert((hardState ?? old).committed <= last.index, 'only what is in the log is committed');
+  }
+
+  /** The log id before `index`; undefined when the log does not reach that far, or no longer does. */
+  #idBefore(index: LogIndex): LogId | undefined {
+    return index === this.#compacted.index + 1 ? this.#compacted : this.logId(previousIndex(index));
   }
 
   /** Also makes sure that the log begins where it should and that its last entry can be read. */

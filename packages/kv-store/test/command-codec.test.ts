@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import { Packr } from 'msgpackr';
+import { expect, test } from 'vitest';
+import type { Command } from '../src/command.ts';
+import { CommandFormatError, decodeCommand, encodeCommand } from '../src/command-codec.ts';
+import { anyCommand } from './fixtures.ts';
+
+const packr = new Packr({ useRecords: false });
+
+/** A command's bytes with any body. */
+function withBody(body: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.from([1]), body]);
+}
+
+test('every command comes back equal, and equal commands have equal bytes', () => {
+  fc.assert(
+    fc.property(anyCommand, (command) => {
+      const bytes = encodeCommand(command);
+      expect(decodeCommand(bytes)).toEqual(command);
+      expect(encodeCommand(structuredClone(command))).toEqual(bytes);
+    }),
+  );
+});
+
+test('long and large commands come back equal', () => {
+  const leaves = Array.from({ length: 70_000 }, (_, i): [string, string] => [`/n/${i}`, `é${i}`]);
+  leaves.push([`/${'long'.repeat(500)}`, '𐐀'.repeat(100_000)]);
+  const command: Command = { type: 'replace', tree: 'mapping', path: '/', leaves };
+  expect(decodeCommand(encodeCommand(command))).toEqual(command);
+});
+
+test('random bytes are refused, or are a command', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 40 }), (body) => {
+      try {
+        decodeCommand(withBody(body));
+      } catch (error) {
+        expect(error).toBeInstanceOf(CommandFormatError);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('a command with a byte changed, cut or added is refused, or is another whole command', () => {
+  const damage = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.boolean() });
+  fc.assert(
+    fc.property(anyCommand, damage, (command, { at, byte, cut }) => {
+      const bytes = Buffer.from(encodeCommand(command));
+      const damaged = cut ? bytes.subarray(0, at % bytes.length) : Buffer.from(bytes);
+      if (!cut) damaged[at % bytes.length] = byte;
+      try {
+        const read = decodeCommand(damaged);
+        expect(decodeCommand(encodeCommand(read))).toEqual(read);
+      } catch (error) {
+        expect(error).toBeInstanceOf(CommandFormatError);
+      }
+      expect(() => decodeCommand(Buffer.concat([bytes, Buffer.from([0])]))).toThrow(CommandFormatError);
+    }),
+  );
+});
+
+test.each([
+  ['no bytes', Buffer.alloc(0)],
+  ['a format of the future', Buffer.concat([Buffer.from([2]), packr.pack([6, []])])],
+  ['no body', Buffer.from([1])],
+  ['a list that announces a billion items', withBody(Buffer.from([0xdd, 0x3f, 0xff, 0xff, 0xff]))],
+  ['a string that announces a gigabyte', withBody(Buffer.from([0x92, 6, 0xdb, 0x3f, 0xff, 0xff, 0xff, 65]))],
+  ['lists in lists in lists', withBody(Buffer.alloc(10_000, 0x91))],
+  ['broken UTF-8', withBody(Buffer.from([0x92, 6, 0x91, 0xa1, 0xff]))],
+  ['a lone surrogate in UTF-8', withBody(Buffer.from([0x92, 6, 0x91, 0xa3, 0xed, 0xa0, 0x80]))],
+  ['a map', withBody(packr.pack({ 0: 6, 1: [] }))],
+  ['a date', withBody(packr.pack([6, [new Date(0)]]))],
+  ['null', withBody(packr.pack(null))],
+  ['an unknown kind', withBody(packr.pack([99, []]))],
+  ['an unknown tree', withBody(packr.pack([1, 2, []]))],
+  ['a tree by name', withBody(packr.pack([1, 'data', []]))],
+  ['a field too many', withBody(packr.pack([6, [], []]))],
+  ['a field too few', withBody(packr.pack([2, 0, '/a']))],
+  ['a path without its value', withBody(packr.pack([1, 0, ['/a']]))],
+  ['a value that is a number', withBody(packr.pack([1, 0, ['/a', 1]]))],
+  ['a path that is not canonical', withBody(packr.pack([1, 0, ['/a/', 'x']]))],
+  ['a relative path', withBody(packr.pack([1, 0, ['a', 'x']]))],
+  ['a value of the root', withBody(packr.pack([1, 0, ['/', 'x']]))],
+  ['an access mode of 2', withBody(packr.pack([5, ['10.0.0.1', ['/a', 2]]]))],
+])('refuses %s', (_, bytes) => {
+  expect(() => decodeCommand(bytes)).toThrow(CommandFormatError);
+});
+
+test.each<[string, Command]>([
+  ['a lone surrogate', { type: 'merge', tree: 'data', leaves: [['/a', 'x\ud800']] }],
+  ['a lone surrogate in a path', { type: 'delete', tree: 'data', paths: ['/\udc00'] }],
+  ['a path that is not canonical', { type: 'deleteValue', tree: 'data', path: '/a/../b' }],
+  ['a value of the root', { type: 'merge', tree: 'data', leaves: [['/', 'x']] }],
+])('encodes nothing that no node could read: %s', (_, command) => {
+  expect(() => encodeCommand(command)).toThrow(CommandFormatError);
+});

@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Entry, logIndex, type Membership, nodeId, type Payload, term } from '@metad/raft-core';
+import fc from 'fast-check';
+import { onTestFinished } from 'vitest';
+import type { Command, Leaf } from '../src/command.ts';
+import { encodeCommand } from '../src/command-codec.ts';
+import { StateDatabase } from '../src/state-database.ts';
+import type { StateMachine } from '../src/state-machine.ts';
+import type { StateView } from '../src/state-view.ts';
+
+/** An empty directory, removed with the test. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'metad-kv-store-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export function entry(index: number, payload: Payload, entryTerm = 1): Entry {
+  return { term: term(entryTerm), leader: nodeId(1), index: logIndex(index), payload };
+}
+
+export function blank(index: number, entryTerm = 1): Entry {
+  return entry(index, { type: 'blank' }, entryTerm);
+}
+
+export function commandEntry(index: number, command: Command, entryTerm = 1): Entry {
+  return entry(index, { type: 'command', data: encodeCommand(command) }, entryTerm);
+}
+
+export function membershipOf(...voters: number[]): Membership {
+  const ids = voters.map(nodeId);
+  return { configs: [ids], nodes: new Map(ids.map((id) => [id, { addr: `127.0.0.1:2100${id}` }])) };
+}
+
+/** Applies commands one entry each, behind what is applied already. */
+export function applyCommands(state: StateMachine, ...commands: Command[]) {
+  const next = state.applied.index + 1;
+  return state.apply(commands.map((command, offset) => commandEntry(next + offset, command)));
+}
+
+/** One look at a state file through a connection of its own. */
+export function lookInto<T>(file: string, look: (view: StateView) => T): T {
+  const database = StateDatabase.open(file);
+  try {
+    return database.read(look);
+  } finally {
+    database.close();
+  }
+}
+
+/** Everything that the state holds, as plain data. */
+export function dump(file: string) {
+  return lookInto(file, (view) => ({
+    applied: view.applied(),
+    version: view.version(),
+    digest: view.digest(),
+    data: view.values('data', { after: null, limit: 1e6 }),
+    shown: view.leaves('data', '/'),
+    mapping: view.values('mapping', { after: null, limit: 1e6 }),
+    rules: view.allRules(),
+  }));
+}
+
+/** Few names, so that paths meet; with neighbours of `/` in byte order, and pairs that UTF-16 would order otherwise. */
+const anyName = fc.constantFrom('a', 'b', 'a-b', 'a0', 'a b', '~', '～', '𐐀', '__proto__');
+
+export const anyPath = fc
+  .array(anyName, { minLength: 1, maxLength: 4 })
+  .map((names) => `/${names.join('/')}`);
+
+const anyLeaf: fc.Arbitrary<Leaf> = fc.tuple(anyPath, fc.constantFrom('', 'x', 'y', '\0z'));
+const anyPathOrRoot = fc.oneof({ weight: 9, arbitrary: anyPath }, { weight: 1, arbitrary: fc.constant('/') });
+const anyTree = fc.constantFrom('data' as const, 'mapping' as const);
+const anyLeaves = fc.array(anyLeaf, { maxLength: 6 });
+const anyHost = fc.constantFrom('10.0.0.1', '10.0.0.2', 'fe80::1');
+const anyRules = fc.array(fc.record({ path: anyPathOrRoot, mode: fc.constantFrom(0 as const, 1 as const) }), {
+  maxLength: 3,
+});
+
+export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
+  fc.record({ type: fc.constant('merge' as const), tree: anyTree, leaves: anyLeaves }),
+  fc.record({
+    type: fc.constant('replace' as const),
+    tree: anyTree,
+    path: anyPathOrRoot,
+    leaves: anyLeaves,
+  }),
+  fc.record({
+    type: fc.constant('delete' as const),
+    tree: anyTree,
+    paths: fc.array(anyPathOrRoot, { maxLength: 3 }),
+  }),
+  fc.record({ type: fc.constant('deleteValue' as const), tree: anyTree, path: anyPathOrRoot }),
+  fc.record({
+    type: fc.constant('setRules' as const),
+    rules: fc.array(fc.tuple(anyHost, anyRules), { maxLength: 3 }),
+  }),
+  fc.record({ type: fc.constant('deleteRules' as const), hosts: fc.array(anyHost, { maxLength: 2 }) }),
+);

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import type { Command } from '../src/command.ts';
+import { COMMAND_FORMAT, encodeCommand } from '../src/command-codec.ts';
+import { encodeEntry } from '../src/entry-codec.ts';
+import { LOG_FORMAT } from '../src/log-schema.ts';
+import { STATE_FORMAT } from '../src/state-schema.ts';
+import { entry, membershipOf } from './fixtures.ts';
+
+/*
+ * Files and commands outlive the release that wrote them. When one of these fails, the format has changed: raise its
+ * version, keep reading the older one, and add a line; never edit a line.
+ */
+
+const commands: readonly Command[] = [
+  {
+    type: 'merge',
+    tree: 'data',
+    leaves: [
+      ['/a/é', 'x'],
+      ['/b', 'long '.repeat(60)],
+    ],
+  },
+  { type: 'replace', tree: 'mapping', path: '/10.0.0.1', leaves: [['/10.0.0.1/node', '/nodes/1']] },
+  { type: 'delete', tree: 'data', paths: ['/a', '/'] },
+  { type: 'deleteValue', tree: 'mapping', path: '/a' },
+  {
+    type: 'setRules',
+    rules: [
+      [
+        '10.0.0.1',
+        [
+          { path: '/a/*', mode: 1 },
+          { path: '/', mode: 0 },
+        ],
+      ],
+      ['fe80::1', []],
+    ],
+  },
+  { type: 'deleteRules', hosts: ['10.0.0.1'] },
+];
+
+const entries = [
+  entry(1, { type: 'membership', membership: membershipOf(3, 1) }, 1),
+  entry(2, { type: 'blank' }, 2),
+  entry(300, { type: 'command', data: Buffer.from([1, 2, 3]) }, 40),
+];
+
+/** Comments and layout may change, the tables may not. */
+function tablesOf(ddl: string): string {
+  return ddl.replaceAll(/--.*$/gm, '').replaceAll(/\s+/g, ' ').trim();
+}
+
+const history: Record<'command' | 'log' | 'state', Record<number, string>> = {
+  command: { 1: '986a1fba571d3b87' },
+  log: { 1: '944a51ab69c55ef3' },
+  state: { 1: '5b5b06c78d22afa9' },
+};
+
+test.each([
+  ['command', COMMAND_FORMAT, commands.map((command) => Buffer.from(encodeCommand(command)).toString('hex'))],
+  ['log', LOG_FORMAT.version, [tablesOf(LOG_FORMAT.ddl), LOG_FORMAT.applicationId, entries.map(encodeEntry)]],
+  ['state', STATE_FORMAT.version, [tablesOf(STATE_FORMAT.ddl), STATE_FORMAT.applicationId]],
+] as const)('the %s format %i is what it was when it was released', (name, version, sample) => {
+  const hash = createHash('sha256').update(JSON.stringify(sample)).digest('hex');
+  expect(hash.slice(0, 16)).toBe(history[name][version]);
+});

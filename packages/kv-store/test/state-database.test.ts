@@ -1,0 +1,115 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AssertionError } from '@metad/raft-core';
+import Database from 'better-sqlite3';
+import { expect, onTestFinished, test } from 'vitest';
+import type { Command, Leaf } from '../src/command.ts';
+import { StateDatabase } from '../src/state-database.ts';
+import { StateMachine } from '../src/state-machine.ts';
+import type { StateView } from '../src/state-view.ts';
+import { applyCommands, temporaryDirectory } from './fixtures.ts';
+
+function openBoth() {
+  const file = join(temporaryDirectory(), 'state.db');
+  const state = StateMachine.open(file);
+  const reader = StateDatabase.open(file);
+  onTestFinished(() => {
+    reader.close();
+    state.close();
+  });
+  return { state, reader };
+}
+
+const put = (...leaves: Leaf[]): Command => ({ type: 'merge', tree: 'data', leaves });
+
+test('a read sees one version while the writer goes on, and the next read sees the newest', () => {
+  const { state, reader } = openBoth();
+  applyCommands(state, put(['/a', '1'], ['/b', '1']));
+  reader.read((view) => {
+    expect(view.version()).toBe(1);
+    applyCommands(state, put(['/a', '2'], ['/b', '2']), put(['/c', '3']));
+    expect([view.version(), view.applied().index]).toEqual([1, 1]);
+    expect(view.leaves('data', '/')).toEqual([
+      ['/a', '1'],
+      ['/b', '1'],
+    ]);
+  });
+  reader.read((view) => {
+    expect([view.version(), view.applied().index, view.digest()]).toEqual([3, 3, state.digest]);
+    expect(view.leaves('data', '/')).toHaveLength(3);
+  });
+});
+
+test('a cursor pages through one version, hidden values included, while reads beside it move on', () => {
+  const { state, reader } = openBoth();
+  applyCommands(state, put(['/a', 'hidden'], ['/a/b', '1'], ['/a-', '2'], ['/z', '3']));
+  const cursor = reader.openCursor();
+  applyCommands(state, { type: 'delete', tree: 'data', paths: ['/'] });
+  const pages: Leaf[][] = [];
+  let after: string | null = null;
+  do {
+    const page: Leaf[] = cursor.view.values('data', { after, limit: 3 });
+    pages.push(page);
+    after = page.length < 3 ? null : (page.at(-1)?.[0] ?? null);
+  } while (after !== null);
+  expect(pages.map((page) => page.map(([path]) => path))).toEqual([['/a', '/a-', '/a/b'], ['/z']]);
+  expect(cursor.view.version()).toBe(1);
+  expect(reader.read((view) => [view.version(), view.leaves('data', '/')])).toEqual([2, []]);
+  cursor.close();
+  expect(() => cursor.view.version()).toThrow(AssertionError);
+});
+
+test('a view is of no use outside its read, and a read cannot wait', () => {
+  const { reader } = openBoth();
+  const kept: StateView = reader.read((view) => view);
+  expect(() => kept.version()).toThrow(AssertionError);
+  expect(() => reader.read(async () => 1)).toThrow(AssertionError);
+  expect(() => reader.read(() => reader.read(() => 1))).toThrow(AssertionError);
+  expect(
+    reader.read((view) => view.version()),
+    'the reader goes on',
+  ).toBe(0);
+});
+
+test('a read that throws ends its transaction', () => {
+  const { state, reader } = openBoth();
+  const failing = () =>
+    reader.read((view) => {
+      view.eachLeaf('data', '/', () => {
+        throw new Error('visitor');
+      });
+    });
+  applyCommands(state, put(['/a', '1'], ['/b', '1']));
+  expect(failing).toThrow('visitor');
+  applyCommands(state, put(['/a', '2']));
+  expect(reader.read((view) => view.value('data', '/a'))).toBe('2');
+});
+
+test('readers open and read while a write is under way', () => {
+  const file = join(temporaryDirectory(), 'state.db');
+  const state = StateMachine.open(file);
+  const writer = new Database(file);
+  onTestFinished(() => {
+    writer.close();
+    state.close();
+  });
+  applyCommands(state, put(['/a', '1']));
+  writer.exec("BEGIN IMMEDIATE; UPDATE data SET value = 'unfinished'");
+  for (const reader of [StateDatabase.open(file), StateDatabase.open(file)]) {
+    expect(reader.read((view) => view.value('data', '/a'))).toBe('1');
+    reader.close();
+  }
+});
+
+test('a state that is not there is refused by name', () => {
+  const file = join(temporaryDirectory(), 'missing.db');
+  expect(() => StateDatabase.open(file)).toThrow(expect.objectContaining({ code: 'io' }));
+  expect(() => StateDatabase.open(file)).toThrow(/missing\.db does not exist/);
+});
+
+test('a file that is no state is refused by name', () => {
+  const file = join(temporaryDirectory(), 'other.db');
+  writeFileSync(file, 'not a database, but long enough to be looked at'.repeat(100));
+  expect(() => StateDatabase.open(file)).toThrow(expect.objectContaining({ code: 'damaged' }));
+  expect(() => StateDatabase.open(file)).toThrow(/other\.db/);
+});
