@@ -43,7 +43,9 @@ function findWrongDocument({ text }: Reply, expected: Expectation): string | nul
   ] as const;
   for (const [format, parse] of formats) {
     if (expected[format] === undefined) continue;
-    const difference = findDifference(tryParse(parse, text), expandMany(expected[format]), '');
+    const document = tryParse(parse, text);
+    if (document instanceof Error) return `not ${format}: ${document.message}; body ${show(text)}`;
+    const difference = findDifference(document, expandMany(expected[format]), '');
     if (difference !== null) return `${format} differs at ${difference}; body ${show(text)}`;
   }
   return null;
@@ -53,7 +55,7 @@ function tryParse(parse: (body: string) => unknown, text: string): unknown {
   try {
     return parse(text);
   } catch (error) {
-    return error;
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 
@@ -107,7 +109,6 @@ function matchesText(text: string, wanted: TextPattern): boolean {
 }
 
 function show(value: unknown): string {
-  if (value instanceof Error) return value.message;
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 300 ? `${text.slice(0, 300)}…` : text;
 }
