@@ -63,3 +63,26 @@ export function nextTerm(value: Term): Term {
 export function compareLogId(a: LogId, b: LogId): number {
   return a.term - b.term || a.index - b.index;
 }
+
+/** The index `count` entries behind `index`. */
+export function addToIndex(index: LogIndex, count: number): LogIndex {
+  assert(count >= 0, 'indexes are moved back by previousIndex only');
+  return (index + count) as LogIndex;
+}
+
+export function minIndex(a: LogIndex, b: LogIndex): LogIndex {
+  return a < b ? a : b;
+}
+
+export function maxIndex(a: LogIndex, b: LogIndex): LogIndex {
+  return a > b ? a : b;
+}
+
+export function previousTerm(value: Term): Term {
+  assert(value > 0, 'there is no term before 0');
+  return (value - 1) as Term;
+}
+
+export function maxTerm(a: Term, b: Term): Term {
+  return a > b ? a : b;
+}

@@ -1,4 +1,6 @@
 export { AssertionError, assert, unreachable } from './assert.ts';
+export { bootstrapLog } from './bootstrap.ts';
+export { DEFAULT_RAFT_LIMITS, type RaftConfig } from './config.ts';
 export { type Entry, entryBytes, type Payload } from './entry.ts';
 export {
   compareLogId,
@@ -15,7 +17,21 @@ export {
   term,
   ZERO_LOG_ID,
 } from './ids.ts';
+export { checkInvariants, checkTransition } from './invariants.ts';
+export type { ProposeResult } from './leader.ts';
 export type { InitialState, LogReader, StoredMembership } from './log-reader.ts';
-export { EMPTY_MEMBERSHIP, type Membership, type NodeRecord } from './membership.ts';
+export {
+  EMPTY_MEMBERSHIP,
+  isJoint,
+  isVoter,
+  type Membership,
+  members,
+  type NodeRecord,
+  voters,
+} from './membership.ts';
+export type { MembershipChange, MembershipRefusal, MembershipResult } from './membership-change.ts';
 export type * from './message.ts';
+export { Raft } from './raft.ts';
 export { type HardState, INITIAL_HARD_STATE, type Ready, type Role } from './ready.ts';
+export type { PeerStatus, RaftStatus } from './status.ts';
+export type { TransferResult } from './transfer.ts';

@@ -19,3 +19,29 @@ export interface Membership {
 
 /** The membership of a node that has not joined anything yet. */
 export const EMPTY_MEMBERSHIP: Membership = { configs: [], nodes: new Map() };
+
+export function isVoter(membership: Membership, node: NodeId): boolean {
+  return membership.configs.some((config) => config.includes(node));
+}
+
+export function isJoint(membership: Membership): boolean {
+  return membership.configs.length > 1;
+}
+
+/** The voters of every config, each once. */
+export function voters(membership: Membership): ReadonlySet<NodeId> {
+  return new Set(membership.configs.flat());
+}
+
+/** Everyone who gets the log: voters and learners. */
+export function members(membership: Membership): ReadonlySet<NodeId> {
+  return new Set([...membership.configs.flat(), ...membership.nodes.keys()]);
+}
+
+/** Whether no other node's vote is needed. */
+export function isSoleVoter(membership: Membership, node: NodeId): boolean {
+  return (
+    membership.configs.length > 0 &&
+    membership.configs.every((config) => config.length === 1 && config[0] === node)
+  );
+}

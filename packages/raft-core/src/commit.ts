@@ -1,0 +1,42 @@
+import { assert } from './assert.ts';
+import { logIndex, maxIndex, previousIndex } from './ids.ts';
+import { isJoint } from './membership.ts';
+import { leaveJoint } from './membership-change.ts';
+import { reachedByQuorum } from './quorum.ts';
+import { appendEntry, dropRemovedPeers } from './replication.ts';
+import { effectiveMembership, isOwnVoter, type LeaderState, type RaftState } from './state.ts';
+import { startLeaving } from './transfer.ts';
+
+/**
+ * Commits what a quorum has on disk, this node included only as far as its own disk has answered. Entries of earlier
+ * terms are never counted: they commit with the first one of this term behind them (paper §5.4.2, figure 8).
+ */
+export function maybeCommit(state: RaftState, leader: LeaderState): boolean {
+  const { log, config } = state;
+  const reached = reachedByQuorum(effectiveMembership(state).configs, (node) =>
+    node === config.id ? log.persisted : (leader.peers.get(node)?.matched ?? 0),
+  );
+  assert(Number.isFinite(reached), 'a leader has voters');
+  if (reached < leader.firstIndex) return false;
+  const before = log.committed;
+  if (!log.commitTo(logIndex(reached))) return false;
+  leader.uncommittedBytes -= log.bytesBetween({
+    after: maxIndex(before, previousIndex(leader.firstIndex)),
+    to: log.committed,
+  });
+  leader.appendsDue = true;
+  finishMembershipChange(state, leader);
+  return true;
+}
+
+/** Follows up a membership that has just been committed, or that an earlier leader has left half-way. */
+function finishMembershipChange(state: RaftState, leader: LeaderState): void {
+  const { effective } = state.memberships;
+  if (effective.logId.index > state.log.committed) return;
+  dropRemovedPeers(state, leader);
+  if (isJoint(effective.membership)) {
+    appendEntry(state, leader, { type: 'membership', membership: leaveJoint(effective.membership) });
+  } else if (!isOwnVoter(state)) {
+    startLeaving(state, leader);
+  }
+}

@@ -1,0 +1,68 @@
+import { type LogId, type LogIndex, type NodeId, nextIndex, type Term } from './ids.ts';
+import type { StoredMembership } from './log-reader.ts';
+import type { Flow, Progress } from './progress.ts';
+import type { Role } from './ready.ts';
+import { isOwnVoter, knownLeader, type LeaderState, type RaftState } from './state.ts';
+
+export interface PeerStatus {
+  readonly matched: LogIndex;
+  readonly next: LogIndex;
+  readonly state: Flow['type'];
+  readonly recentlyActive: boolean;
+}
+
+/** One node's view at one moment; a value that later inputs do not change. */
+export interface RaftStatus {
+  readonly id: NodeId;
+  readonly role: Role;
+  readonly term: Term;
+  readonly votedFor: NodeId | null;
+  readonly leader: NodeId | null;
+  readonly lastLog: LogId;
+  readonly committed: LogIndex;
+  readonly applied: LogIndex;
+  readonly persisted: LogIndex;
+  readonly compacted: LogId;
+  /** In effect: appended, perhaps not committed. */
+  readonly membership: StoredMembership;
+  readonly committedMembership: StoredMembership;
+  /** The leader's view of everyone it feeds, itself included; empty on others. */
+  readonly peers: ReadonlyMap<NodeId, PeerStatus>;
+  readonly transferTo: NodeId | null;
+}
+
+export function statusOf(state: RaftState): RaftStatus {
+  const { log, memberships, role } = state;
+  const { term, leader, index } = log.last;
+  return {
+    id: state.config.id,
+    role: role.type === 'follower' && !isOwnVoter(state) ? 'learner' : role.type,
+    term: state.term,
+    votedFor: state.votedFor,
+    leader: knownLeader(state),
+    lastLog: { term, leader, index },
+    committed: log.committed,
+    applied: log.applied,
+    persisted: log.persisted,
+    compacted: log.compacted,
+    membership: memberships.effective,
+    committedMembership: memberships.at(log.committed),
+    peers: role.type === 'leader' ? peersOf(state, role) : new Map(),
+    transferTo: role.type === 'leader' ? (role.transfer?.to ?? null) : null,
+  };
+}
+
+function peersOf({ config, log }: RaftState, leader: LeaderState): ReadonlyMap<NodeId, PeerStatus> {
+  const own: PeerStatus = {
+    matched: log.persisted,
+    next: nextIndex(log.last.index),
+    state: 'replicate',
+    recentlyActive: true,
+  };
+  const peers = [...leader.peers].map(([node, progress]) => [node, peerStatus(progress)] as const);
+  return new Map([[config.id, own] as const, ...peers].sort(([a], [b]) => a - b));
+}
+
+function peerStatus({ matched, next, flow, recentlyActive }: Progress): PeerStatus {
+  return { matched, next, state: flow.type, recentlyActive };
+}
