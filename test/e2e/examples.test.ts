@@ -1,0 +1,91 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { useCluster } from './cluster.ts';
+import { ScriptProcess } from './metad-process.ts';
+import { waitUntil } from './wait-until.ts';
+
+// The examples, as they are, against three nodes.
+
+const example = (path: string): string => fileURLToPath(new URL(`../../examples/${path}`, import.meta.url));
+const cluster = useCluster();
+/** Where the examples come from: they run on this machine. */
+const here = '127.0.0.1';
+
+beforeAll(() => cluster.form(3));
+
+describe('curl-tour', () => {
+  test('gets the answers that it expects from any node, and leaves nothing behind', async () => {
+    const before = await cluster.readAll(1);
+    for (const id of cluster.ids) {
+      const { metadata, manage, cluster: kv } = cluster.node(id).ports;
+      const url = (port: number): string => `http://127.0.0.1:${port}`;
+      const env = { METADATA: url(metadata), MANAGE: url(manage), CLUSTER: url(kv) };
+      const tour = new ScriptProcess(example('curl-tour/tour.sh'), [], env);
+      const exit = await tour.exited;
+      expect(exit, tour.log).toEqual({ code: 0, signal: null });
+      expect(await cluster.readAll(id)).toEqual(before);
+    }
+  });
+});
+
+describe('watcher', () => {
+  let watcher: ScriptProcess;
+  let file: string;
+
+  afterAll(() => watcher.end('SIGKILL'));
+
+  /** What the file holds; null while there is none. */
+  const content = (): unknown => (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null);
+
+  async function follows(counter: number): Promise<void> {
+    await waitUntil(() => {
+      if (watcher.exit) throw new Error('the watcher has ended');
+      return JSON.stringify(content()) === JSON.stringify({ host: { counter: String(counter) } });
+    }, `the file to hold ${counter}; the watcher says: ${watcher.log}`);
+  }
+
+  async function count(id: number, counter: number): Promise<void> {
+    await waitUntil(async () => {
+      const { status } = await cluster.manage(id, 'PUT', '/v1/data/hosts/here/counter', String(counter));
+      return status === 200;
+    }, `node ${id} to take a write`);
+  }
+
+  test('keeps its file in step with /self while nodes are killed and come back', async () => {
+    file = join(cluster.scratch('watcher'), 'self.json');
+    const nodes = cluster.ids.flatMap((id) => [
+      '--node',
+      `http://127.0.0.1:${cluster.node(id).ports.metadata}`,
+    ]);
+    watcher = new ScriptProcess(example('watcher/dist/watch.js'), ['--file', file, ...nodes]);
+    await cluster.manage(1, 'PUT', '/v1/mapping', { [here]: { host: '/hosts/here' } });
+    await count(1, 1);
+    await follows(1);
+
+    await count(2, 2);
+    await follows(2);
+
+    // The one that the watcher asks first, then whoever leads.
+    let counter = 2;
+    for (const victim of [1, await cluster.leader()]) {
+      await cluster.kill9(victim);
+      const witness = cluster.runningIds[0] ?? 0;
+      for (let step = 0; step < 3; step += 1) {
+        counter += 1;
+        await count(witness, counter);
+        await follows(counter);
+      }
+      await cluster.start(victim);
+    }
+  });
+
+  test('removes the file while nothing is shown, and ends on SIGTERM', async () => {
+    await cluster.manage(1, 'DELETE', `/v1/mapping/${here}`);
+    await waitUntil(() => !existsSync(file), 'the file to be removed');
+    await cluster.manage(2, 'PUT', '/v1/mapping', { [here]: { host: '/hosts/here' } });
+    await waitUntil(() => existsSync(file), 'the file to be back');
+    expect(await watcher.end('SIGTERM')).toEqual({ code: 0, signal: null });
+  });
+});
