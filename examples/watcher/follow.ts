@@ -50,10 +50,12 @@ export async function follow(options: FollowOptions): Promise<void> {
       failures += 1;
       const retryMs = backoffMs(failures);
       report({ type: 'failed', node, reason: answer.reason, retryMs });
-      await delay(retryMs, undefined, { signal }).catch(ignoreAbort);
+      await pause(retryMs, signal);
       continue;
     }
     failures = 0;
+    // Nothing new: the wait has timed out, or this node does not hold requests and must not be asked in a tight loop.
+    if (answer.version === version) await pause(FIRST_BACKOFF_MS, signal);
     version = answer.version;
     if (answer.type === 'content') {
       if (await file.replace(answer.content)) report({ type: 'written', node, version });
@@ -119,6 +121,10 @@ function reasonOf(error: unknown): string {
   return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
 }
 
-function ignoreAbort(error: unknown): void {
-  if (!(error instanceof Error) || error.name !== 'AbortError') throw error;
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }

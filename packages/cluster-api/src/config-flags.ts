@@ -46,8 +46,9 @@ function givenFrom(values: ReadonlyMap<string, readonly string[]>, errors: strin
   for (const name of SETTING_NAMES) {
     const written = values.get(name);
     if (written === undefined) continue;
-    if (written.length > 1 && !LISTS.has(name)) errors.push(`--${name}: given more than once`);
-    given.set(name, { value: written.join(','), origin: `--${name}` });
+    const isList = LISTS.has(name);
+    if (written.length > 1 && !isList) errors.push(`--${name}: given more than once`);
+    given.set(name, { value: isList ? written.join(',') : (written.at(-1) ?? ''), origin: `--${name}` });
   }
   return given;
 }

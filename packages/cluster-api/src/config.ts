@@ -8,8 +8,6 @@ import { checkTogether } from './config-rules.ts';
 import { CONFIG_FLAG, SETTING_TABLE, SETTINGS, type Settings, variableOf } from './config-settings.ts';
 import type { Given, Source } from './config-source.ts';
 
-export { formatAddress, type ListenAddress } from './config-address.ts';
-
 /** How a node with an empty data directory begins; one that has data goes on with what it has. */
 export type Start =
   | { readonly type: 'single' }

@@ -22,7 +22,7 @@ const SECRETS = ['clusterToken', 'manageToken', 'token', 'authorization'];
 const REDACTED_PATHS = [...SECRETS, ...SECRETS.map((name) => `*.${name}`), '*.headers.authorization'];
 
 /**
- * Makes the logger of a thread; nothing else in the process writes to standard output. Lines are readable in a
+ * Makes the logger of a thread; nothing else writes to standard output while a node runs. Lines are readable in a
  * terminal and JSON otherwise. Tokens in known places are replaced.
  */
 export function createLogger(

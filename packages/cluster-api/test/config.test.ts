@@ -129,6 +129,7 @@ describe('flags', () => {
 
   test('anything else given twice is an error, under either spelling', () => {
     expect(errors(['--data_dir', 'a', '--data-dir', 'b'])).toEqual(['--data_dir: given more than once']);
+    expect(errors(['--id', '1', '--id', '2'])).toEqual(['--id: given more than once']);
     expect(errors(['--config', '/a', '--config', '/b'])).toContain('--config: given more than once');
   });
 
