@@ -42,7 +42,8 @@ export class CallRouter {
     const deadline = started + this.#timeoutMs(call);
     for (;;) {
       const { leader } = node.state;
-      const outcome = leader === null ? refusedWithoutLeader : await this.#send(call, leader, deadline - performance.now());
+      const outcome =
+        leader === null ? refusedWithoutLeader : await this.#send(call, leader, deadline - performance.now());
       if (!mayRetry(outcome)) return outcome;
       const ticks = Math.floor((started + leaderWaitMs - performance.now()) / tickMs);
       if (ticks < 1) return outcome;
@@ -71,9 +72,15 @@ export class CallRouter {
   }
 }
 
-const refusedWithoutLeader: CallOutcome = { type: 'refused', error: { type: 'forwardToLeader', leader: null } };
+const refusedWithoutLeader: CallOutcome = {
+  type: 'refused',
+  error: { type: 'forwardToLeader', leader: null },
+};
 
 /** Only what was definitely not taken, and only because the right node was not found. */
 function mayRetry(outcome: CallOutcome): boolean {
-  return outcome.type === 'refused' && (outcome.error.type === 'forwardToLeader' || outcome.error.type === 'noLink');
+  return (
+    outcome.type === 'refused' &&
+    (outcome.error.type === 'forwardToLeader' || outcome.error.type === 'noLink')
+  );
 }

@@ -12,7 +12,12 @@ export type Call =
 
 export type CallOutcome =
   /** Committed under `logId` and applied on the node that answers. */
-  | { readonly type: 'done'; readonly logId: LogId; readonly version: Version; readonly membership: Membership }
+  | {
+      readonly type: 'done';
+      readonly logId: LogId;
+      readonly version: Version;
+      readonly membership: Membership;
+    }
   /** Definitely not done, neither now nor later. */
   | { readonly type: 'refused'; readonly error: CallError }
   /** It may or may not take effect, now or later. */

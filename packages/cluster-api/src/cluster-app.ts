@@ -13,14 +13,19 @@ export interface ClusterAppDeps extends KvDeps {
   readonly addressOf: (node: number) => string | null;
 }
 
-const NODE_ID = z.int('a node id is a positive integer').min(1, 'a node id is a positive integer').transform(nodeId);
+const NODE_ID = z
+  .int('a node id is a positive integer')
+  .min(1, 'a node id is a positive integer')
+  .transform(nodeId);
 const ADDRESS = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$/, 'an address is HOST:PORT');
 
 const BODIES = {
   addLearner: z.union(
     [
       z.tuple([NODE_ID, ADDRESS]),
-      z.object({ node_id: NODE_ID, addr: ADDRESS }).transform(({ node_id, addr }) => [node_id, addr] as const),
+      z
+        .object({ node_id: NODE_ID, addr: ADDRESS })
+        .transform(({ node_id, addr }) => [node_id, addr] as const),
     ],
     'expected [ID, "HOST:PORT"]',
   ),
@@ -65,10 +70,15 @@ async function callRoute<T>(
     const text = await c.req.text();
     json = text.trim() === '' ? null : JSON.parse(text);
   } catch (error) {
-    return answer(c, 400, badRequest(`invalid JSON: ${error instanceof Error ? error.message : String(error)}`));
+    return answer(
+      c,
+      400,
+      badRequest(`invalid JSON: ${error instanceof Error ? error.message : String(error)}`),
+    );
   }
   const parsed = body.safeParse(json);
-  if (!parsed.success) return answer(c, 400, badRequest(parsed.error.issues[0]?.message ?? 'invalid request'));
+  if (!parsed.success)
+    return answer(c, 400, badRequest(parsed.error.issues[0]?.message ?? 'invalid request'));
   const outcome = await deps.router.execute(toCall(parsed.data));
   return answer(c, statusOf(outcome), callAnswer(outcome, deps.addressOf));
 }
@@ -90,7 +100,11 @@ function statusOf(outcome: CallOutcome): 200 | 400 | 409 | 413 | 503 | 504 {
   }
 }
 
-function answer(c: Context, status: 200 | 400 | 401 | 404 | 405 | 409 | 413 | 500 | 503 | 504, body: BigJson): Response {
+function answer(
+  c: Context,
+  status: 200 | 400 | 401 | 404 | 405 | 409 | 413 | 500 | 503 | 504,
+  body: BigJson,
+): Response {
   if (status === 503) c.header('Retry-After', '1');
   return c.body(stringifyBigJson(body), status, { 'Content-Type': 'application/json' });
 }
@@ -105,8 +119,11 @@ function failure(code: number, message: string): BigJson {
 
 /** Tells a path that is not served from a method that is not. */
 function refuseRoute(c: Context, app: Hono): Response {
-  const methods = app.routes.filter(({ path, method }) => path === c.req.path && method !== 'ALL').map(({ method }) => method);
-  if (methods.length === 0) return answer(c, 404, failure(404, `there is no ${c.req.path} on the cluster port`));
+  const methods = app.routes
+    .filter(({ path, method }) => path === c.req.path && method !== 'ALL')
+    .map(({ method }) => method);
+  if (methods.length === 0)
+    return answer(c, 404, failure(404, `there is no ${c.req.path} on the cluster port`));
   c.header('Allow', methods.join(', '));
   return answer(c, 405, failure(405, `${c.req.path} takes ${methods.join(' or ')}, not ${c.req.method}`));
 }
@@ -115,7 +132,8 @@ function limitBody(maxBytes: number): MiddlewareHandler {
   const message = `the body is larger than ${maxBytes} bytes`;
   return bodyLimit({
     maxSize: maxBytes,
-    onError: (c) => (c.req.path === '/write' ? writeFailure(c, 413, message) : answer(c, 413, failure(413, message))),
+    onError: (c) =>
+      c.req.path === '/write' ? writeFailure(c, 413, message) : answer(c, 413, failure(413, message)),
   });
 }
 

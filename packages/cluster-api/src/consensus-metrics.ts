@@ -30,9 +30,15 @@ export class ConsensusMetrics {
   constructor() {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
-    this.logSyncSeconds = this.#latency('metad_log_sync_seconds', 'Writing and syncing one batch of the log.');
+    this.logSyncSeconds = this.#latency(
+      'metad_log_sync_seconds',
+      'Writing and syncing one batch of the log.',
+    );
     this.applySeconds = this.#latency('metad_apply_seconds', 'Applying one batch to the state machine.');
-    this.commitSeconds = this.#latency('metad_commit_seconds', 'From a proposal on the leader to its application.');
+    this.commitSeconds = this.#latency(
+      'metad_commit_seconds',
+      'From a proposal on the leader to its application.',
+    );
     this.batchEntries = new Histogram({
       name: 'metad_log_batch_entries',
       help: 'Entries in one synced batch of the log.',

@@ -58,6 +58,7 @@ export class Daemon {
       const server = await listen({
         setting: 'listen_cluster',
         address: options.config.listenCluster,
+        limits: options.config.limits,
         handler: (request, response) => daemon?.handleCluster(request, response),
       });
       try {
@@ -103,6 +104,7 @@ export class Daemon {
       logger,
       tickMs,
       patienceTicks: Math.ceil(config.limits.proposeTimeoutMs / tickMs),
+      maxInflightProposals: config.limits.maxInflightProposals,
       onFault: options.onFault,
     });
     this.#leaderCalls = new LeaderCalls({
@@ -132,7 +134,9 @@ export class Daemon {
 
   async #open(): Promise<void> {
     const { config, logger } = this.#options;
-    this.#clusterServer.on('upgrade', (request, socket, head) => this.#transport.handleUpgrade(request, socket, head));
+    this.#clusterServer.on('upgrade', (request, socket, head) =>
+      this.#transport.handleUpgrade(request, socket, head),
+    );
     this.#transport.start();
     this.#node.start();
     this.#http = new HttpThread({
@@ -145,7 +149,13 @@ export class Daemon {
     await this.#http.listening();
     if (config.start.type === 'join' && this.#identity.cluster === null) {
       const { members } = config.start;
-      this.#join = new JoinLoop({ members, node: config.id, addr: this.#advertise, token: config.clusterToken, logger });
+      this.#join = new JoinLoop({
+        members,
+        node: config.id,
+        addr: this.#advertise,
+        token: config.clusterToken,
+        logger,
+      });
       this.#join.start();
     }
   }
@@ -155,9 +165,9 @@ export class Daemon {
     this.#join?.stop();
     if (this.#node.state.leader === this.#node.id) await this.#node.transferLeadership(null);
     await this.#http?.stop();
-    await closeServer(this.#clusterServer, STOP_GRACE_MS);
     this.#node.stop();
-    await this.#transport.stop();
+    // A server closes only after the connections that were upgraded on it.
+    await Promise.all([closeServer(this.#clusterServer, STOP_GRACE_MS), this.#transport.stop()]);
     this.#state.close();
     this.#store.close();
   }
@@ -192,7 +202,8 @@ export class Daemon {
       state: this.#state,
       limits: config.limits,
       clusterToken: config.clusterToken,
-      addressOf: (id) => [...node.status().membership.membership.nodes].find(([other]) => other === id)?.[1].addr ?? null,
+      addressOf: (id) =>
+        [...node.status().membership.membership.nodes].find(([other]) => other === id)?.[1].addr ?? null,
       metrics: () =>
         metricsAnswer({
           status: node.status(),

@@ -1,19 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import type { NodeLimits } from './config.ts';
 import { formatAddress, type ListenAddress } from './config-address.ts';
 
-/** How long a client may take to send its headers, and how long an idle connection is kept. */
-export interface ListenerTimeouts {
-  readonly headersMs: number;
-  readonly requestMs: number;
-  readonly keepAliveMs: number;
-}
-
-const DEFAULT_TIMEOUTS: ListenerTimeouts = {
-  headersMs: 20_000,
-  requestMs: 60_000,
-  // Above the idle time-outs of common load balancers, which otherwise reuse a connection that is being closed.
-  keepAliveMs: 75_000,
-};
+/** Above the idle time-outs of common load balancers, which otherwise reuse a connection that is being closed. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 
 /** An address can't be listened on; the message names the setting that chose it. */
 export class ListenError extends Error {
@@ -22,16 +12,17 @@ export class ListenError extends Error {
 
 /** Opens one HTTP port. Rejects with a ListenError when the address can't be used. */
 export function listen(options: {
-  readonly setting: string;
+  readonly setting: 'listen' | 'listen_manage' | 'listen_cluster';
   readonly address: ListenAddress;
   readonly handler: RequestListener;
-  readonly timeouts?: Partial<ListenerTimeouts>;
+  readonly limits: Pick<NodeLimits, 'headerTimeoutMs' | 'requestTimeoutMs'>;
 }): Promise<Server> {
-  const { headersMs, requestMs, keepAliveMs } = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-  const server = createServer(
-    { headersTimeout: headersMs, requestTimeout: requestMs, keepAliveTimeout: keepAliveMs, noDelay: true },
-    options.handler,
-  );
+  const timeouts = {
+    headersTimeout: options.limits.headerTimeoutMs,
+    requestTimeout: options.limits.requestTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  };
+  const server = createServer({ ...timeouts, noDelay: true }, options.handler);
   const { host, port } = options.address;
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {

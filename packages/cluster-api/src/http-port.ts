@@ -12,7 +12,10 @@ export interface HttpThreadData {
 
 /** HTTP thread → consensus thread. `id` pairs a request with its answer. */
 export type ToConsensus =
-  | { readonly type: 'propose'; readonly proposals: readonly { readonly id: number; readonly command: Uint8Array }[] }
+  | {
+      readonly type: 'propose';
+      readonly proposals: readonly { readonly id: number; readonly command: Uint8Array }[];
+    }
   | { readonly type: 'barrier'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number }
   | { readonly type: 'listening' }
@@ -23,7 +26,10 @@ export type ToConsensus =
 export type ToHttp =
   | { readonly type: 'applied'; readonly batch: AppliedBatch }
   | { readonly type: 'status'; readonly status: ReplicaStatus }
-  | { readonly type: 'outcomes'; readonly outcomes: readonly { readonly id: number; readonly outcome: ProposeOutcome }[] }
+  | {
+      readonly type: 'outcomes';
+      readonly outcomes: readonly { readonly id: number; readonly outcome: ProposeOutcome }[];
+    }
   | { readonly type: 'barrier'; readonly id: number; readonly outcome: BarrierOutcome }
   | { readonly type: 'metrics'; readonly id: number; readonly text: string }
   | { readonly type: 'stop' };

@@ -71,7 +71,9 @@ export class HttpThread {
         for (const { id, command } of message.proposals) void this.#propose(id, command);
         return;
       case 'barrier':
-        void this.#options.node.readBarrier().then((outcome) => this.#post({ type: 'barrier', id: message.id, outcome }));
+        void this.#options.node
+          .readBarrier()
+          .then((outcome) => this.#post({ type: 'barrier', id: message.id, outcome }));
         return;
       case 'metrics':
         void this.#options.metrics().then((text) => this.#post({ type: 'metrics', id: message.id, text }));
@@ -122,7 +124,11 @@ function proposeOutcome(outcome: CallOutcome): ProposeOutcome {
     case 'unknown':
       return outcome;
     case 'refused':
-      return { type: 'refused', reason: refusalReason(outcome.error.type), message: explainCallError(outcome.error) };
+      return {
+        type: 'refused',
+        reason: refusalReason(outcome.error.type),
+        message: explainCallError(outcome.error),
+      };
     default:
       return unreachable(outcome);
   }

@@ -2,7 +2,12 @@ import type { Server } from 'node:http';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { getRequestListener } from '@hono/node-server';
 import { StateDatabase } from '@metad/kv-store';
-import { createMetadApps, type MetadApps, type MetadSettings } from '@metad/metad-api';
+import {
+  createMetadApps,
+  DEFAULT_METAD_SETTINGS,
+  type MetadApps,
+  type MetadSettings,
+} from '@metad/metad-api';
 import type { NodeConfig } from './config.ts';
 import { closeServer, listen } from './http-listener.ts';
 import { HttpMetrics } from './http-metrics.ts';
@@ -19,7 +24,12 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
   const { config, port } = data;
   const logger = createLogger(config).child({ thread: 'http' });
   const state = StateDatabase.open(data.stateFile);
-  const replica = new PortReplica({ port, state, status: data.status, maxEntryBytes: entryBytesLimit(config) });
+  const replica = new PortReplica({
+    port,
+    state,
+    status: data.status,
+    maxEntryBytes: entryBytesLimit(config),
+  });
   const metrics = new HttpMetrics();
   const apps = createMetadApps({
     replica,
@@ -41,25 +51,56 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     else replica.receive(message);
   });
   try {
-    const metadata = { setting: 'listen', address: config.listen, handler: getRequestListener(apps.metadata.fetch) };
-    const manage = { setting: 'listen_manage', address: config.listenManage, handler: getRequestListener(apps.manage.fetch) };
-    servers.push(await listen(metadata), await listen(manage));
+    const { listen: metadata, listenManage: manage, limits } = config;
+    servers.push(
+      await listen({
+        setting: 'listen',
+        address: metadata,
+        handler: getRequestListener(apps.metadata.fetch),
+        limits,
+      }),
+    );
+    servers.push(
+      await listen({
+        setting: 'listen_manage',
+        address: manage,
+        handler: getRequestListener(apps.manage.fetch),
+        limits,
+      }),
+    );
     post({ type: 'listening' });
   } catch (error) {
     post({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
   }
 }
 
-async function stop(apps: MetadApps, servers: readonly Server[], state: StateDatabase, port: MessagePort): Promise<void> {
+async function stop(
+  apps: MetadApps,
+  servers: readonly Server[],
+  state: StateDatabase,
+  port: MessagePort,
+): Promise<void> {
   apps.stop();
   await Promise.all(servers.map((server) => closeServer(server, STOP_GRACE_MS)));
   state.close();
   port.close();
 }
 
-function metadSettings(config: NodeConfig): MetadSettings {
-  const { xff, trustedProxies, manageToken, limits } = config;
-  return { xff, trustedProxies, manageToken, ...limits };
+function metadSettings({ xff, trustedProxies, manageToken, limits }: NodeConfig): MetadSettings {
+  return {
+    ...DEFAULT_METAD_SETTINGS,
+    xff,
+    trustedProxies,
+    manageToken,
+    maxBodyBytes: limits.maxBodyBytes,
+    maxValueBytes: limits.maxValueBytes,
+    maxPathDepth: limits.maxPathDepth,
+    maxPathBytes: limits.maxPathBytes,
+    maxWaiters: limits.maxWaiters,
+    waitTimeoutSeconds: limits.waitTimeoutMs / 1000,
+    maxWaitTimeoutSeconds: limits.maxWaitTimeoutMs / 1000,
+    catchUpTimeoutMs: limits.catchUpWaitMs,
+  };
 }
 
 await run(workerData);

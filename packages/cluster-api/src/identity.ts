@@ -74,9 +74,12 @@ export function admitPeer(self: NodeIdentity, peer: PeerIdentity, membership: Me
     );
   }
   if (self.cluster !== null && peer.cluster !== null && self.cluster !== peer.cluster) {
-    return refuse(`node ${peer.node} belongs to another cluster: start it with an empty data directory to add it here`);
+    return refuse(
+      `node ${peer.node} belongs to another cluster: start it with an empty data directory to add it here`,
+    );
   }
-  if (peer.cluster === null && !record) return refuse(`node ${peer.node} has not been added to this cluster: use /add-learner`);
+  if (peer.cluster === null && !record)
+    return refuse(`node ${peer.node} has not been added to this cluster: use /add-learner`);
   return { type: 'admitted' };
 }
 

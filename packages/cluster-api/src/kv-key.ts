@@ -1,6 +1,8 @@
 import type { NodeLimits } from './config.ts';
 
-export type KvKey = { readonly type: 'path'; readonly path: string } | { readonly type: 'refused'; readonly reason: string };
+export type KvKey =
+  | { readonly type: 'path'; readonly path: string }
+  | { readonly type: 'refused'; readonly reason: string };
 
 /** Reads a key of the KV API as the path that it is: `nodes/1/ip` and `/nodes/1/ip` are one and the same. */
 export function parseKvKey(key: string, limits: Pick<NodeLimits, 'maxPathBytes' | 'maxPathDepth'>): KvKey {
@@ -9,9 +11,12 @@ export function parseKvKey(key: string, limits: Pick<NodeLimits, 'maxPathBytes' 
   if (path === '/') return refused('the key is empty');
   if (!key.isWellFormed()) return refused('the key is not well-formed Unicode');
   if (segments.includes('')) return refused('the key has an empty segment');
-  if (segments.some((segment) => segment === '.' || segment === '..')) return refused('the key has a dot segment');
-  if (segments.length > limits.maxPathDepth) return refused(`the key is deeper than ${limits.maxPathDepth} segments`);
-  if (Buffer.byteLength(path) > limits.maxPathBytes) return refused(`the key is longer than ${limits.maxPathBytes} bytes`);
+  if (segments.some((segment) => segment === '.' || segment === '..'))
+    return refused('the key has a dot segment');
+  if (segments.length > limits.maxPathDepth)
+    return refused(`the key is deeper than ${limits.maxPathDepth} segments`);
+  if (Buffer.byteLength(path) > limits.maxPathBytes)
+    return refused(`the key is longer than ${limits.maxPathBytes} bytes`);
   return { type: 'path', path };
 }
 

@@ -69,10 +69,15 @@ function parseJson<T>(text: string, schema: z.ZodType<T>): Parsed<T> {
     return { refusal: `invalid JSON: ${error instanceof Error ? error.message : String(error)}` };
   }
   const parsed = schema.safeParse(json);
-  return parsed.success ? { value: parsed.data } : { refusal: parsed.error.issues[0]?.message ?? 'invalid request' };
+  return parsed.success
+    ? { value: parsed.data }
+    : { refusal: parsed.error.issues[0]?.message ?? 'invalid request' };
 }
 
-function parseWrite(text: string, limits: NodeLimits): { readonly command: Command } | { readonly refusal: string } {
+function parseWrite(
+  text: string,
+  limits: NodeLimits,
+): { readonly command: Command } | { readonly refusal: string } {
   const write = parseJson(text, WRITE);
   if ('refusal' in write) return write;
   const key = parseKvKey('Put' in write.value ? write.value.Put.key : write.value.Del.key, limits);
@@ -127,6 +132,7 @@ async function awaitConsistency(c: Context, node: Node): Promise<[400 | 503, str
     const barrier = await node.readBarrier();
     return barrier.type === 'ready' ? null : [503, barrier.message];
   }
-  if (consistency !== 'local') return [400, `unknown consistency ${JSON.stringify(consistency)}: linearizable or local`];
+  if (consistency !== 'local')
+    return [400, `unknown consistency ${JSON.stringify(consistency)}: linearizable or local`];
   return node.state.caughtUp ? null : [503, 'this node has not caught up since its start'];
 }

@@ -25,7 +25,8 @@ export class LeaderCalls {
     const { node, maxEntryBytes, membershipPatienceTicks } = this.#options;
     switch (call.type) {
       case 'propose':
-        if (call.command.byteLength > maxEntryBytes) return refuse({ type: 'tooLarge', maxBytes: maxEntryBytes });
+        if (call.command.byteLength > maxEntryBytes)
+          return refuse({ type: 'tooLarge', maxBytes: maxEntryBytes });
         return node.propose(call.command);
       case 'addLearner':
         return this.#addLearner(call.node, call.addr);
@@ -48,7 +49,10 @@ export class LeaderCalls {
     if (node.state.leader !== node.id) return refuse({ type: 'forwardToLeader', leader: node.state.leader });
     const record = await this.#identify(id, addr);
     if ('refusal' in record) return refuse(record.refusal);
-    return node.changeMembership({ type: 'addLearner', node: id, record: record.found }, membershipPatienceTicks);
+    return node.changeMembership(
+      { type: 'addLearner', node: id, record: record.found },
+      membershipPatienceTicks,
+    );
   }
 
   #keepMember(id: NodeId, record: NodeRecord): Promise<CallOutcome> {
@@ -68,7 +72,9 @@ export class LeaderCalls {
     const { node, cluster, instance } = outcome.identity;
     if (node !== id) return conflict(`the node at ${addr} has the id ${node}, not ${id}`);
     if (cluster !== null && cluster !== clusterId()) {
-      return conflict(`node ${id} at ${addr} belongs to another cluster: start it with an empty data directory`);
+      return conflict(
+        `node ${id} at ${addr} belongs to another cluster: start it with an empty data directory`,
+      );
     }
     return { found: { addr, instance } };
   }
@@ -82,7 +88,10 @@ export class LeaderCalls {
       return role !== 'leader' || behind.length === 0;
     }, membershipPatienceTicks);
     if (!caughtUp) {
-      return refuse({ type: 'unreachable', message: 'a node that is to vote does not catch up with the log' });
+      return refuse({
+        type: 'unreachable',
+        message: 'a node that is to vote does not catch up with the log',
+      });
     }
     return node.changeMembership({ type: 'setVoters', voters }, membershipPatienceTicks);
   }
@@ -98,7 +107,10 @@ export class LeaderCalls {
       case 'notLeader':
         return refuse({ type: 'forwardToLeader', leader: node.state.leader });
       case 'noTarget':
-        return refuse({ type: 'conflict', message: `${to === null ? 'no other node' : `node ${to}`} can take the lead` });
+        return refuse({
+          type: 'conflict',
+          message: `${to === null ? 'no other node' : `node ${to}`} can take the lead`,
+        });
       case 'timedOut':
         return { type: 'unknown', message: 'no other node has taken the lead in time' };
       default:

@@ -31,6 +31,8 @@ export interface NodeOptions {
   readonly tickMs: number;
   /** How long a write or a read may wait for a quorum, in ticks. */
   readonly patienceTicks: number;
+  /** Beyond it, calls are refused as `overloaded`. */
+  readonly maxInflightProposals: number;
   /** A broken invariant or a failing disk: the node has stopped taking part, and the process must end. */
   readonly onFault: (error: unknown) => void;
 }
@@ -133,7 +135,8 @@ export class Node {
     this.#enter(() => {
       for (const message of messages) {
         // No node compacts its log, so none needs a snapshot; whoever sends one runs something else.
-        if (message.type === 'installSnapshot') this.#options.logger.warn({ from: message.from }, 'refused a snapshot');
+        if (message.type === 'installSnapshot')
+          this.#options.logger.warn({ from: message.from }, 'refused a snapshot');
         else this.#take(message);
       }
     });
@@ -164,11 +167,11 @@ export class Node {
   }
 
   /** Hands the lead over; true once another node leads. */
-  async transferLeadership(to: NodeId | null): Promise<'transferred' | 'notLeader' | 'noTarget' | 'timedOut'> {
-    let result: ReturnType<Raft['transferLeadership']> = { type: 'noTarget' };
-    this.#enter(() => {
-      result = this.#raft.transferLeadership(to);
-    });
+  async transferLeadership(
+    to: NodeId | null,
+  ): Promise<'transferred' | 'notLeader' | 'noTarget' | 'timedOut'> {
+    const result = this.#enter(() => this.#raft.transferLeadership(to));
+    if (result === undefined) return 'noTarget'; // stopped
     if (result.type !== 'started') return result.type;
     const patienceTicks = 2 * this.#options.raft.electionTimeoutTicks;
     const moved = await this.until(({ leader }) => leader !== null && leader !== this.id, patienceTicks);
@@ -203,25 +206,28 @@ export class Node {
     patienceTicks: number,
   ): Promise<CallOutcome> {
     if (this.#stopped) return Promise.resolve({ type: 'refused', error: { type: 'stopping' } });
-    let outcome: Promise<CallOutcome> = Promise.resolve({ type: 'unknown', message: 'this node has failed' });
-    this.#enter(() => {
-      const result = append();
-      outcome =
-        result.type === 'appended'
-          ? this.#proposals.track({ logId: result.logId, awaits, deadlineTick: this.#tick + patienceTicks })
-          : Promise.resolve({ type: 'refused', error: refusal(result) });
-    });
-    return outcome;
+    if (this.#proposals.size >= this.#options.maxInflightProposals) {
+      return Promise.resolve({ type: 'refused', error: { type: 'overloaded' } });
+    }
+    const result = this.#enter(append);
+    if (result === undefined) return Promise.resolve({ type: 'unknown', message: 'this node has failed' });
+    if (result.type !== 'appended') return Promise.resolve({ type: 'refused', error: refusal(result) });
+    return this.#proposals.track({ logId: result.logId, awaits, deadlineTick: this.#tick + patienceTicks });
   }
 
-  /** Runs one input to completion and sees to its consequences in the next turn; what it throws stops the node. */
-  #enter(input: () => void): void {
-    if (this.#stopped) return;
+  /**
+   * Runs one input to completion; its consequences come with the next turn. What it throws stops the node. Undefined
+   * when it could not run.
+   */
+  #enter<T>(input: () => T): T | undefined {
+    if (this.#stopped) return undefined;
     try {
-      input();
+      const result = input();
       this.#schedule();
+      return result;
     } catch (error) {
       this.#fail(error);
+      return undefined;
     }
   }
 
@@ -306,7 +312,8 @@ export class Node {
   #enterState(next: NodeState): void {
     const last = this.#state;
     const { role, term, leader, caughtUp } = next;
-    if (last.role === role && last.term === term && last.leader === leader && last.caughtUp === caughtUp) return;
+    if (last.role === role && last.term === term && last.leader === leader && last.caughtUp === caughtUp)
+      return;
     this.#state = next;
     if (last.leader !== leader) {
       this.contact.clear();

@@ -20,7 +20,9 @@ export function stringifyBigJson(value: BigJson): string {
   if (typeof value === 'bigint') return value.toString();
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   if (Array.isArray(value)) return `[${value.map(stringifyBigJson).join(',')}]`;
-  const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${stringifyBigJson(member)}`);
+  const members = Object.entries(value).map(
+    ([name, member]) => `${JSON.stringify(name)}:${stringifyBigJson(member)}`,
+  );
   return `{${members.join(',')}}`;
 }
 
@@ -53,7 +55,9 @@ function errorJson(error: CallError, addressOf: (node: NodeId) => string | null)
       return { ForwardToLeader: { leader_id: error.leader, leader_node, message } };
     }
     case 'inProgress':
-      return { ChangeMembershipError: { InProgress: { membership_log_id: logIdJson(error.change), message } } };
+      return {
+        ChangeMembershipError: { InProgress: { membership_log_id: logIdJson(error.change), message } },
+      };
     case 'emptyMembership':
       return { ChangeMembershipError: { EmptyMembership: { message } } };
     case 'learnerNotFound':
@@ -84,7 +88,9 @@ export function metricsAnswer(options: {
   const leads = status.role === 'leader';
   const acked = leads ? contact.lastQuorumAcked(status.id, membership) : null;
   const heartbeat = leads ? nodesJson(contact.heartbeats(status.id, membership), (nanos) => nanos) : null;
-  const matched = new Map([...status.peers].map(([node, peer]) => [node, options.logIdOf(peer.matched) ?? null]));
+  const matched = new Map(
+    [...status.peers].map(([node, peer]) => [node, options.logIdOf(peer.matched) ?? null]),
+  );
   const replication = leads ? nodesJson(matched, (logId) => logId && logIdJson(logId)) : null;
   const metrics = {
     running_state: { Ok: null },

@@ -17,7 +17,12 @@ export class PortReplica implements Replica {
   #status: ReplicaStatus;
   #lastId = 0;
 
-  constructor(options: { port: MessagePort; state: StateReader; status: ReplicaStatus; maxEntryBytes: number }) {
+  constructor(options: {
+    port: MessagePort;
+    state: StateReader;
+    status: ReplicaStatus;
+    maxEntryBytes: number;
+  }) {
     this.state = options.state;
     this.#port = options.port;
     this.#status = options.status;

@@ -28,7 +28,9 @@ export class QuorumContact {
     const heartbeats = this.heartbeats(self, membership);
     let earliest: bigint | null = null;
     for (const config of membership.configs) {
-      const times = config.map((node) => heartbeats.get(node) ?? 0n).sort((a, b) => (a < b ? 1 : a > b ? -1 : 0));
+      const times = config
+        .map((node) => heartbeats.get(node) ?? 0n)
+        .sort((a, b) => (a < b ? 1 : a > b ? -1 : 0));
       const majority = times[Math.floor(config.length / 2)] ?? 0n;
       if (majority === 0n) return null;
       if (earliest === null || majority < earliest) earliest = majority;

@@ -82,7 +82,10 @@ export class ReadBarriers {
     for (const [id, group] of this.#groups) {
       if (group.deadlineTick > tick) continue;
       this.#groups.delete(id);
-      end(group, group.index === null ? 'no leader with a quorum confirmed the read in time' : 'this node lags behind');
+      end(
+        group,
+        group.index === null ? 'no leader with a quorum confirmed the read in time' : 'this node lags behind',
+      );
     }
   }
 

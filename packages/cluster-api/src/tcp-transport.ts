@@ -6,6 +6,7 @@ import { type DialOutcome, dial } from './peer-dial.ts';
 import { type DialResult, PeerDialer } from './peer-dialer.ts';
 import type { LinkDirection, PeerEvent } from './peer-event.ts';
 import { checkToken, dialHeaders, judgeAnswer } from './peer-handshake.ts';
+import { Identifier } from './peer-identify.ts';
 import { DEFAULT_PEER_LIMITS, type PeerLimits } from './peer-limits.ts';
 import { PeerLink } from './peer-link.ts';
 import { type AcceptedConnection, PeerListener } from './peer-listener.ts';
@@ -57,8 +58,7 @@ class Transport implements TcpTransport {
   readonly #peers = new Map<NodeId, Peer>();
   /** Every link that is not closed yet, those that are no longer used included. */
   readonly #links = new Set<PeerLink>();
-  /** Each gives up one `identify`. */
-  readonly #identifying = new Set<() => void>();
+  readonly #identifier = new Identifier();
   #state: 'new' | 'running' | 'stopped' = 'new';
   #pings: NodeJS.Timeout | null = null;
   #lastLinkClosed: (() => void) | null = null;
@@ -92,7 +92,7 @@ class Transport implements TcpTransport {
     this.#state = 'stopped';
     this.#listener.stop();
     if (this.#pings) clearInterval(this.#pings);
-    for (const giveUp of this.#identifying) giveUp();
+    this.#identifier.stop();
     for (const peer of this.#peers.values()) {
       peer.dialer?.stop();
       if (peer.linger) clearTimeout(peer.linger);
@@ -141,19 +141,8 @@ class Transport implements TcpTransport {
   }
 
   identify(addr: string, timeoutMs: number): Promise<IdentifyOutcome> {
-    if (this.#state === 'stopped') return Promise.resolve(STOPPING);
     const headers = dialHeaders(this.#handlers.identity(), this.#token, { type: 'identify' });
-    return new Promise((resolve) => {
-      const cancel = dial({ addr, headers, timeoutMs }, (outcome) => {
-        this.#identifying.delete(giveUp);
-        resolve(identified(addr, outcome));
-      });
-      const giveUp = (): void => {
-        cancel();
-        resolve(STOPPING);
-      };
-      this.#identifying.add(giveUp);
-    });
+    return this.#identifier.identify({ addr, headers, timeoutMs });
   }
 
   #peer(node: NodeId): Peer {
@@ -311,8 +300,6 @@ class Transport implements TcpTransport {
   }
 }
 
-const STOPPING: IdentifyOutcome = { type: 'failed', reason: 'this node is stopping' };
-
 function groupByReceiver(messages: readonly Message[]): Map<NodeId, Message[]> {
   const groups = new Map<NodeId, Message[]>();
   for (const message of messages) {
@@ -334,18 +321,4 @@ function linkTo(peer: Peer): PeerLink | null {
 
 function refused(reason: string): { readonly type: 'refused'; readonly reason: string } {
   return { type: 'refused', reason };
-}
-
-function identified(addr: string, outcome: DialOutcome): IdentifyOutcome {
-  switch (outcome.type) {
-    case 'identified':
-      return { type: 'identified', identity: outcome.peer };
-    case 'opened':
-      outcome.socket.destroy();
-      return { type: 'failed', reason: `${addr} opens a connection where its identity was asked for` };
-    case 'refused':
-      return { type: 'failed', reason: `${addr} refuses: ${outcome.reason}` };
-    case 'failed':
-      return { type: 'failed', reason: `${addr} can't be reached: ${outcome.reason}` };
-  }
 }

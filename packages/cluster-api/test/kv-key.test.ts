@@ -27,6 +27,9 @@ describe('a key', () => {
     ['x'.repeat(20), 'longer than 20 bytes'],
     ['\ud800', 'well-formed'],
   ])('%j is refused: %s', (key, reason) => {
-    expect(parseKvKey(key, limits)).toMatchObject({ type: 'refused', reason: expect.stringContaining(reason) });
+    expect(parseKvKey(key, limits)).toMatchObject({
+      type: 'refused',
+      reason: expect.stringContaining(reason),
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { nodeId, type RaftStatus, term, logIndex } from '@metad/raft-core';
+import { logIndex, nodeId, type RaftStatus, term } from '@metad/raft-core';
 import { describe, expect, test } from 'vitest';
 import { type BigJson, callAnswer, metricsAnswer, stringifyBigJson } from '../src/openraft-json.ts';
 import { QuorumContact } from '../src/quorum-contact.ts';
@@ -18,7 +18,12 @@ function parse(json: BigJson): unknown {
 
 describe('JSON with large integers', () => {
   test('keeps every digit and is otherwise plain JSON', () => {
-    const value = { at: 1766401699240929138n, list: [1, 'a"\n', null, true, { 'k"': 2n }], empty: {}, none: [] };
+    const value = {
+      at: 1766401699240929138n,
+      list: [1, 'a"\n', null, true, { 'k"': 2n }],
+      empty: {},
+      none: [],
+    };
     expect(stringifyBigJson(value)).toBe(
       '{"at":1766401699240929138,"list":[1,"a\\"\\n",null,true,{"k\\"":2}],"empty":{},"none":[]}',
     );
@@ -43,13 +48,24 @@ describe('the answer to a cluster call', () => {
   });
 
   test.each([
-    [{ type: 'forwardToLeader', leader: nodeId(2) }, { ForwardToLeader: { leader_id: 2, leader_node: { addr: '127.0.0.1:21002' } } }],
+    [
+      { type: 'forwardToLeader', leader: nodeId(2) },
+      { ForwardToLeader: { leader_id: 2, leader_node: { addr: '127.0.0.1:21002' } } },
+    ],
     [{ type: 'forwardToLeader', leader: null }, { ForwardToLeader: { leader_id: null, leader_node: null } }],
-    [{ type: 'inProgress', change: logId }, { ChangeMembershipError: { InProgress: { membership_log_id: { index: 9 } } } }],
+    [
+      { type: 'inProgress', change: logId },
+      { ChangeMembershipError: { InProgress: { membership_log_id: { index: 9 } } } },
+    ],
     [{ type: 'emptyMembership' }, { ChangeMembershipError: { EmptyMembership: {} } }],
-    [{ type: 'learnerNotFound', node: nodeId(7) }, { ChangeMembershipError: { LearnerNotFound: { node_id: 7 } } }],
+    [
+      { type: 'learnerNotFound', node: nodeId(7) },
+      { ChangeMembershipError: { LearnerNotFound: { node_id: 7 } } },
+    ],
   ] as const)('names the refusal %j as openraft does', (error, shown) => {
-    expect(parse(callAnswer({ type: 'refused', error }, addressOf))).toMatchObject({ Err: { APIError: shown } });
+    expect(parse(callAnswer({ type: 'refused', error }, addressOf))).toMatchObject({
+      Err: { APIError: shown },
+    });
   });
 });
 
@@ -75,7 +91,12 @@ describe('metrics', () => {
   };
   const answer = (now: RaftStatus, contact = new QuorumContact()) =>
     parse(
-      metricsAnswer({ status: now, applied: logId, logIdOf: (index) => (index === 9 ? logId : undefined), contact }),
+      metricsAnswer({
+        status: now,
+        applied: logId,
+        logIdOf: (index) => (index === 9 ? logId : undefined),
+        contact,
+      }),
     );
 
   test('a leader shows times and matched logs, at top level and inside Ok', () => {
@@ -98,6 +119,10 @@ describe('metrics', () => {
 
   test('a follower shows none of them', () => {
     const shown = answer({ ...status, role: 'follower', leader: nodeId(2) });
-    expect(shown).toMatchObject({ heartbeat: null, replication: null, Ok: { state: 'Follower', current_leader: 2 } });
+    expect(shown).toMatchObject({
+      heartbeat: null,
+      replication: null,
+      Ok: { state: 'Follower', current_leader: 2 },
+    });
   });
 });

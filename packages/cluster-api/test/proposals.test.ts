@@ -21,7 +21,11 @@ function settle(proposals: Proposals, applied: Entry): void {
 describe('a proposal', () => {
   test('is done when its own entry is applied', async () => {
     const proposals = new Proposals();
-    const outcome = proposals.track({ logId: entry({ term: 2, index: 5 }), awaits: 'entry', deadlineTick: 10 });
+    const outcome = proposals.track({
+      logId: entry({ term: 2, index: 5 }),
+      awaits: 'entry',
+      deadlineTick: 10,
+    });
     settle(proposals, entry({ term: 2, index: 4 }));
     settle(proposals, entry({ term: 2, index: 5 }));
     expect(await outcome).toMatchObject({ type: 'done', logId: { term: 2, index: 5 }, version: 7 });
@@ -30,7 +34,11 @@ describe('a proposal', () => {
 
   test('is definitely refused when another term has an entry at its index', async () => {
     const proposals = new Proposals();
-    const outcome = proposals.track({ logId: entry({ term: 2, index: 5 }), awaits: 'entry', deadlineTick: 10 });
+    const outcome = proposals.track({
+      logId: entry({ term: 2, index: 5 }),
+      awaits: 'entry',
+      deadlineTick: 10,
+    });
     settle(proposals, entry({ term: 3, index: 5 }));
     expect(await outcome).toMatchObject({ type: 'refused', error: { type: 'forwardToLeader' } });
   });
@@ -38,7 +46,11 @@ describe('a proposal', () => {
   test('is unknown when its entry is overwritten in this log only: another node may bring it back', async () => {
     const proposals = new Proposals();
     const first = proposals.track({ logId: entry({ term: 2, index: 5 }), awaits: 'entry', deadlineTick: 10 });
-    const second = proposals.track({ logId: entry({ term: 4, index: 5 }), awaits: 'entry', deadlineTick: 20 });
+    const second = proposals.track({
+      logId: entry({ term: 4, index: 5 }),
+      awaits: 'entry',
+      deadlineTick: 20,
+    });
     expect(await first).toMatchObject({ type: 'unknown' });
     settle(proposals, entry({ term: 4, index: 5 }));
     expect(await second).toMatchObject({ type: 'done' });
@@ -58,7 +70,11 @@ describe('a proposal', () => {
 
   test('is unknown when the node stops', async () => {
     const proposals = new Proposals();
-    const outcome = proposals.track({ logId: entry({ term: 1, index: 1 }), awaits: 'entry', deadlineTick: 3 });
+    const outcome = proposals.track({
+      logId: entry({ term: 1, index: 1 }),
+      awaits: 'entry',
+      deadlineTick: 3,
+    });
     const change = proposals.track({
       logId: entry({ term: 1, index: 2 }),
       awaits: 'uniformMembership',
@@ -82,7 +98,11 @@ describe('a change of membership', () => {
     settle(proposals, entry({ term: 2, index: 6 }));
     expect(proposals.size).toBe(1);
     settle(proposals, membershipEntry({ term: 2, index: 7, configs: [[1, 2]] }));
-    expect(await outcome).toMatchObject({ type: 'done', logId: { index: 7 }, membership: { configs: [[1, 2]] } });
+    expect(await outcome).toMatchObject({
+      type: 'done',
+      logId: { index: 7 },
+      membership: { configs: [[1, 2]] },
+    });
   });
 
   test('is definitely refused when another term has an entry where it began', async () => {

@@ -1,0 +1,242 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { decodeCommand, encodeCommand as encode, StateDatabase, Store, version } from '@metad/kv-store';
+import { EMPTY_MEMBERSHIP, type Entry, logIndex, nodeId, term } from '@metad/raft-core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Call, CallOutcome } from '../src/call.ts';
+import type { CallRouter } from '../src/call-router.ts';
+import { createClusterApp } from '../src/cluster-app.ts';
+import { loadConfig } from '../src/config.ts';
+import type { Node } from '../src/node.ts';
+import type { BarrierOutcome } from '../src/read-barriers.ts';
+
+let dir: string;
+let store: Store;
+let state: StateDatabase;
+let calls: Call[];
+let refuseWith: CallOutcome | null;
+let barrier: BarrierOutcome;
+let caughtUp: boolean;
+
+/** Stands for the cluster: applies each command to a real state machine at once. */
+function execute(call: Call): Promise<CallOutcome> {
+  calls.push(call);
+  if (refuseWith) return Promise.resolve(refuseWith);
+  const logId = { term: term(1), leader: nodeId(1), index: logIndex(store.state.applied.index + 1) };
+  const data = call.type === 'propose' ? call.command : null;
+  const entry: Entry = { ...logId, payload: data ? { type: 'command', data } : { type: 'blank' } };
+  store.state.apply([entry]);
+  return Promise.resolve({ type: 'done', logId, version: store.state.version, membership: EMPTY_MEMBERSHIP });
+}
+
+function app(clusterToken: string | null = null) {
+  const outcome = loadConfig([], {});
+  if (outcome.type !== 'config') throw new Error(outcome.output);
+  return createClusterApp({
+    node: { readBarrier: () => Promise.resolve(barrier), state: { caughtUp } } as unknown as Node,
+    router: { execute } as unknown as CallRouter,
+    state,
+    limits: { ...outcome.config.limits, maxBodyBytes: 4096, maxValueBytes: 64, maxPathDepth: 4 },
+    clusterToken,
+    metrics: () => ({ Ok: { id: 1 } }),
+    addressOf: () => '127.0.0.1:21002',
+  });
+}
+
+function post(path: string, body: unknown): Promise<Response> {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return Promise.resolve(app().request(path, { method: 'POST', body: text }));
+}
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'metad-cluster-app-'));
+  store = Store.open(dir);
+  state = StateDatabase.open(store.stateFile);
+  calls = [];
+  refuseWith = null;
+  barrier = { type: 'ready' };
+  caughtUp = true;
+});
+
+afterEach(() => {
+  state.close();
+  store.close();
+  rmSync(dir, { recursive: true });
+});
+
+describe('/write and /read', () => {
+  test('a key that was put is read, one that was deleted is empty', async () => {
+    const put = await post('/write', { Put: { key: 'foo', value: 'bar' } });
+    expect([put.status, await put.text(), put.headers.get('X-Metad-Version')]).toEqual([200, '"OK"', '1']);
+    const read = await post('/read', '"foo"');
+    expect([await read.json(), read.headers.get('X-Metad-Version')]).toEqual([{ OK: 'bar' }, '1']);
+    await post('/write', { Del: { key: '/foo' } });
+    expect(await (await post('/read', '"foo"')).json()).toEqual({ OK: '' });
+  });
+
+  test('deleting a key leaves what is below it alone', async () => {
+    await post('/write', { Put: { key: 'a', value: '1' } });
+    await post('/write', { Put: { key: 'a/b', value: '2' } });
+    await post('/write', { Del: { key: 'a' } });
+    expect(await (await post('/read', '"a"')).json()).toEqual({ OK: '' });
+    expect(await (await post('/read', '"a/b"')).json()).toEqual({ OK: '2' });
+  });
+
+  test.each([
+    ['{"Put":', 'invalid JSON'],
+    ['{"Put":{"key":"a"}}', 'expected {"Put"'],
+    ['{"Put":{"key":"a","value":1}}', 'expected {"Put"'],
+    ['{"Put":{"key":"a","value":"x"},"Del":{"key":"a"}}', 'expected {"Put"'],
+    ['{"Set":{"key":"a","value":"x"}}', 'expected {"Put"'],
+    ['{"Put":{"key":"","value":"x"}}', 'key is empty'],
+    ['{"Del":{"key":"a/../b"}}', 'dot segment'],
+    ['{"Put":{"key":"a/b/c/d/e","value":"x"}}', 'deeper than 4'],
+    [`{"Put":{"key":"a","value":"${'x'.repeat(65)}"}}`, 'longer than 64 bytes'],
+    ['', 'invalid JSON'],
+  ])('the write %j is refused with its reason', async (body, reason) => {
+    const response = await post('/write', body);
+    expect([response.status, await response.text()]).toEqual([400, '"Err"']);
+    expect(response.headers.get('X-Metad-Error')).toContain(reason);
+    expect(calls).toEqual([]);
+  });
+
+  test('a body over the limit is refused before it is read', async () => {
+    const response = await post('/write', { Put: { key: 'a', value: 'x'.repeat(5000) } });
+    expect([response.status, await response.text()]).toEqual([413, '"Err"']);
+    expect(response.headers.get('X-Metad-Error')).toContain('4096');
+  });
+
+  test.each([
+    [{ type: 'refused', error: { type: 'forwardToLeader', leader: null } }, 503, 'no leader'],
+    [{ type: 'refused', error: { type: 'overloaded' } }, 503, 'too many writes'],
+    [{ type: 'refused', error: { type: 'tooLarge', maxBytes: 9 } }, 413, 'too large'],
+    [{ type: 'unknown', message: 'no quorum confirmed it in time' }, 504, 'may still take effect'],
+  ] as const)('the outcome %j is told as it is', async (outcome, status, reason) => {
+    refuseWith = outcome;
+    const response = await post('/write', { Put: { key: 'a', value: 'x' } });
+    expect([response.status, await response.text()]).toEqual([status, '"Err"']);
+    expect(response.headers.get('X-Metad-Error')).toContain(reason);
+    expect(response.headers.get('Retry-After')).toBe(status === 503 ? '1' : null);
+  });
+
+  test('the command that is proposed is the write', async () => {
+    await post('/write', { Put: { key: 'a/b', value: 'x' } });
+    const [call] = calls;
+    expect(call?.type === 'propose' && decodeCommand(call.command)).toEqual({
+      type: 'merge',
+      tree: 'data',
+      leaves: [['/a/b', 'x']],
+    });
+  });
+
+  test.each(['{}', '1', 'null', '', '"a//b"'])('the read %j is refused', async (body) => {
+    const response = await post('/read', body);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({ err: { code: 400, message: expect.any(String) } });
+  });
+
+  test('a linearizable read without a quorum is 503, a local one is answered', async () => {
+    await post('/write', { Put: { key: 'a', value: 'x' } });
+    barrier = { type: 'unavailable', message: 'no leader' };
+    expect((await post('/read', '"a"')).status).toBe(503);
+    expect(await (await post('/read?consistency=local', '"a"')).json()).toEqual({ OK: 'x' });
+    expect((await post('/read?consistency=eventual', '"a"')).status).toBe(400);
+    caughtUp = false;
+    expect((await post('/read?consistency=local', '"a"')).status).toBe(503);
+  });
+});
+
+describe('/read-all', () => {
+  test('is an empty list at first', async () => {
+    const response = await app().request('/read-all');
+    expect(await response.json()).toEqual({ OK: [] });
+    expect(response.headers.get('X-Metad-Version')).toBe('0');
+  });
+
+  test.each([1, 511, 512, 513, 1500])('shows all of %d keys in order, hidden values too', async (count) => {
+    const names = Array.from({ length: count }, (_, i) => `k${String(i).padStart(5, '0')}`);
+    const leaves = names.map((name) => [`/${name}`, name] as const);
+    store.state.apply([commandEntry({ type: 'merge', tree: 'data', leaves })]);
+    const body = (await (await app().request('/read-all')).json()) as { OK: { k: string; v: string }[] };
+    expect(body.OK).toEqual(names.map((name) => ({ k: name, v: name })));
+  });
+
+  test('is of one version although a write comes between its pages', async () => {
+    const leaves = Array.from({ length: 2000 }, (_, i) => [`/k${i}`, 'old'] as const);
+    store.state.apply([commandEntry({ type: 'merge', tree: 'data', leaves })]);
+    const response = await app().request('/read-all');
+    const reader = response.body?.getReader();
+    const first = await reader?.read();
+    store.state.apply([commandEntry({ type: 'replace', tree: 'data', path: '/', leaves: [['/new', 'x']] })]);
+    let text = new TextDecoder().decode(first?.value);
+    for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read()) {
+      text += new TextDecoder().decode(chunk.value);
+    }
+    const all = JSON.parse(text) as { OK: { v: string }[] };
+    expect(all.OK).toHaveLength(2000);
+    expect(all.OK.every(({ v }) => v === 'old')).toBe(true);
+    expect(response.headers.get('X-Metad-Version')).toBe(String(version(1)));
+  });
+});
+
+function commandEntry(command: Parameters<typeof encode>[0]): Entry {
+  const at = { term: term(1), leader: nodeId(1), index: logIndex(store.state.applied.index + 1) };
+  return { ...at, payload: { type: 'command', data: encode(command) } };
+}
+
+describe('cluster calls', () => {
+  test.each([
+    ['/add-learner', [2, '127.0.0.1:21002'], { type: 'addLearner', node: 2, addr: '127.0.0.1:21002' }],
+    ['/add-learner', { node_id: 2, addr: '[::1]:2' }, { type: 'addLearner', node: 2, addr: '[::1]:2' }],
+    ['/remove-learner', 2, { type: 'removeLearner', node: 2 }],
+    ['/change-membership', [1, 2], { type: 'changeMembership', voters: [1, 2] }],
+    ['/transfer-leader', 2, { type: 'transferLeader', to: 2 }],
+    ['/transfer-leader', null, { type: 'transferLeader', to: null }],
+    ['/transfer-leader', '', { type: 'transferLeader', to: null }],
+  ])('%s %j becomes a call', async (path, body, call) => {
+    const response = await post(path, body);
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      Ok: { data: { value: null }, membership: { configs: [] } },
+    });
+    expect(calls).toEqual([call]);
+  });
+
+  test.each([
+    ['/add-learner', [0, '127.0.0.1:1']],
+    ['/add-learner', [2]],
+    ['/add-learner', [2, 'nowhere']],
+    ['/change-membership', { voters: [1] }],
+    ['/change-membership', [1.5]],
+    ['/remove-learner', 'x'],
+    ['/transfer-leader', 'null x'],
+  ])('%s %j is refused', async (path, body) => {
+    const response = await post(path, body);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      Err: { APIError: { BadRequest: { message: expect.any(String) } } },
+    });
+    expect(calls).toEqual([]);
+  });
+});
+
+describe('what is not served', () => {
+  test('an unknown path and an unknown method are told apart', async () => {
+    expect((await app().request('/nothing')).status).toBe(404);
+    const wrongMethod = await app().request('/write');
+    expect([wrongMethod.status, wrongMethod.headers.get('Allow')]).toEqual([405, 'POST']);
+  });
+
+  test('with a token only the health check is open', async () => {
+    const closed = app('secret');
+    expect((await closed.request('/health')).status).toBe(200);
+    expect((await closed.request('/metrics')).status).toBe(401);
+    expect((await closed.request('/metrics', { headers: { Authorization: 'Bearer wrong' } })).status).toBe(
+      401,
+    );
+    expect((await closed.request('/metrics', { headers: { Authorization: 'Bearer secret' } })).status).toBe(
+      200,
+    );
+  });
+});

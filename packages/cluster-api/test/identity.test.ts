@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Store } from '@metad/kv-store';
+import { EMPTY_MEMBERSHIP, nodeId } from '@metad/raft-core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadConfig, type NodeConfig } from '../src/config.ts';
+import { admitPeer, establishIdentity, IdentityError } from '../src/identity.ts';
+
+let dir: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'metad-identity-'));
+});
+
+afterEach(() => rmSync(dir, { recursive: true }));
+
+function config(...args: string[]): NodeConfig {
+  const outcome = loadConfig(args, {});
+  if (outcome.type !== 'config') throw new Error(outcome.output);
+  return outcome.config;
+}
+
+function withStore<T>(name: string, use: (store: Store) => T): T {
+  const store = Store.open(join(dir, name));
+  try {
+    return use(store);
+  } finally {
+    store.close();
+  }
+}
+
+const INITIAL = '1=127.0.0.1:1,2=127.0.0.1:2,3=127.0.0.1:3';
+
+describe('a node with an empty data directory', () => {
+  test('founds a cluster of one by default', () => {
+    withStore('a', (store) => {
+      const identity = establishIdentity(store, config('--id', '7'), '127.0.0.1:9');
+      const [stored] = store.initialState().memberships;
+      expect(stored?.membership).toEqual({
+        configs: [[7]],
+        nodes: new Map([[7, { addr: '127.0.0.1:9', instance: identity.instance }]]),
+      });
+      expect(identity.cluster).not.toBeNull();
+    });
+  });
+
+  test('two clusters of one are different clusters', () => {
+    const [a, b] = ['a', 'b'].map((name) =>
+      withStore(name, (store) => establishIdentity(store, config(), 'x:1')),
+    );
+    expect(a?.cluster).not.toBe(b?.cluster);
+  });
+
+  test('the members of an initial cluster come to the same id and the same first entry', () => {
+    const shuffled = '3=127.0.0.1:3,1=127.0.0.1:1,2=127.0.0.1:2';
+    const [one, two] = [
+      ['1', INITIAL],
+      ['2', shuffled],
+    ].map(([id = '', members = '']) =>
+      withStore(id, (store) => {
+        const identity = establishIdentity(store, config('--id', id, '--initial_cluster', members), 'x:1');
+        return { identity, state: store.initialState() };
+      }),
+    );
+    expect(one?.identity.cluster).toBe(two?.identity.cluster);
+    expect(one?.state).toEqual(two?.state);
+    expect(one?.identity.instance).not.toBe(two?.identity.instance);
+  });
+
+  test.each([['--standby'], ['--join=127.0.0.1:21001']])('with %s it belongs to nothing yet', (flag) => {
+    withStore('a', (store) => {
+      expect(establishIdentity(store, config(flag), 'x:1').cluster).toBeNull();
+      expect(store.initialState().memberships).toEqual([]);
+    });
+  });
+});
+
+describe('a node with data', () => {
+  test('goes on with what it has, whatever the flags say about how to begin', () => {
+    const first = withStore('a', (store) => establishIdentity(store, config('--standby'), 'x:1'));
+    withStore('a', (store) => {
+      expect(establishIdentity(store, config('--initial_cluster', INITIAL), 'x:1')).toEqual(first);
+      expect(store.log.lastLog.index).toBe(0);
+    });
+  });
+
+  test('refuses another id and names the right one', () => {
+    withStore('a', (store) => {
+      establishIdentity(store, config('--id', '1'), 'x:1');
+      expect(() => establishIdentity(store, config('--id', '2'), 'x:1')).toThrow(IdentityError);
+      expect(() => establishIdentity(store, config('--id', '2'), 'x:1')).toThrow('--id 1');
+    });
+  });
+});
+
+describe('a peer', () => {
+  const self = { node: nodeId(1), instance: 'one', cluster: 'c' };
+  const members = {
+    configs: [[nodeId(1), nodeId(2)]],
+    nodes: new Map([[nodeId(2), { addr: 'x:2', instance: 'two' }]]),
+  };
+  const peer = { node: nodeId(2), instance: 'two', cluster: 'c' };
+
+  test.each([
+    ['a member', peer, 'admitted'],
+    ['a member that this node has not heard of', { ...peer, node: nodeId(9) }, 'admitted'],
+    ['a member that has not noticed yet', { ...peer, cluster: null }, 'admitted'],
+    ['another disk under a known id', { ...peer, instance: 'wiped' }, 'another data directory'],
+    ['a node of another cluster', { ...peer, cluster: 'd' }, 'another cluster'],
+    ['a standby that nobody added', { node: nodeId(9), instance: 'x', cluster: null }, 'has not been added'],
+    ['a node with the same id', { ...peer, node: nodeId(1) }, 'two nodes have the id 1'],
+  ])('%s', (_, who, verdict) => {
+    const admission = admitPeer(self, who, members);
+    if (verdict === 'admitted') expect(admission).toEqual({ type: 'admitted' });
+    else expect(admission).toMatchObject({ type: 'refused', reason: expect.stringContaining(verdict) });
+  });
+
+  test('a standby lets in the member that dials it', () => {
+    expect(admitPeer({ ...self, cluster: null }, peer, EMPTY_MEMBERSHIP)).toEqual({ type: 'admitted' });
+  });
+});

@@ -1,0 +1,146 @@
+import { encodeCommand, StateDatabase } from '@metad/kv-store';
+import { afterEach, expect, test } from 'vitest';
+import { type Member, NodeCluster } from './node-cluster.ts';
+
+let cluster: NodeCluster;
+
+afterEach(() => cluster.close());
+
+function put(member: Member, path: string, value = 'x') {
+  return member.node.propose(encodeCommand({ type: 'merge', tree: 'data', leaves: [[path, value]] }));
+}
+
+function read(member: Member, path: string): string | undefined {
+  const state = StateDatabase.open(member.store.stateFile);
+  const value = state.read((view) => view.value('data', path));
+  state.close();
+  return value;
+}
+
+function others(leader: Member): Member[] {
+  return cluster.members.filter(({ id }) => id !== leader.id);
+}
+
+test('a single node leads by itself and applies what is proposed', async () => {
+  cluster = new NodeCluster(1);
+  const leader = await cluster.leader();
+  expect(await put(leader, '/a')).toMatchObject({ type: 'done', version: 1 });
+  expect(read(leader, '/a')).toBe('x');
+});
+
+test('a proposal is on every node after a read barrier there', async () => {
+  cluster = new NodeCluster(3);
+  const leader = await cluster.leader();
+  expect(await put(leader, '/a', 'one')).toMatchObject({ type: 'done' });
+  for (const member of others(leader)) {
+    expect(await member.node.readBarrier()).toEqual({ type: 'ready' });
+    expect(read(member, '/a')).toBe('one');
+  }
+});
+
+test('a node that does not lead names the one that does', async () => {
+  cluster = new NodeCluster(3);
+  const leader = await cluster.leader();
+  const [follower] = others(leader);
+  if (!follower) throw new Error('three nodes have two followers');
+  await follower.node.until((status) => status.leader !== null, 1000);
+  expect(await put(follower, '/a')).toEqual({
+    type: 'refused',
+    error: { type: 'forwardToLeader', leader: leader.id },
+  });
+});
+
+test('what arrives in one turn is one batch in the log', async () => {
+  cluster = new NodeCluster(3);
+  const leader = await cluster.leader();
+  await put(leader, '/first');
+  const write = leader.store.log.write.bind(leader.store.log);
+  const batches: number[] = [];
+  leader.store.log.write = (batch) => {
+    if (batch.entries.length > 0) batches.push(batch.entries.length);
+    write(batch);
+  };
+  await Promise.all(Array.from({ length: 100 }, (_, i) => put(leader, `/k/${i}`)));
+  expect(batches).toEqual([100]);
+});
+
+test('a leader that is cut off says that it does not know, and what the others agreed on holds', async () => {
+  cluster = new NodeCluster(3);
+  const old = await cluster.leader();
+  await put(old, '/a', 'old');
+  cluster.cut(old.id);
+  const lost = put(old, '/a', 'lost');
+  const next = await cluster.leader();
+  expect(next.id).not.toBe(old.id);
+  expect(await put(next, '/a', 'new')).toMatchObject({ type: 'done' });
+  cluster.heal();
+  // Its entry gives way to the new leader's, so in the end it knows that the write never happened.
+  expect((await lost).type).not.toBe('done');
+  expect(await old.node.readBarrier()).toEqual({ type: 'ready' });
+  expect(read(old, '/a')).toBe('new');
+});
+
+test('a read on a leader that is cut off is not answered from what it holds', async () => {
+  cluster = new NodeCluster(3);
+  const old = await cluster.leader();
+  await put(old, '/a', 'old');
+  cluster.cut(old.id);
+  const stale = old.node.readBarrier();
+  const next = await cluster.leader();
+  await put(next, '/a', 'new');
+  cluster.heal();
+  expect(await stale).toEqual({ type: 'ready' });
+  expect(read(old, '/a')).toBe('new');
+});
+
+test('handing over the lead ends with another leader, and a sole voter has nobody to hand it to', async () => {
+  cluster = new NodeCluster(3);
+  const leader = await cluster.leader();
+  expect(await leader.node.transferLeadership(null)).toBe('transferred');
+  expect((await cluster.leader()).id).not.toBe(leader.id);
+  await cluster.close();
+  cluster = new NodeCluster(1);
+  expect(await (await cluster.leader()).node.transferLeadership(null)).toBe('noTarget');
+});
+
+test('a restarted node goes on with what it had, and catches up with what it missed', async () => {
+  cluster = new NodeCluster(3);
+  const leader = await cluster.leader();
+  await put(leader, '/before');
+  const [follower] = others(leader);
+  if (!follower) throw new Error('three nodes have two followers');
+  cluster.stop(follower.id);
+  await put(leader, '/meanwhile', 'missed');
+  const again = cluster.start(follower.id);
+  expect(again.node.state.caughtUp).toBe(false);
+  await again.node.until(() => again.node.state.caughtUp, 5000);
+  expect(read(again, '/meanwhile')).toBe('missed');
+  expect(again.store.state.digest).toBe(leader.store.state.digest);
+});
+
+test('a disk that fails stops the node and tells why; the others go on', async () => {
+  cluster = new NodeCluster(3);
+  const leader = await cluster.leader();
+  const write = leader.store.log.write;
+  leader.store.log.write = () => {
+    throw new Error('disk I/O error');
+  };
+  const outcome = await put(leader, '/a');
+  leader.store.log.write = write;
+  expect(outcome.type).toBe('unknown');
+  expect(leader.faults).toEqual([new Error('disk I/O error')]);
+  cluster.cut(leader.id);
+  expect(await put(await cluster.leader(), '/b')).toMatchObject({ type: 'done' });
+});
+
+test('stopping answers what is open', async () => {
+  cluster = new NodeCluster(3);
+  const leader = await cluster.leader();
+  cluster.cut(leader.id);
+  const write = put(leader, '/a');
+  const barrier = leader.node.readBarrier();
+  cluster.stop(leader.id);
+  expect(await write).toMatchObject({ type: 'unknown' });
+  expect(await barrier).toMatchObject({ type: 'unavailable' });
+  expect(await put(leader, '/b')).toEqual({ type: 'refused', error: { type: 'stopping' } });
+});
