@@ -23,12 +23,19 @@ JSON='Accept: application/json'
 YAML='Accept: application/yaml'
 
 answer=
+waiting=
 scratch=$(mktemp)
 
-clean_up() {
+remove_traces() {
+  local what
   for what in data/curl-tour mapping/192.0.2.7 mapping/192.0.2.8 'rule?hosts=192.0.2.7,192.0.2.8'; do
     curl --silent --max-time 10 --output /dev/null --request DELETE "$MANAGE/v1/$what" || true
   done
+}
+
+clean_up() {
+  if [[ -n $waiting ]]; then kill "$waiting" 2>/dev/null || true; fi
+  remove_traces
   rm -f "$scratch"
 }
 trap clean_up EXIT
@@ -63,6 +70,9 @@ lacks() { [[ $answer != *"$1"* ]] || fail "expected it not to contain $1"; }
 
 # The version that the last answer, taken with --include, carries.
 version() { sed -n 's/^[Xx]-[Mm]etad-[Vv]ersion: *\([0-9]*\).*/\1/p' <<<"$answer"; }
+
+# An earlier tour may have been killed on its way.
+remove_traces
 
 say 'POST creates or replaces, PUT merges; any node takes writes.'
 ask -X POST -d '{"web-1":{"ip":"192.0.2.7","role":"web"},"db-1":{"role":"db","password":"hush"}}' "$MANAGE/v1/data/curl-tour"
@@ -112,6 +122,7 @@ waiting=$!
 ask -X PUT -d '"proxy"' "$MANAGE/v1/data/curl-tour/web-1/role"
 is OK
 wait "$waiting" || fail "the waiting curl ended with $?"
+waiting=
 answer=$(tr -d '\r' <"$scratch")
 printf '\nThe answer to the one that waited:\n%s\n' "$answer"
 has $'\n\nproxy'

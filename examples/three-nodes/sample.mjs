@@ -34,6 +34,9 @@ const WEB_RULES = [
 
 const RULES = { '127.0.0.1': WEB_RULES, '10.0.0.11': WEB_RULES, '10.0.0.12': WEB_RULES };
 
+/** The sample could not be loaded; the message says why. */
+export class SampleError extends Error {}
+
 const TIMEOUT_MS = 20_000;
 
 /**
@@ -58,8 +61,14 @@ function put(url, body) {
 }
 
 async function request(url, init) {
-  const response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const what = `The sample could not be loaded: ${init.method ?? 'GET'} ${url}`;
+  let response;
+  try {
+    response = await fetch(url, { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (error) {
+    throw new SampleError(`${what}: ${error.cause?.message ?? error.message}`);
+  }
   const text = await response.text();
   if (response.ok) return text;
-  throw new Error(`${init.method ?? 'GET'} ${url} was answered ${response.status}: ${text.trim()}`);
+  throw new SampleError(`${what} was answered ${response.status}: ${text.trim()}`);
 }

@@ -17,7 +17,7 @@ import { ClusterError, HOST, NodeProcess, planNodes } from './node-process.mjs';
 import { readOptions, USAGE, UsageError } from './options.mjs';
 import { overview } from './overview.mjs';
 import { unusablePorts } from './ports.mjs';
-import { loadSampleIfEmpty } from './sample.mjs';
+import { loadSampleIfEmpty, SampleError } from './sample.mjs';
 
 const DEFAULT_DATA_DIR = fileURLToPath(new URL('../../.metad', import.meta.url));
 const READY_TIMEOUT_MS = 60_000;
@@ -52,9 +52,10 @@ async function main() {
   return 0;
 }
 
-/** Returns never, or throws a ClusterError. */
+/** Returns once stopping has begun; throws a ClusterError when there is no cluster. */
 async function run(nodes, options, signal) {
   await Promise.all(nodes.map((node) => untilReady(node, signal)));
+  if (signal.aborted) return;
   const reported = Promise.all(nodes.map((node) => reportEnd(node, signal)));
   const sampled = options.sample && (await loadSampleIfEmpty(`http://${HOST}:${nodes[0].plan.ports.manage}`));
   const leader = await currentLeader(nodes);
@@ -138,6 +139,6 @@ try {
   process.exit(await main());
 } catch (error) {
   if (error instanceof UsageError) complain(`${error.message}\n\n${USAGE}`);
-  else complain(error instanceof ClusterError ? error.message : error.stack);
+  else complain(error instanceof ClusterError || error instanceof SampleError ? error.message : error.stack);
   process.exit(error instanceof UsageError ? 2 : 1);
 }

@@ -86,7 +86,8 @@ function report(event: FollowEvent): void {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
+  const isExpected = error instanceof UsageError || (error instanceof Error && 'syscall' in error);
+  if (!isExpected) throw error;
   process.stderr.write(`${error.message}\n`);
-  process.exitCode = 2;
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }
