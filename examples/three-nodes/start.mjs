@@ -65,7 +65,7 @@ async function run(nodes, options, signal) {
     followLeader(nodes, leader, ({ id, term }) => say(`Node ${id} leads now, in term ${term}.`), signal),
     reported,
   ]);
-  throw new ClusterError('No node is left.');
+  if (!signal.aborted) throw new ClusterError('No node is left.');
 }
 
 async function untilReady(node, signal) {

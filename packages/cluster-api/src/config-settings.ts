@@ -49,7 +49,7 @@ export const SETTINGS = z.object({
   id: node(identifier(), '<id>', '1', 'number of this node; never given to another one later'),
   data_dir: node(path(), '<path>', './metad-data', 'directory that keeps the log and the state'),
   log_level: node(
-    choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], { warning: 'warn' }),
+    choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], new Map([['warning', 'warn']])),
     '<level>',
     'info',
     'fatal, error, warn, info, debug or trace',

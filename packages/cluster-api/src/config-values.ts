@@ -15,20 +15,19 @@ import {
  */
 export type RawValue = string | readonly string[] | Readonly<Record<string, string>>;
 
-type Reject = (message: string) => never;
-
 /** Carries what would have been right out of a nested parser; never leaves this file. */
 class Rejection extends Error {}
 
+/** Ends the parsing of a value; `message` says what would have been right. */
 function reject(message: string): never {
   throw new Rejection(message);
 }
 
 /** Runs `parse` on what `schema` lets through; what it rejects becomes an issue of the schema. */
-function parsed<Raw, T>(schema: z.ZodType<Raw>, parse: (raw: Raw, reject: Reject) => T) {
+function parsed<Raw, T>(schema: z.ZodType<Raw>, parse: (raw: Raw) => T) {
   return schema.transform((raw, context): T => {
     try {
-      return parse(raw, reject);
+      return parse(raw);
     } catch (error) {
       if (!(error instanceof Rejection)) throw error;
       context.addIssue({ code: 'custom', message: error.message });
@@ -37,20 +36,20 @@ function parsed<Raw, T>(schema: z.ZodType<Raw>, parse: (raw: Raw, reject: Reject
   });
 }
 
-function text<T>(parse: (text: string, reject: Reject) => T) {
+function text<T>(parse: (text: string) => T) {
   return parsed(z.string('expected a single value'), parse);
 }
 
 /** Values separated by commas, or a list in the file. */
-function list<T>(allowed: string, parseOne: (text: string, reject: Reject) => T) {
+function list<T>(allowed: string, parseOne: (text: string) => T) {
   const items = z.union([z.string(), z.array(z.string())], `expected ${allowed}`);
-  return parsed(items, (raw, reject): readonly T[] =>
-    (typeof raw === 'string' ? raw.split(',') : raw).map((item) => parseOne(item.trim(), reject)),
+  return parsed(items, (raw): readonly T[] =>
+    (typeof raw === 'string' ? raw.split(',') : raw).map((item) => parseOne(item.trim())),
   );
 }
 
 export function integer({ min, max }: { readonly min: number; readonly max: number }) {
-  return text((raw, reject) => {
+  return text((raw) => {
     const value = /^\d{1,16}$/.test(raw) ? Number(raw) : Number.NaN;
     return value >= min && value <= max ? value : reject(`expected an integer from ${min} to ${max}`);
   });
@@ -58,31 +57,32 @@ export function integer({ min, max }: { readonly min: number; readonly max: numb
 
 /** A positive integer that names this node. */
 export function identifier() {
-  return text((raw, reject) => parseNodeId(raw) ?? reject('expected a positive integer'));
+  return text((raw) => parseNodeId(raw) ?? reject('expected a positive integer'));
 }
 
 export function flag() {
-  return text((raw, reject) => {
+  return text((raw) => {
     if (raw === 'true') return true;
     return raw === 'false' ? false : reject('expected true or false');
   });
 }
 
-export function choice<T extends string>(values: readonly T[], aliases: Readonly<Record<string, T>> = {}) {
-  return text((raw, reject): T => {
-    const value = values.find((candidate) => candidate === raw) ?? aliases[raw];
+/** One of a few words; an alias stands for one of them. */
+export function choice<T extends string>(values: readonly T[], aliases: ReadonlyMap<string, T> = new Map()) {
+  return text((raw): T => {
+    const value = values.find((candidate) => candidate === raw) ?? aliases.get(raw);
     return value ?? reject(`expected one of ${values.join(', ')}`);
   });
 }
 
 /** A file or directory, as an absolute path; what is relative starts from the working directory. */
 export function path() {
-  return text((raw, reject) => (raw === '' ? reject('expected a path') : resolve(raw)));
+  return text((raw) => (raw === '' ? reject('expected a path') : resolve(raw)));
 }
 
 /** A secret. It travels in HTTP headers, so it is kept to what they carry unchanged. */
 export function token() {
-  return text((raw, reject) => (isToken(raw) ? raw : reject(`expected ${TOKEN_FORM}`)));
+  return text((raw) => (isToken(raw) ? raw : reject(`expected ${TOKEN_FORM}`)));
 }
 
 export const TOKEN_FORM = 'a token of 1 to 1024 visible ASCII characters without blanks';
@@ -96,7 +96,7 @@ const MS_PER: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1000, m: 60_
 /** A time in milliseconds, written `250`, `250ms`, `2s` or `10m`. Bounds are in milliseconds. */
 export function duration({ min, max }: { readonly min: number; readonly max: number }) {
   const allowed = `expected a time from ${formatMs(min)} to ${formatMs(max)}, such as 250ms, 5s or 10m`;
-  return text((raw, reject) => {
+  return text((raw) => {
     const value = scaled(raw, /^(\d{1,12})(ms|s|m|h|)$/, MS_PER);
     return value >= min && value <= max ? value : reject(allowed);
   });
@@ -107,7 +107,7 @@ const BYTES_PER: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: 102
 /** A number of bytes, written `4096`, `4KiB` or `1MiB`. Bounds are in bytes. */
 export function size({ min, max }: { readonly min: number; readonly max: number }) {
   const allowed = `expected a size from ${formatBytes(min)} to ${formatBytes(max)}, such as 4096, 64KiB or 8MiB`;
-  return text((raw, reject) => {
+  return text((raw) => {
     const value = scaled(raw, /^(\d{1,12})(KiB|MiB|GiB|)$/, BYTES_PER);
     return value >= min && value <= max ? value : reject(allowed);
   });
@@ -116,7 +116,7 @@ export function size({ min, max }: { readonly min: number; readonly max: number 
 /** Where to listen: `HOST:PORT` or `:PORT`. */
 export function listenAddress() {
   return text(
-    (raw, reject): ListenAddress =>
+    (raw): ListenAddress =>
       parseAddress(raw) ?? reject('expected HOST:PORT, [IPV6]:PORT, or :PORT for every interface'),
   );
 }
@@ -131,7 +131,7 @@ export function nodeAddresses() {
 }
 
 export function addressRanges() {
-  return list('IP addresses separated by commas', (item, reject) =>
+  return list('IP addresses separated by commas', (item) =>
     isAddressRange(item) ? item : reject('expected IP addresses or ranges such as 10.0.0.0/8'),
   );
 }
@@ -141,20 +141,17 @@ const MEMBERS_FORM = 'ID=HOST:PORT for each node, separated by commas';
 /** The members of a new cluster: `1=HOST:PORT,2=HOST:PORT`, or a map in the file. */
 export function members() {
   const forms = z.union([z.string(), z.record(z.string(), z.string())], `expected ${MEMBERS_FORM}`);
-  return parsed(forms, (raw, reject) =>
-    membersFrom(typeof raw === 'string' ? raw.split(',').map(splitMember) : Object.entries(raw), reject),
+  return parsed(forms, (raw) =>
+    membersFrom(typeof raw === 'string' ? raw.split(',').map(splitMember) : Object.entries(raw)),
   );
 }
 
-function membersFrom(
-  pairs: readonly (readonly [string, string])[],
-  reject: Reject,
-): ReadonlyMap<NodeId, string> {
+function membersFrom(pairs: readonly (readonly [string, string])[]): ReadonlyMap<NodeId, string> {
   const members = new Map<NodeId, string>();
   const addresses = new Set<string>();
   for (const [rawId, rawAddress] of pairs) {
     const id = parseNodeId(rawId) ?? reject(`expected ${MEMBERS_FORM}`);
-    const address = parseNodeAddress(rawAddress, reject);
+    const address = parseNodeAddress(rawAddress);
     if (members.has(id)) reject(`expected each id once, ${id} is there twice`);
     if (addresses.has(address)) reject(`expected another address for each node, ${address} is there twice`);
     members.set(id, address);
@@ -173,7 +170,7 @@ function parseNodeId(raw: string): NodeId | null {
   return Number.isSafeInteger(value) && value > 0 ? nodeId(value) : null;
 }
 
-function parseNodeAddress(raw: string, reject: Reject): string {
+function parseNodeAddress(raw: string): string {
   const address = parseAddress(raw);
   if (address === null || address.port === 0) return reject('expected HOST:PORT or [IPV6]:PORT');
   if (isWildcard(address)) return reject('expected an address that other nodes can reach, not a wildcard');

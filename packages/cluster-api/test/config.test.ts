@@ -108,6 +108,25 @@ describe('precedence', () => {
   });
 });
 
+describe('values', () => {
+  test('times and sizes take units; without one they are milliseconds and bytes', () => {
+    const args = ['--wait_timeout', '2m', '--leader_wait', '1500', '--propose_timeout', '2s'];
+    const sizes = ['--max_body_size', '1MiB', '--max_value_size', '512', '--max_path_size', '4KiB'];
+    expect(config([...args, ...sizes]).limits).toMatchObject({
+      waitTimeoutMs: 120_000,
+      leaderWaitMs: 1500,
+      proposeTimeoutMs: 2000,
+      maxBodyBytes: 1024 * 1024,
+      maxValueBytes: 512,
+      maxPathBytes: 4096,
+    });
+  });
+
+  test('warning, as the original spells it, is warn', () => {
+    expect(config(['--log_level', 'warning']).logLevel).toBe('warn');
+  });
+});
+
 describe('flags', () => {
   test('hyphens are as good as underscores', () => {
     const args = ['--listen-manage', '127.0.0.1:1', '--listen_cluster', '127.0.0.1:2', '--data-dir=/d'];
@@ -246,6 +265,7 @@ describe('errors', () => {
     ['--trusted_proxies', '10.0.0.0/33'],
     ['--trusted_proxies', 'proxy.example'],
     ['--log_level', 'loud'],
+    ['--log_level', 'constructor'],
     ['--heartbeat_interval', '1'],
     ['--heartbeat_interval', '100 ms'],
     ['--election_timeout', '1d'],
