@@ -12,6 +12,7 @@ import { ConsensusMetrics } from './consensus-metrics.ts';
 import { closeServer, listen } from './http-listener.ts';
 import { HttpThread, replicaStatus } from './http-thread.ts';
 import { admitPeer, establishIdentity } from './identity.ts';
+import { InstanceBinding } from './instance-binding.ts';
 import { JoinLoop } from './join-loop.ts';
 import { LeaderCalls } from './leader-calls.ts';
 import { entryBytesLimit, frameBytesLimit } from './limits.ts';
@@ -43,6 +44,7 @@ export class Daemon {
   readonly #clusterServer: Server;
   readonly #transport: TcpTransport;
   readonly #node: Node;
+  readonly #instances: InstanceBinding;
   readonly #leaderCalls: LeaderCalls;
   readonly #router: CallRouter;
   readonly #advertise: string;
@@ -107,6 +109,7 @@ export class Daemon {
       maxInflightProposals: config.limits.maxInflightProposals,
       onFault: options.onFault,
     });
+    this.#instances = new InstanceBinding({ node: this.#node, logger, self: this.#identity });
     this.#leaderCalls = new LeaderCalls({
       node: this.#node,
       transport: this.#transport,
@@ -175,12 +178,16 @@ export class Daemon {
   #peerHandlers(): PeerHandlers {
     return {
       identity: () => this.#identity,
-      admit: (peer) => admitPeer(this.#identity, peer, this.#node.status().membership.membership),
+      admit: (peer) => {
+        const admission = admitPeer(this.#identity, peer, this.#node.status().membership.membership);
+        if (admission.type === 'admitted') this.#instances.learn(peer);
+        return admission;
+      },
       receive: (messages, from) => {
         if (this.#identity.cluster === null) this.#adoptCluster(from.cluster);
         this.#node.receive(messages);
       },
-      call: (call) => this.#leaderCalls.execute(call),
+      call: (call) => this.#leaderCalls.executeForwarded(call),
       unreachable: (peer) => this.#node.reportUnreachable(peer),
     };
   }

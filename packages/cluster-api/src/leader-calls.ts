@@ -1,3 +1,4 @@
+import { CommandFormatError, decodeCommand } from '@metad/kv-store';
 import { type NodeId, type NodeRecord, unreachable } from '@metad/raft-core';
 import type { Call, CallError, CallOutcome } from './call.ts';
 import type { Node } from './node.ts';
@@ -19,6 +20,17 @@ export class LeaderCalls {
 
   constructor(options: LeaderCallsOptions) {
     this.#options = options;
+  }
+
+  /**
+   * The same for a call that came from another node. What this release can't read must not get into the log: every node
+   * would stop at it.
+   */
+  executeForwarded(call: Call): Promise<CallOutcome> {
+    if (call.type === 'propose' && !isCommand(call.command)) {
+      return refuse({ type: 'conflict', message: `node ${this.#options.node.id} can't read this command: upgrade it` });
+    }
+    return this.execute(call);
   }
 
   execute(call: Call): Promise<CallOutcome> {
@@ -116,6 +128,16 @@ export class LeaderCalls {
       default:
         return unreachable(result);
     }
+  }
+}
+
+function isCommand(bytes: Uint8Array): boolean {
+  try {
+    decodeCommand(bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof CommandFormatError) return false;
+    throw error;
   }
 }
 

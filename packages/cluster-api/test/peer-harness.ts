@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { createServer, request, type Server } from 'node:http';
+import { type AddressInfo, Socket } from 'node:net';
+import { version } from '@metad/kv-store';
+import {
+  type Heartbeat,
+  logIndex,
+  type Message,
+  type NodeId,
+  type NodeRecord,
+  nodeId,
+  term,
+} from '@metad/raft-core';
+import { expect, onTestFinished, vi } from 'vitest';
+import type { Call, CallOutcome } from '../src/call.ts';
+import type { PeerEvent } from '../src/peer-event.ts';
+import { dialHeaders } from '../src/peer-handshake.ts';
+import type { PeerLimits } from '../src/peer-limits.ts';
+import type { Admission, PeerIdentity } from '../src/peer-transport.ts';
+import { createTcpTransport, type TcpTransport } from '../src/tcp-transport.ts';
+
+/** Short, so that tests that wait for a redial wait little; nothing is asserted about them. */
+const LIMITS: Partial<PeerLimits> = { redialMinMs: 5, redialMaxMs: 20, closeTimeoutMs: 200, unlistedLingerMs: 20 };
+
+export const DONE: CallOutcome = {
+  type: 'done',
+  logId: { term: term(3), leader: nodeId(1), index: logIndex(9) },
+  version: version(4),
+  membership: { configs: [[nodeId(1)]], nodes: new Map([[nodeId(1), { addr: 'x:1' }]]) },
+};
+
+export interface TestPeerOptions {
+  readonly node: number;
+  readonly token?: string | null;
+  readonly instance?: string;
+  readonly cluster?: string | null;
+  readonly limits?: Partial<PeerLimits>;
+  readonly admit?: (peer: PeerIdentity) => Admission;
+  readonly call?: (call: Call, from: PeerIdentity) => Promise<CallOutcome>;
+  /** To come back where a peer was before; otherwise any free port. */
+  readonly port?: number;
+}
+
+/** A transport behind a real server on loopback, and all that it has told its node. */
+export class TestPeer {
+  readonly node: NodeId;
+  readonly transport: TcpTransport;
+  readonly server: Server;
+  readonly received: Message[] = [];
+  readonly events: PeerEvent[] = [];
+  readonly unreachable: NodeId[] = [];
+  #stopped = false;
+
+  private constructor(options: TestPeerOptions, server: Server) {
+    this.node = nodeId(options.node);
+    this.server = server;
+    const identity: PeerIdentity = {
+      node: this.node,
+      instance: options.instance ?? `instance-${options.node}`,
+      cluster: options.cluster === undefined ? 'cluster' : options.cluster,
+    };
+    this.transport = createTcpTransport({
+      token: options.token === undefined ? 'secret-token' : options.token,
+      limits: { ...LIMITS, ...options.limits },
+      onEvent: (event) => this.events.push(event),
+      handlers: {
+        identity: () => identity,
+        admit: options.admit ?? (() => ({ type: 'admitted' })),
+        receive: (messages) => this.received.push(...messages),
+        call: options.call ?? (() => Promise.resolve(DONE)),
+        unreachable: (peer) => this.unreachable.push(peer),
+      },
+    });
+    server.on('upgrade', (request, socket, head) => this.transport.handleUpgrade(request, socket, head));
+  }
+
+  static async start(options: TestPeerOptions): Promise<TestPeer> {
+    const server = createServer((_, response) => response.writeHead(404).end('not found\n'));
+    server.listen(options.port ?? 0, '127.0.0.1');
+    await once(server, 'listening');
+    const peer = new TestPeer(options, server);
+    peer.transport.start();
+    onTestFinished(() => peer.stop());
+    return peer;
+  }
+
+  get port(): number {
+    // Listening on TCP, a server's address is never a path.
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get addr(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** Lists `peers` as members, by their addresses. */
+  know(...peers: readonly TestPeer[]): void {
+    this.knowRecords(Object.fromEntries(peers.map((peer) => [peer.node, { addr: peer.addr }])));
+  }
+
+  knowRecords(records: Record<number, NodeRecord>): void {
+    this.transport.setPeers(new Map(Object.entries(records).map(([id, record]) => [nodeId(Number(id)), record])));
+  }
+
+  eventsOf<T extends PeerEvent['type']>(type: T): Extract<PeerEvent, { type: T }>[] {
+    return this.events.filter((event) => event.type === type) as Extract<PeerEvent, { type: T }>[];
+  }
+
+  /** Waits until this end has a link of the direction open to `node`. */
+  async linked(node: number, direction: 'dialled' | 'accepted'): Promise<void> {
+    await until(() => expect(this.openLinks(node, direction)).toBe(1));
+  }
+
+  openLinks(node: number, direction: 'dialled' | 'accepted'): number {
+    const count = (type: 'linkOpened' | 'linkClosed') =>
+      this.eventsOf(type).filter((event) => event.node === node && event.direction === direction).length;
+    return count('linkOpened') - count('linkClosed');
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    await this.transport.stop();
+    this.server.close();
+    this.server.closeAllConnections();
+    await once(this.server, 'close');
+  }
+}
+
+/** Waits for a condition, as long as a test may take. */
+export function until(condition: () => void | Promise<void>): Promise<void> {
+  return vi.waitFor(condition, { timeout: 30_000, interval: 2 });
+}
+
+export function heartbeat(from: number, to: number, round = 1): Heartbeat {
+  return {
+    type: 'heartbeat',
+    from: nodeId(from),
+    to: nodeId(to),
+    term: term(1),
+    committed: logIndex(0),
+    round,
+  };
+}
+
+export function rounds(peer: TestPeer): number[] {
+  return peer.received.map((message) => (message.type === 'heartbeat' ? message.round : -1));
+}
+
+/** Upgrades by hand as node `as`, and hands over the bare socket. */
+export async function upgradeRaw(peer: TestPeer, as: number): Promise<Socket> {
+  const headers = dialHeaders(
+    { node: nodeId(as), instance: `instance-${as}`, cluster: 'cluster' },
+    'secret-token',
+    { type: 'link', node: peer.node, record: { addr: peer.addr } },
+  );
+  const upgrade = request({ host: '127.0.0.1', port: peer.port, headers, agent: false });
+  upgrade.end();
+  const [, socket] = await once(upgrade, 'upgrade');
+  if (!(socket instanceof Socket)) throw new TypeError('not a socket');
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  socket.on('error', () => socket.destroy());
+  return socket;
+}

@@ -1,0 +1,341 @@
+import { nodeId } from '@metad/raft-core';
+import { describe, expect, test } from 'vitest';
+import { createTcpTransport } from '../src/tcp-transport.ts';
+import { heartbeat, rounds, TestPeer, until, upgradeRaw } from './peer-harness.ts';
+
+test('three nodes that know each other exchange messages, in order', async () => {
+  const peers = await Promise.all([1, 2, 3].map((node) => TestPeer.start({ node })));
+  for (const peer of peers) peer.know(...peers);
+  for (const peer of peers) {
+    for (const other of peers) if (other !== peer) await peer.linked(other.node, 'dialled');
+  }
+  for (const peer of peers) {
+    for (let round = 1; round <= 100; round += 1) {
+      peer.transport.send(
+        peers.filter((other) => other !== peer).map((other) => heartbeat(peer.node, other.node, round)),
+      );
+    }
+  }
+  for (const peer of peers) {
+    await until(() => expect(peer.received).toHaveLength(200));
+    for (const other of peers) {
+      const from = peer.received.filter((message) => message.from === other.node);
+      expect(from).toEqual(other === peer ? [] : from.map((_, i) => heartbeat(other.node, peer.node, i + 1)));
+    }
+  }
+});
+
+test('a large batch arrives whole and in order, in frames of a bounded size', async () => {
+  const one = await TestPeer.start({ node: 1 });
+  const two = await TestPeer.start({ node: 2, limits: { maxFrameBytes: 4096 } });
+  one.know(two);
+  await one.linked(2, 'dialled');
+  // Frames for a node are bounded by its own limit at most: both sides are configured alike in a cluster.
+  const limited = await TestPeer.start({ node: 3, limits: { maxFrameBytes: 4096 } });
+  limited.know(two);
+  await limited.linked(2, 'dialled');
+  limited.transport.send(Array.from({ length: 2000 }, (_, i) => heartbeat(3, 2, i)));
+  await until(() => expect(rounds(two)).toEqual(Array.from({ length: 2000 }, (_, i) => i)));
+  expect(two.eventsOf('frameRejected')).toEqual([]);
+});
+
+test('a node that knows nobody answers over the connection that it was reached by', async () => {
+  const leader = await TestPeer.start({ node: 1 });
+  const standby = await TestPeer.start({ node: 2, cluster: null });
+  leader.know(standby);
+  await standby.linked(1, 'accepted');
+  standby.transport.send([heartbeat(2, 1)]);
+  await until(() => expect(leader.received).toEqual([heartbeat(2, 1)]));
+});
+
+test('messages to nobody, to strangers and to a node that is down are dropped', async () => {
+  const one = await TestPeer.start({ node: 1 });
+  const down = await TestPeer.start({ node: 2 });
+  await down.stop();
+  one.knowRecords({ 2: { addr: '127.0.0.1:1' } });
+  one.transport.send([]);
+  one.transport.send([heartbeat(1, 2), heartbeat(1, 3)]);
+  await until(() => expect(one.eventsOf('dialFailed').length).toBeGreaterThan(0));
+  expect(one.unreachable).toContain(nodeId(2));
+});
+
+test('a node that restarts is reached again, and the break is reported', async () => {
+  const one = await TestPeer.start({ node: 1 });
+  const first = await TestPeer.start({ node: 2 });
+  const { port } = first;
+  one.know(first);
+  await one.linked(2, 'dialled');
+  await first.stop();
+  await until(() => expect(one.unreachable).toContain(nodeId(2)));
+  const second = await TestPeer.start({ node: 2, port });
+  await one.linked(2, 'dialled');
+  one.transport.send([heartbeat(1, 2)]);
+  await until(() => expect(second.received).toEqual([heartbeat(1, 2)]));
+});
+
+test('a node that comes back by itself is dialled at once, whatever the back-off', async () => {
+  const one = await TestPeer.start({ node: 1, limits: { redialMinMs: 3_600_000, redialMaxMs: 3_600_000 } });
+  const two = await TestPeer.start({ node: 2 });
+  const { port } = two;
+  one.know(two);
+  await one.linked(2, 'dialled');
+  await two.stop();
+  await until(() => expect(one.openLinks(2, 'dialled')).toBe(0));
+  const again = await TestPeer.start({ node: 2, port });
+  again.know(one);
+  await one.linked(2, 'dialled');
+});
+
+test('a newer connection of the same node replaces its older one', async () => {
+  const one = await TestPeer.start({ node: 1 });
+  const older = await upgradeRaw(one, 2);
+  await one.linked(2, 'accepted');
+  const closed = new Promise((resolve) => older.on('close', resolve));
+  older.resume();
+  const newer = await upgradeRaw(one, 2);
+  await closed;
+  expect(one.openLinks(2, 'accepted')).toBe(1);
+  const reading = new Promise<Buffer>((resolve) => newer.once('data', resolve));
+  one.transport.send([heartbeat(1, 2)]);
+  expect((await reading).length).toBeGreaterThan(4);
+});
+
+describe('setPeers', () => {
+  test('links to a node that is removed are closed, and it is dialled no more', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const two = await TestPeer.start({ node: 2 });
+    one.know(one, two);
+    two.know(one, two);
+    await one.linked(2, 'dialled');
+    await one.linked(2, 'accepted');
+    two.knowRecords({ 2: { addr: two.addr } });
+    one.know(one);
+    await until(() => {
+      expect(one.openLinks(2, 'dialled')).toBe(0);
+      expect(one.openLinks(2, 'accepted')).toBe(0);
+    });
+    expect(one.eventsOf('linkClosed').map(({ reason }) => reason)).toContain('the node is no longer a member');
+  });
+
+  test('a link outlives its place in the membership long enough for what is still to be said', async () => {
+    const one = await TestPeer.start({ node: 1, limits: { unlistedLingerMs: 3_600_000 } });
+    const two = await TestPeer.start({ node: 2 });
+    one.know(one, two);
+    await one.linked(2, 'dialled');
+    one.know(one);
+    one.transport.send([heartbeat(1, 2)]);
+    await until(() => expect(two.received).toEqual([heartbeat(1, 2)]));
+    // Listed again in time, it keeps its link.
+    one.know(one, two);
+    await one.linked(2, 'dialled');
+    expect(one.eventsOf('linkClosed')).toEqual([]);
+  });
+
+  test('an empty membership says nothing about who has connected', async () => {
+    const leader = await TestPeer.start({ node: 1 });
+    const standby = await TestPeer.start({ node: 2 });
+    leader.know(standby);
+    await standby.linked(1, 'accepted');
+    standby.knowRecords({});
+    standby.transport.send([heartbeat(2, 1)]);
+    await until(() => expect(leader.received).toHaveLength(1));
+    expect(standby.eventsOf('linkClosed')).toEqual([]);
+  });
+
+  test('a node that moves is dialled where it is now', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const [here, there] = [await TestPeer.start({ node: 2 }), await TestPeer.start({ node: 2 })];
+    one.know(here);
+    await here.linked(1, 'accepted');
+    one.know(there);
+    await there.linked(1, 'accepted');
+    await until(() => expect(here.openLinks(1, 'accepted')).toBe(0));
+    one.transport.send([heartbeat(1, 2)]);
+    await until(() => expect(there.received).toHaveLength(1));
+    expect(here.received).toEqual([]);
+  });
+
+  test('the links of an instance that is not the member any more are closed', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const two = await TestPeer.start({ node: 2 });
+    one.know(two);
+    await one.linked(2, 'dialled');
+    one.knowRecords({ 2: { addr: two.addr, instance: 'another' } });
+    await until(() => expect(one.openLinks(2, 'dialled')).toBe(0));
+    await until(() =>
+      expect(one.eventsOf('linkRefused').at(-1)?.reason).toMatch(/HTTP 409: .*remove node 2, then add it again/),
+    );
+  });
+
+  test('learning the instance of a linked node does not disturb its link', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const two = await TestPeer.start({ node: 2 });
+    one.know(two);
+    await one.linked(2, 'dialled');
+    one.knowRecords({ 2: { addr: two.addr, instance: 'instance-2' } });
+    one.transport.send([heartbeat(1, 2)]);
+    await until(() => expect(two.received).toHaveLength(1));
+    expect(one.eventsOf('linkClosed')).toEqual([]);
+  });
+});
+
+describe('refusals reach the dialler with what to do', () => {
+  test('the token', async () => {
+    const one = await TestPeer.start({ node: 1, token: 'wrong-token' });
+    const two = await TestPeer.start({ node: 2 });
+    one.know(two);
+    await until(() => expect(one.eventsOf('linkRefused').length).toBeGreaterThan(0));
+    expect(one.eventsOf('linkRefused')[0]).toEqual({
+      type: 'linkRefused',
+      node: 2,
+      direction: 'dialled',
+      remote: two.addr,
+      reason: 'HTTP 401: the cluster token is missing or wrong: start both nodes with the same cluster_token',
+    });
+    expect(JSON.stringify([one.events, two.events])).not.toContain('token"');
+    expect(JSON.stringify([one.events, two.events])).not.toMatch(/wrong-token|secret-token/);
+    expect(one.unreachable).toContain(nodeId(2));
+    expect(two.openLinks(1, 'accepted')).toBe(0);
+  });
+
+  test('the other end does not admit this node', async () => {
+    const one = await TestPeer.start({ node: 1, cluster: 'other' });
+    const two = await TestPeer.start({
+      node: 2,
+      admit: ({ cluster }) => ({ type: 'refused', reason: `you are of cluster ${cluster}` }),
+    });
+    one.know(two);
+    await until(() => expect(one.eventsOf('linkRefused')[0]?.reason).toBe('HTTP 409: you are of cluster other'));
+    expect(two.eventsOf('linkRefused')[0]).toMatchObject({ node: 1, direction: 'accepted' });
+  });
+
+  test('this end does not admit who has answered', async () => {
+    const one = await TestPeer.start({ node: 1, admit: () => ({ type: 'refused', reason: 'not you' }) });
+    const two = await TestPeer.start({ node: 2 });
+    one.know(two);
+    await until(() => expect(one.eventsOf('linkRefused')[0]?.reason).toBe('not you'));
+    await until(() => expect(two.openLinks(1, 'accepted')).toBe(0));
+    expect(two.received).toEqual([]);
+  });
+
+  test('another node listens at the address', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const three = await TestPeer.start({ node: 3 });
+    one.knowRecords({ 2: { addr: three.addr } });
+    await until(() =>
+      expect(one.eventsOf('linkRefused')[0]?.reason).toMatch(/409: this is node 3, not node 2: correct the address/),
+    );
+  });
+
+  test('a node that has not started to take part is asked again', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const two = await TestPeer.start({ node: 2 });
+    await two.transport.stop();
+    one.know(two);
+    await until(() => expect(one.eventsOf('dialFailed')[0]?.reason).toMatch(/HTTP 503: this node is not taking part/));
+  });
+});
+
+describe('identify', () => {
+  test('tells who listens, without opening anything', async () => {
+    const one = await TestPeer.start({ node: 1, cluster: null });
+    const two = await TestPeer.start({ node: 2, admit: () => expect.unreachable('nobody is to be admitted') });
+    expect(await one.transport.identify(two.addr, 30_000)).toEqual({
+      type: 'identified',
+      identity: { node: 2, instance: 'instance-2', cluster: 'cluster' },
+    });
+    expect([...one.events, ...two.events]).toEqual([]);
+  });
+
+  test('needs the token', async () => {
+    const one = await TestPeer.start({ node: 1, token: null });
+    const two = await TestPeer.start({ node: 2 });
+    expect(await one.transport.identify(two.addr, 30_000)).toEqual({
+      type: 'failed',
+      reason: `${two.addr} refuses: HTTP 401: the cluster token is missing or wrong: start both nodes with the same cluster_token`,
+    });
+  });
+
+  test.each([
+    ['127.0.0.1:1', /127\.0\.0\.1:1 can't be reached: .*ECONNREFUSED/],
+    ['nowhere', /not an address \(host:port\): nowhere/],
+    ['host:99999', /not an address/],
+    ['a b:80', /not an address/],
+    ['x\r\nEvil: 1:80', /not an address/],
+    ['', /not an address/],
+  ])('fails with the reason at %j', async (addr, reason) => {
+    const one = await TestPeer.start({ node: 1 });
+    expect(await one.transport.identify(addr, 30_000)).toEqual({
+      type: 'failed',
+      reason: expect.stringMatching(reason),
+    });
+  });
+
+  test('ends when the transport stops', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const silent = await TestPeer.start({ node: 2 });
+    silent.server.removeAllListeners('upgrade');
+    silent.server.on('upgrade', () => undefined);
+    const outcome = one.transport.identify(silent.addr, 3_600_000);
+    await one.transport.stop();
+    const stopping = { type: 'failed', reason: 'this node is stopping' };
+    expect(await outcome).toEqual(stopping);
+    expect(await one.transport.identify(silent.addr, 30_000)).toEqual(stopping);
+  });
+});
+
+describe('stop', () => {
+  test('sends what is queued, closes every connection, and leaves no timer', async () => {
+    const before = countResources();
+    const one = await TestPeer.start({ node: 1 });
+    const two = await TestPeer.start({ node: 2 });
+    one.know(two);
+    two.know(one);
+    await one.linked(2, 'dialled');
+    await two.linked(1, 'dialled');
+    const call = one.transport.call(nodeId(2), { type: 'removeLearner', node: nodeId(9) }, 3_600_000);
+    one.knowRecords({ 2: { addr: two.addr }, 3: { addr: '127.0.0.1:1' } });
+    one.transport.send([heartbeat(1, 2)]);
+    await one.stop();
+    await call;
+    await until(() => expect(two.received).toEqual([heartbeat(1, 2)]));
+    await two.stop();
+    await until(() => expect(countResources()).toEqual(before));
+  });
+
+  test('afterwards nothing is dialled, sent or accepted', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const two = await TestPeer.start({ node: 2 });
+    await one.transport.stop();
+    one.know(two);
+    one.transport.send([heartbeat(1, 2)]);
+    const call = { type: 'transferLeader', to: null } as const;
+    expect(await one.transport.call(nodeId(2), call, 1000)).toMatchObject({ error: { type: 'noLink' } });
+    await one.transport.stop();
+    expect(one.events).toEqual([]);
+  });
+
+  test('works before start as well', async () => {
+    const handlers = {
+      identity: () => ({ node: nodeId(1), instance: 'a', cluster: null }),
+      admit: () => ({ type: 'admitted' }) as const,
+      receive: () => undefined,
+      call: () => expect.unreachable('nobody calls'),
+      unreachable: () => undefined,
+    };
+    const transport = createTcpTransport({ handlers, token: null });
+    transport.setPeers(new Map([[nodeId(2), { addr: '127.0.0.1:1' }]]));
+    await transport.stop();
+  });
+
+  /** Sockets and timers that keep the process alive; those of the test runner itself stay. */
+  function countResources(): Record<string, number> {
+    const counts: Record<string, number> = { Timeout: 0, TCPSocketWrap: 0, TCPServerWrap: 0, TCPConnectWrap: 0 };
+    for (const name of process.getActiveResourcesInfo()) {
+      if (name in counts) counts[name] = (counts[name] ?? 0) + 1;
+    }
+    // The wait of `until` itself.
+    delete counts.Timeout;
+    return counts;
+  }
+});
