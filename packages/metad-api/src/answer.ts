@@ -1,0 +1,39 @@
+import type { Version } from '@metad/kv-store';
+import { CONTENT_TYPE } from './negotiate.ts';
+import type { Problem } from './problem.ts';
+import { type Form, renderProblem } from './render.ts';
+
+/** What is sent, apart from the request id. Immutable, so that equal requests may share one. */
+export interface Answer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  /** Bytes of the body in UTF-8. */
+  readonly length: number;
+  /** The version of what the body shows; null for answers that show nothing of the state. */
+  readonly version: Version | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function answerOf(options: {
+  readonly status?: number;
+  readonly form: Form;
+  readonly body: string;
+  readonly version: Version | null;
+  readonly headers?: Readonly<Record<string, string>>;
+}): Answer {
+  const { status = 200, form, body, version, headers } = options;
+  const answer = {
+    status,
+    contentType: CONTENT_TYPE[form.format],
+    body,
+    length: Buffer.byteLength(body),
+    version,
+  };
+  return headers === undefined ? answer : { ...answer, headers };
+}
+
+export function problemAnswer(problem: Problem, form: Form, version: Version | null): Answer {
+  const answer = answerOf({ status: problem.status, form, body: renderProblem(problem, form), version });
+  return problem.headers === undefined ? answer : { ...answer, headers: problem.headers };
+}

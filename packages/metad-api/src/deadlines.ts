@@ -1,0 +1,77 @@
+/** Time as this package needs it; tests bring their own. */
+export interface Clock {
+  /** Milliseconds that only ever grow. */
+  now(): number;
+  /** Calls `run` about every `intervalMs` until the returned function is called. Does not keep the process alive. */
+  every(intervalMs: number, run: () => void): () => void;
+}
+
+export const SYSTEM_CLOCK: Clock = {
+  now: () => performance.now(),
+  every(intervalMs, run) {
+    const timer = setInterval(run, intervalMs);
+    timer.unref();
+    return () => clearInterval(timer);
+  },
+};
+
+/** How late a deadline may be noticed. */
+const SLOT_MS = 100;
+
+/**
+ * Deadlines of very many things with one timer, which runs only while there are any. Setting and clearing one costs the
+ * same however many there are.
+ */
+export class Deadlines<T> {
+  readonly #clock: Clock;
+  readonly #onExpired: (item: T) => void;
+  /** By the slot in which they end. */
+  readonly #slots = new Map<number, Set<T>>();
+  readonly #slotOf = new Map<T, number>();
+  #lastSlot = 0;
+  #stopTimer: (() => void) | null = null;
+
+  constructor(clock: Clock, onExpired: (item: T) => void) {
+    this.#clock = clock;
+    this.#onExpired = onExpired;
+  }
+
+  /** `item` must not have a deadline yet. */
+  add(item: T, afterMs: number): void {
+    const now = this.#clock.now();
+    if (this.#stopTimer === null) {
+      this.#lastSlot = Math.floor(now / SLOT_MS);
+      this.#stopTimer = this.#clock.every(SLOT_MS, () => this.#expire());
+    }
+    const slot = Math.ceil((now + afterMs) / SLOT_MS);
+    const items = this.#slots.get(slot) ?? new Set();
+    this.#slots.set(slot, items.add(item));
+    this.#slotOf.set(item, slot);
+  }
+
+  delete(item: T): void {
+    const slot = this.#slotOf.get(item);
+    if (slot === undefined) return;
+    this.#slotOf.delete(item);
+    const items = this.#slots.get(slot);
+    items?.delete(item);
+    if (items?.size === 0) this.#slots.delete(slot);
+    this.#stopWhenIdle();
+  }
+
+  #expire(): void {
+    const current = Math.floor(this.#clock.now() / SLOT_MS);
+    for (; this.#lastSlot <= current; this.#lastSlot += 1) {
+      for (const item of this.#slots.get(this.#lastSlot) ?? []) {
+        this.delete(item);
+        this.#onExpired(item);
+      }
+    }
+  }
+
+  #stopWhenIdle(): void {
+    if (this.#slotOf.size > 0) return;
+    this.#stopTimer?.();
+    this.#stopTimer = null;
+  }
+}

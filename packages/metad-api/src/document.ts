@@ -1,0 +1,37 @@
+import { ROOT } from '@metad/kv-store';
+import type { Tree } from './found.ts';
+
+/**
+ * What JSON and YAML show. Objects are Maps: a plain object would reorder names that look like numbers and stumble over
+ * `__proto__`.
+ */
+export type Document = string | number | readonly Document[] | ReadonlyMap<string, Document>;
+
+type Branch = Map<string, Document>;
+
+/** The members of every object are in the order of `tree.leaves`; whoever writes them sorts them. */
+export function documentOf(tree: Tree): Document {
+  const root: Branch = new Map();
+  const branches = new Map<string, Branch>([[ROOT, root]]);
+  for (const path of tree.emptyTrees) branchAt(path, branches);
+  for (const [path, value] of tree.leaves) {
+    const slash = path.lastIndexOf('/');
+    branchAt(slash <= 0 ? ROOT : path.slice(0, slash), branches).set(path.slice(slash + 1), value);
+  }
+  return root;
+}
+
+function branchAt(path: string, branches: Map<string, Branch>): Branch {
+  const known = branches.get(path);
+  if (known !== undefined) return known;
+  const slash = path.lastIndexOf('/');
+  const branch: Branch = new Map();
+  branchAt(slash <= 0 ? ROOT : path.slice(0, slash), branches).set(path.slice(slash + 1), branch);
+  branches.set(path, branch);
+  return branch;
+}
+
+/** An object with exactly these members, in this order. */
+export function record(members: Readonly<Record<string, Document>>): Document {
+  return new Map(Object.entries(members));
+}

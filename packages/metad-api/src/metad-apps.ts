@@ -1,0 +1,75 @@
+import type { Hono } from 'hono';
+import { CatchUp } from './catch-up.ts';
+import { ChangeFeed } from './change-feed.ts';
+import { ClientProfiles } from './client-profile.ts';
+import { type Clock, SYSTEM_CLOCK } from './deadlines.ts';
+import { Freshness } from './freshness.ts';
+import { createManageApp, type MetricsPage } from './manage-app.ts';
+import { MetadataApi } from './metadata-api.ts';
+import { createMetadataApp } from './metadata-app.ts';
+import { Observer, type RequestReport } from './observer.ts';
+import type { Replica } from './replica.ts';
+import type { MetadSettings } from './settings.ts';
+import { Waiters } from './wait.ts';
+
+export interface MetadApps {
+  readonly metadata: Hono;
+  readonly manage: Hono;
+  /** Requests that are held open now. */
+  waiters(): number;
+  /** Releases every waiter with 503 and `Retry-After`, and holds no more. Plain reads go on. */
+  stop(): void;
+}
+
+export interface MetadDependencies {
+  readonly replica: Replica;
+  readonly settings: MetadSettings;
+  /** Makes the ids of requests; they must differ. */
+  readonly requestId?: () => string;
+  /** Shown at `/metrics` of the manage API. */
+  readonly metrics?: MetricsPage;
+  /** Told of each request when it has been answered. Must not throw. */
+  readonly onRequest?: (report: RequestReport) => void;
+  readonly clock?: Clock;
+}
+
+/**
+ * Builds the metadata and the manage API of one node. They listen nowhere: whoever builds them serves them.
+ * Throws a RangeError when a setting makes no sense.
+ */
+export function createMetadApps(dependencies: MetadDependencies): MetadApps {
+  const { replica, settings, clock = SYSTEM_CLOCK } = dependencies;
+  const observer = new Observer(dependencies);
+  const feed = new ChangeFeed(replica, settings);
+  const profiles = new ClientProfiles(settings);
+  // The first listener: those behind it ask for profiles, which must not be older than what they are told.
+  feed.listen((changes) => {
+    for (const change of changes) {
+      if (change.type === 'reset') profiles.clear();
+      else if (change.type !== 'data') for (const host of change.hosts) profiles.forget(host);
+    }
+  });
+  const catchUp = new CatchUp({
+    feed,
+    clock,
+    catchUpTimeoutMs: settings.catchUpTimeoutMs,
+    maxPending: settings.maxWaiters,
+  });
+  const waiters = new Waiters({ feed, profiles, clock, maxWaiters: settings.maxWaiters });
+  const freshness = new Freshness(replica, feed, catchUp);
+  const api = new MetadataApi({ feed, profiles, freshness, catchUp, waiters, settings });
+  return {
+    metadata: createMetadataApp(api, observer),
+    manage: createManageApp({
+      parts: { replica, feed, freshness, settings },
+      observer,
+      metrics: dependencies.metrics,
+    }),
+    waiters: () => waiters.count + catchUp.count,
+    stop() {
+      feed.stop();
+      waiters.stop();
+      catchUp.stop();
+    },
+  };
+}

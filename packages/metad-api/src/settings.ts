@@ -1,0 +1,49 @@
+/** What an operator may set of the two apps. Every bound on what a client can make a node do is here. */
+export interface MetadSettings {
+  /** Whether `X-Forwarded-For` names the client. Off: the connection's address is the client. */
+  readonly xff: boolean;
+  /**
+   * Addresses or prefixes (`10.0.0.0/8`) of proxies. When there are any, only they may name a client, and the client is
+   * the right-most address of the header that is none of them.
+   */
+  readonly trustedProxies: readonly string[];
+  readonly maxBodyBytes: number;
+  readonly maxValueBytes: number;
+  readonly maxPathDepth: number;
+  readonly maxPathBytes: number;
+  /** Requests held open at once; one more is answered 503. */
+  readonly maxWaiters: number;
+  /** How long a wait lasts when the request does not say. */
+  readonly waitTimeoutSeconds: number;
+  /** The longest wait; a longer one that is asked for ends here. */
+  readonly maxWaitTimeoutSeconds: number;
+  /** How long a request that carries a newer version than this node's waits for it. */
+  readonly catchUpTimeoutMs: number;
+  /** What the manage API asks for as `Authorization: Bearer …`; null asks for nothing. */
+  readonly manageToken: string | null;
+  /** Rendered answers that are kept for the version that they show. */
+  readonly maxAnswerCacheBytes: number;
+  /** Clients whose compiled rules and mapping are kept. */
+  readonly maxCachedClients: number;
+  /** Changes that are remembered for waits that come with an older version. */
+  readonly maxWindowChanges: number;
+  readonly maxWindowBytes: number;
+}
+
+export const DEFAULT_METAD_SETTINGS: MetadSettings = {
+  xff: false,
+  trustedProxies: [],
+  maxBodyBytes: 8 * 1024 * 1024,
+  maxValueBytes: 1024 * 1024,
+  maxPathDepth: 64,
+  maxPathBytes: 2048,
+  maxWaiters: 20_000,
+  waitTimeoutSeconds: 60,
+  maxWaitTimeoutSeconds: 600,
+  catchUpTimeoutMs: 5000,
+  manageToken: null,
+  maxAnswerCacheBytes: 64 * 1024 * 1024,
+  maxCachedClients: 32_768,
+  maxWindowChanges: 8192,
+  maxWindowBytes: 8 * 1024 * 1024,
+};
