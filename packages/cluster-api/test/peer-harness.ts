@@ -20,7 +20,12 @@ import type { Admission, PeerIdentity } from '../src/peer-transport.ts';
 import { createTcpTransport, type TcpTransport } from '../src/tcp-transport.ts';
 
 /** Short, so that tests that wait for a redial wait little; nothing is asserted about them. */
-const LIMITS: Partial<PeerLimits> = { redialMinMs: 5, redialMaxMs: 20, closeTimeoutMs: 200, unlistedLingerMs: 20 };
+const LIMITS: Partial<PeerLimits> = {
+  redialMinMs: 5,
+  redialMaxMs: 20,
+  closeTimeoutMs: 200,
+  unlistedLingerMs: 20,
+};
 
 export const DONE: CallOutcome = {
   type: 'done',
@@ -99,7 +104,9 @@ export class TestPeer {
   }
 
   knowRecords(records: Record<number, NodeRecord>): void {
-    this.transport.setPeers(new Map(Object.entries(records).map(([id, record]) => [nodeId(Number(id)), record])));
+    this.transport.setPeers(
+      new Map(Object.entries(records).map(([id, record]) => [nodeId(Number(id)), record])),
+    );
   }
 
   eventsOf<T extends PeerEvent['type']>(type: T): Extract<PeerEvent, { type: T }>[] {

@@ -1,6 +1,5 @@
 import { nodeId } from '@metad/raft-core';
 import { describe, expect, test } from 'vitest';
-import { createTcpTransport } from '../src/tcp-transport.ts';
 import { heartbeat, rounds, TestPeer, until, upgradeRaw } from './peer-harness.ts';
 
 test('three nodes that know each other exchange messages, in order', async () => {
@@ -26,15 +25,12 @@ test('three nodes that know each other exchange messages, in order', async () =>
 });
 
 test('a large batch arrives whole and in order, in frames of a bounded size', async () => {
-  const one = await TestPeer.start({ node: 1 });
-  const two = await TestPeer.start({ node: 2, limits: { maxFrameBytes: 4096 } });
+  const limits = { maxFrameBytes: 4096 };
+  const one = await TestPeer.start({ node: 1, limits });
+  const two = await TestPeer.start({ node: 2, limits });
   one.know(two);
   await one.linked(2, 'dialled');
-  // Frames for a node are bounded by its own limit at most: both sides are configured alike in a cluster.
-  const limited = await TestPeer.start({ node: 3, limits: { maxFrameBytes: 4096 } });
-  limited.know(two);
-  await limited.linked(2, 'dialled');
-  limited.transport.send(Array.from({ length: 2000 }, (_, i) => heartbeat(3, 2, i)));
+  one.transport.send(Array.from({ length: 2000 }, (_, i) => heartbeat(1, 2, i)));
   await until(() => expect(rounds(two)).toEqual(Array.from({ length: 2000 }, (_, i) => i)));
   expect(two.eventsOf('frameRejected')).toEqual([]);
 });
@@ -101,20 +97,27 @@ test('a newer connection of the same node replaces its older one', async () => {
 });
 
 describe('setPeers', () => {
-  test('links to a node that is removed are closed, and it is dialled no more', async () => {
-    const one = await TestPeer.start({ node: 1 });
+  test('links to a node that is removed are closed both ways, and it is dialled no more', async () => {
+    let removed = false;
+    const one = await TestPeer.start({
+      node: 1,
+      admit: () => (removed ? { type: 'refused', reason: 'you were removed' } : { type: 'admitted' }),
+    });
     const two = await TestPeer.start({ node: 2 });
     one.know(one, two);
     two.know(one, two);
     await one.linked(2, 'dialled');
     await one.linked(2, 'accepted');
-    two.knowRecords({ 2: { addr: two.addr } });
+    removed = true;
     one.know(one);
-    await until(() => {
-      expect(one.openLinks(2, 'dialled')).toBe(0);
-      expect(one.openLinks(2, 'accepted')).toBe(0);
-    });
-    expect(one.eventsOf('linkClosed').map(({ reason }) => reason)).toContain('the node is no longer a member');
+    await until(() => expect(two.eventsOf('linkRefused').at(-1)?.reason).toBe('HTTP 409: you were removed'));
+    const closed = one.eventsOf('linkClosed').map(({ direction, reason }) => `${direction}: ${reason}`);
+    expect(closed.sort()).toEqual([
+      'accepted: the node is no longer a member',
+      'dialled: the node is no longer a member',
+    ]);
+    expect(one.eventsOf('linkOpened')).toHaveLength(2);
+    expect(one.unreachable).toEqual([]);
   });
 
   test('a link outlives its place in the membership long enough for what is still to be said', async () => {
@@ -163,7 +166,9 @@ describe('setPeers', () => {
     one.knowRecords({ 2: { addr: two.addr, instance: 'another' } });
     await until(() => expect(one.openLinks(2, 'dialled')).toBe(0));
     await until(() =>
-      expect(one.eventsOf('linkRefused').at(-1)?.reason).toMatch(/HTTP 409: .*remove node 2, then add it again/),
+      expect(one.eventsOf('linkRefused').at(-1)?.reason).toMatch(
+        /HTTP 409: .*remove node 2, then add it again/,
+      ),
     );
   });
 
@@ -192,7 +197,6 @@ describe('refusals reach the dialler with what to do', () => {
       remote: two.addr,
       reason: 'HTTP 401: the cluster token is missing or wrong: start both nodes with the same cluster_token',
     });
-    expect(JSON.stringify([one.events, two.events])).not.toContain('token"');
     expect(JSON.stringify([one.events, two.events])).not.toMatch(/wrong-token|secret-token/);
     expect(one.unreachable).toContain(nodeId(2));
     expect(two.openLinks(1, 'accepted')).toBe(0);
@@ -205,7 +209,9 @@ describe('refusals reach the dialler with what to do', () => {
       admit: ({ cluster }) => ({ type: 'refused', reason: `you are of cluster ${cluster}` }),
     });
     one.know(two);
-    await until(() => expect(one.eventsOf('linkRefused')[0]?.reason).toBe('HTTP 409: you are of cluster other'));
+    await until(() =>
+      expect(one.eventsOf('linkRefused')[0]?.reason).toBe('HTTP 409: you are of cluster other'),
+    );
     expect(two.eventsOf('linkRefused')[0]).toMatchObject({ node: 1, direction: 'accepted' });
   });
 
@@ -223,7 +229,9 @@ describe('refusals reach the dialler with what to do', () => {
     const three = await TestPeer.start({ node: 3 });
     one.knowRecords({ 2: { addr: three.addr } });
     await until(() =>
-      expect(one.eventsOf('linkRefused')[0]?.reason).toMatch(/409: this is node 3, not node 2: correct the address/),
+      expect(one.eventsOf('linkRefused')[0]?.reason).toMatch(
+        /409: this is node 3, not node 2: correct the address/,
+      ),
     );
   });
 
@@ -232,14 +240,19 @@ describe('refusals reach the dialler with what to do', () => {
     const two = await TestPeer.start({ node: 2 });
     await two.transport.stop();
     one.know(two);
-    await until(() => expect(one.eventsOf('dialFailed')[0]?.reason).toMatch(/HTTP 503: this node is not taking part/));
+    await until(() =>
+      expect(one.eventsOf('dialFailed')[0]?.reason).toMatch(/HTTP 503: this node is not taking part/),
+    );
   });
 });
 
 describe('identify', () => {
   test('tells who listens, without opening anything', async () => {
     const one = await TestPeer.start({ node: 1, cluster: null });
-    const two = await TestPeer.start({ node: 2, admit: () => expect.unreachable('nobody is to be admitted') });
+    const two = await TestPeer.start({
+      node: 2,
+      admit: () => expect.unreachable('nobody is to be admitted'),
+    });
     expect(await one.transport.identify(two.addr, 30_000)).toEqual({
       type: 'identified',
       identity: { node: 2, instance: 'instance-2', cluster: 'cluster' },
@@ -282,60 +295,4 @@ describe('identify', () => {
     expect(await outcome).toEqual(stopping);
     expect(await one.transport.identify(silent.addr, 30_000)).toEqual(stopping);
   });
-});
-
-describe('stop', () => {
-  test('sends what is queued, closes every connection, and leaves no timer', async () => {
-    const before = countResources();
-    const one = await TestPeer.start({ node: 1 });
-    const two = await TestPeer.start({ node: 2 });
-    one.know(two);
-    two.know(one);
-    await one.linked(2, 'dialled');
-    await two.linked(1, 'dialled');
-    const call = one.transport.call(nodeId(2), { type: 'removeLearner', node: nodeId(9) }, 3_600_000);
-    one.knowRecords({ 2: { addr: two.addr }, 3: { addr: '127.0.0.1:1' } });
-    one.transport.send([heartbeat(1, 2)]);
-    await one.stop();
-    await call;
-    await until(() => expect(two.received).toEqual([heartbeat(1, 2)]));
-    await two.stop();
-    await until(() => expect(countResources()).toEqual(before));
-  });
-
-  test('afterwards nothing is dialled, sent or accepted', async () => {
-    const one = await TestPeer.start({ node: 1 });
-    const two = await TestPeer.start({ node: 2 });
-    await one.transport.stop();
-    one.know(two);
-    one.transport.send([heartbeat(1, 2)]);
-    const call = { type: 'transferLeader', to: null } as const;
-    expect(await one.transport.call(nodeId(2), call, 1000)).toMatchObject({ error: { type: 'noLink' } });
-    await one.transport.stop();
-    expect(one.events).toEqual([]);
-  });
-
-  test('works before start as well', async () => {
-    const handlers = {
-      identity: () => ({ node: nodeId(1), instance: 'a', cluster: null }),
-      admit: () => ({ type: 'admitted' }) as const,
-      receive: () => undefined,
-      call: () => expect.unreachable('nobody calls'),
-      unreachable: () => undefined,
-    };
-    const transport = createTcpTransport({ handlers, token: null });
-    transport.setPeers(new Map([[nodeId(2), { addr: '127.0.0.1:1' }]]));
-    await transport.stop();
-  });
-
-  /** Sockets and timers that keep the process alive; those of the test runner itself stay. */
-  function countResources(): Record<string, number> {
-    const counts: Record<string, number> = { Timeout: 0, TCPSocketWrap: 0, TCPServerWrap: 0, TCPConnectWrap: 0 };
-    for (const name of process.getActiveResourcesInfo()) {
-      if (name in counts) counts[name] = (counts[name] ?? 0) + 1;
-    }
-    // The wait of `until` itself.
-    delete counts.Timeout;
-    return counts;
-  }
 });
