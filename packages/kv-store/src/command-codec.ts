@@ -24,12 +24,10 @@ export function encodeCommand(command: Command): Uint8Array {
   const fields = fieldsOf(command);
   // What no node could read must not get into the log.
   commandOf(fields);
-  const body = packr.pack(fields);
-  const bytes = new Uint8Array(body.byteLength + 1);
-  bytes[0] = COMMAND_FORMAT;
-  bytes.set(body, 1);
-  return bytes;
+  return Buffer.concat([FORMAT_BYTE, packr.pack(fields)]);
 }
+
+const FORMAT_BYTE = Uint8Array.of(COMMAND_FORMAT);
 
 /** Checks everything: it also reads what came over the network. Throws a CommandFormatError. */
 export function decodeCommand(bytes: Uint8Array): Command {

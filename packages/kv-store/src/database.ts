@@ -13,17 +13,24 @@ export interface FileFormat {
   readonly ddl: string;
 }
 
+/** How a connection is set up. */
+export interface ConnectionOptions {
+  /** How long to wait for another connection's lock; 0: not at all. */
+  readonly busyTimeoutMs: number;
+  /** Run when the file is opened, in this order. */
+  readonly pragmas: readonly string[];
+}
+
 /** Files up to this size are checked page by page when they are opened; a larger one would delay the start. */
 const maxQuickCheckBytes = 64 * 1024 * 1024;
 
 /**
- * Opens a database for writing and creates it when absent. `pragmas` are run first, in order. Throws a StoreError that
- * names the file and its trouble.
+ * Opens a database for writing and creates it when absent. Throws a StoreError that names the file and its trouble.
  */
 export function openForWriting(
   file: string,
   format: FileFormat,
-  options: { readonly pragmas: readonly string[]; readonly busyTimeoutMs: number },
+  options: ConnectionOptions,
 ): Database.Database {
   return namingFile(file, () => {
     const db = new Database(file, { timeout: options.busyTimeoutMs });
@@ -43,7 +50,7 @@ export function openForWriting(
 export function openForReading(
   file: string,
   format: FileFormat,
-  options: { readonly pragmas: readonly string[]; readonly busyTimeoutMs: number },
+  options: ConnectionOptions,
 ): Database.Database {
   return namingFile(file, () => {
     const db = new Database(file, { readonly: true, fileMustExist: true, timeout: options.busyTimeoutMs });

@@ -1,4 +1,4 @@
-import type { FileFormat } from './database.ts';
+import type { ConnectionOptions, FileFormat } from './database.ts';
 
 /** The Raft log and hard state of one node. */
 export const LOG_FORMAT: FileFormat = {
@@ -36,4 +36,18 @@ export const LOG_FORMAT: FileFormat = {
       cluster  TEXT              -- cluster id; NULL until the node has joined one
     ) STRICT;
   `,
+};
+
+export const LOG_CONNECTION: ConnectionOptions = {
+  // Whoever else has it is another node: it will not let go.
+  busyTimeoutMs: 0,
+  pragmas: [
+    // Before the first access of the WAL: its index then lives in this process's memory, and the lock dies with it.
+    'locking_mode = EXCLUSIVE',
+    'journal_mode = WAL',
+    // Every transaction is synced before it returns. Said outright: what SQLite defaults to depends on its build.
+    'synchronous = FULL',
+    'wal_autocheckpoint = 1000',
+    'journal_size_limit = 16777216',
+  ],
 };

@@ -18,7 +18,7 @@ import { openForWriting } from './database.ts';
 import { decodeEntry, type EntryRow, encodeEntry } from './entry-codec.ts';
 import { logIdFromRow } from './log-id-row.ts';
 import { checkEntries, checkHardState } from './log-rules.ts';
-import { LOG_FORMAT } from './log-schema.ts';
+import { LOG_CONNECTION, LOG_FORMAT } from './log-schema.ts';
 import { type LogStatements, prepareLogStatements } from './log-statements.ts';
 import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
 
@@ -79,11 +79,7 @@ export class LogStore implements LogReader {
 
   /** Opens the log and creates it when absent. Holds a lock on the file until it is closed or the process ends. */
   static open(file: string): LogStore {
-    const db = openForWriting(file, LOG_FORMAT, {
-      busyTimeoutMs: 0,
-      // Exclusive before the first access of the WAL: then its index lives in this process's memory, not in a file.
-      pragmas: ['locking_mode = EXCLUSIVE', 'journal_mode = WAL', 'synchronous = FULL', ...LOG_PRAGMAS],
-    });
+    const db = openForWriting(file, LOG_FORMAT, LOG_CONNECTION);
     try {
       return namingFile(file, () => new LogStore(file, db));
     } catch (error) {
@@ -251,9 +247,6 @@ export class LogStore implements LogReader {
     }
   }
 }
-
-/** Measured, see DESIGN.md: a checkpoint of 1000 pages stays far below a heartbeat. */
-const LOG_PRAGMAS = ['wal_autocheckpoint = 1000', 'journal_size_limit = 16777216'];
 
 function logIdOfEntry(entry: Entry | undefined): LogId | undefined {
   return entry && { term: entry.term, leader: entry.leader, index: entry.index };

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { assert } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import { openForReading } from './database.ts';
-import { STATE_FORMAT } from './state-schema.ts';
+import { STATE_FORMAT, STATE_READER_CONNECTION } from './state-schema.ts';
 import { type StateReader, StateView } from './state-view.ts';
 import { namingFile, StoreError } from './store-error.ts';
 
@@ -79,8 +79,5 @@ export class StateDatabase implements StateReader {
 
 function openConnection(file: string): Database.Database {
   if (!existsSync(file)) throw new StoreError('io', `${file} does not exist: no node has been started here`);
-  return openForReading(file, STATE_FORMAT, { busyTimeoutMs: 5000, pragmas: READER_PRAGMAS });
+  return openForReading(file, STATE_FORMAT, STATE_READER_CONNECTION);
 }
-
-/** Measured, see DESIGN.md. */
-const READER_PRAGMAS = ['query_only = ON', 'cache_size = -32768'];

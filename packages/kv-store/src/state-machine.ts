@@ -15,7 +15,7 @@ import {
   SAVE_POSITION,
 } from './position.ts';
 import { RuleTable } from './rule-table.ts';
-import { STATE_FORMAT } from './state-schema.ts';
+import { STATE_CONNECTION, STATE_FORMAT } from './state-schema.ts';
 import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
 import { Tree } from './tree.ts';
 import { type Version, version } from './version.ts';
@@ -56,10 +56,7 @@ export class StateMachine {
 
   /** Opens the state and creates it when absent. The data directory must be held already, by its log. */
   static open(file: string): StateMachine {
-    const db = openForWriting(file, STATE_FORMAT, {
-      busyTimeoutMs: 5000,
-      pragmas: ['journal_mode = WAL', 'synchronous = NORMAL', ...STATE_PRAGMAS],
-    });
+    const db = openForWriting(file, STATE_FORMAT, STATE_CONNECTION);
     try {
       return namingFile(file, () => new StateMachine(file, db));
     } catch (error) {
@@ -153,9 +150,6 @@ export class StateMachine {
     }
   }
 }
-
-/** Measured, see DESIGN.md. */
-const STATE_PRAGMAS = ['wal_autocheckpoint = 1000', 'journal_size_limit = 16777216', 'cache_size = -32768'];
 
 function readCommand(entry: Entry, bytes: Uint8Array): Command {
   try {

@@ -1,4 +1,4 @@
-import type { FileFormat } from './database.ts';
+import type { ConnectionOptions, FileFormat } from './database.ts';
 
 /** The DDL of one tree: a row for each path with an own value, clustered by the bytes of the UTF-8 path. */
 function treeTable(name: string): string {
@@ -40,4 +40,22 @@ export const STATE_FORMAT: FileFormat = {
     ) STRICT;
     INSERT INTO state VALUES (1, 0, 0, 0, 0, zeroblob(32), 0, 0, 0, '{"configs":[],"nodes":{}}');
   `,
+};
+
+export const STATE_CONNECTION: ConnectionOptions = {
+  // Only somebody's sqlite3 shell can be in the way: the lock on the log keeps other nodes out.
+  busyTimeoutMs: 5000,
+  pragmas: [
+    'journal_mode = WAL',
+    // Synced at checkpoints only: what a crash takes, the log replays.
+    'synchronous = NORMAL',
+    'wal_autocheckpoint = 1000',
+    'journal_size_limit = 16777216',
+    'cache_size = -32768',
+  ],
+};
+
+export const STATE_READER_CONNECTION: ConnectionOptions = {
+  busyTimeoutMs: 5000,
+  pragmas: ['query_only = ON', 'cache_size = -32768'],
 };

@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { openForWriting } from '../src/database.ts';
+import { LOG_CONNECTION, LOG_FORMAT } from '../src/log-schema.ts';
+import { STATE_CONNECTION, STATE_FORMAT } from '../src/state-schema.ts';
+import { Store } from '../src/store.ts';
+import { childScript } from './child.ts';
+import { temporaryDirectory } from './fixtures.ts';
+
+test.each([
+  ['log.db', LOG_FORMAT, LOG_CONNECTION, 'UPDATE hard_state SET term = 1', 2],
+  ['state.db', STATE_FORMAT, STATE_CONNECTION, 'UPDATE state SET version = 1', 1],
+] as const)('%s keeps its sync mode after the first write', (name, format, connection, sql, expected) => {
+  const db = openForWriting(join(temporaryDirectory(), name), format, connection);
+  onTestFinished(() => void db.close());
+  // Some builds of SQLite report FULL at first, and fall back to NORMAL with the first write in WAL mode.
+  db.exec(sql);
+  expect(db.pragma('synchronous', { simple: true })).toBe(expected);
+  expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
+});
+
+const canTrace = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
+
+/** How often a process that writes such batches asks the kernel for a sync. */
+function countSyncs(batches: number, size: number, mode = 'synced'): number {
+  const directory = temporaryDirectory();
+  const trace = join(directory, 'trace');
+  const node = [process.execPath, '--input-type=module', '-e', childScript];
+  const traced = ['-f', '-qq', '-e', 'trace=fsync,fdatasync', '-o', trace, ...node];
+  const child = spawnSync('strace', [...traced, join(directory, 'data'), `${batches}`, `${size}`, mode]);
+  expect(child.stderr.toString()).toBe('');
+  expect(child.status).toBe(0);
+  return readFileSync(trace, 'utf8').match(/\b(fsync|fdatasync)\(/g)?.length ?? 0;
+}
+
+test.skipIf(!canTrace)('a synced batch costs a sync, whatever its size; a commit index costs none', () => {
+  const idle = countSyncs(0, 0);
+  const single = countSyncs(30, 1) - idle;
+  const large = countSyncs(1, 100) - idle;
+  const unsynced = countSyncs(30, 0, 'unsynced') - idle;
+  expect(single).toBeGreaterThanOrEqual(30);
+  expect(single).toBeLessThanOrEqual(40);
+  expect(large).toBeGreaterThanOrEqual(1);
+  expect(large).toBeLessThanOrEqual(10);
+  expect(unsynced).toBeLessThanOrEqual(10);
+});
+
+test('a full disk is a fault: it is said once and for all, and nothing acknowledged is lost', () => {
+  const directory = temporaryDirectory();
+  const limited = `trap '' XFSZ; ulimit -f 500; exec "$@"`;
+  const node = [process.execPath, '--input-type=module', '-e', childScript, directory, '100000', '5'];
+  const child = spawnSync('sh', ['-c', limited, 'sh', ...node]);
+  const lines = child.stdout.toString().trim().split('\n');
+  expect(child.status).toBe(3);
+  expect(lines.slice(-2)).toEqual(['StoreError io', 'true']);
+  const store = Store.open(directory);
+  onTestFinished(() => store.close());
+  const acknowledged = Number(lines.at(-3));
+  expect(acknowledged).toBeGreaterThan(0);
+  expect(store.log.lastLog.index).toBeGreaterThanOrEqual(acknowledged);
+  expect(store.state.applied.index).toBeLessThanOrEqual(store.log.lastLog.index);
+});
