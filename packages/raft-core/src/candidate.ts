@@ -9,7 +9,7 @@ import {
   type CandidateState,
   effectiveMembership,
   envelope,
-  isOwnVoter,
+  mayCampaign,
   type PreCandidateState,
   type RaftState,
   resetElectionTimer,
@@ -18,10 +18,10 @@ import {
 
 /**
  * Asks whether an election could be won before it raises any term, so that a node that was cut off, or removed,
- * disturbs nobody (thesis §9.6). Only a voter campaigns.
+ * disturbs nobody (thesis §9.6).
  */
 export function preCampaign(state: RaftState): void {
-  if (state.role.type === 'leader' || !isOwnVoter(state)) return;
+  if (state.role.type === 'leader' || !mayCampaign(state)) return;
   resetElectionTimer(state);
   const preCandidate: PreCandidateState = { type: 'preCandidate', votes: new Map([[state.config.id, true]]) };
   changeRole(state, preCandidate);
@@ -38,7 +38,7 @@ export function preCampaign(state: RaftState): void {
 
 /** Starts the election itself; `transfer` when the leader has asked for it. */
 export function campaign(state: RaftState, { transfer }: { readonly transfer: boolean }): void {
-  if (state.role.type === 'leader' || !isOwnVoter(state)) return;
+  if (state.role.type === 'leader' || !mayCampaign(state)) return;
   adoptTerm(state, nextTerm(state.term));
   state.votedFor = state.config.id;
   resetElectionTimer(state);

@@ -5,7 +5,7 @@ import { addToIndex, compareLogId, type LogId, type LogIndex, maxIndex, minIndex
 import type { AppendEntries, AppendResult, Heartbeat, InstallSnapshot } from './message.ts';
 import { ageForwardedReads } from './read-index.ts';
 import { becomeFollower } from './role.ts';
-import { envelope, isOwnVoter, type RaftState, resetElectionTimer, sendPersisted } from './state.ts';
+import { envelope, mayCampaign, type RaftState, resetElectionTimer, sendPersisted } from './state.ts';
 
 /** Every message of the leader of this term keeps elections away. */
 function hearLeader(state: RaftState, message: AppendEntries | Heartbeat | InstallSnapshot): void {
@@ -102,7 +102,7 @@ export function tickElection(state: RaftState): void {
   if (state.role.type === 'follower') ageForwardedReads(state, state.role);
   state.electionElapsedTicks += 1;
   if (state.electionElapsedTicks < state.electionTimeoutTicks) return;
-  if (isOwnVoter(state)) {
+  if (mayCampaign(state)) {
     preCampaign(state);
     return;
   }

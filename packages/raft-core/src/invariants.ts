@@ -21,8 +21,9 @@ function checkPointers({ compacted, applied, committed, persisted, lastLog, term
   assert(lastLog.term <= term, 'no entry is of a later term than the node');
 }
 
-function checkRole({ id, role, leader, votedFor, membership }: RaftStatus): void {
-  const voter = isVoter(membership.membership, id);
+function checkRole({ id, role, leader, votedFor, membership, committedMembership }: RaftStatus): void {
+  // Also one that a change not known to be committed has removed (thesis §4.2.2).
+  const voter = isVoter(membership.membership, id) || isVoter(committedMembership.membership, id);
   switch (role) {
     case 'learner':
       assert(!voter, 'a learner is no voter');

@@ -2,6 +2,7 @@ import { assert } from './assert.ts';
 import { maybeCommit } from './commit.ts';
 import { type Entry, entryBytes } from './entry.ts';
 import { type LogId, type NodeId, nextIndex } from './ids.ts';
+import { isVoter, type Membership, voters } from './membership.ts';
 import { changeMembership, type MembershipChange, type MembershipResult } from './membership-change.ts';
 import type { AppendEntriesResponse, HeartbeatResponse } from './message.ts';
 import { voteResult } from './quorum.ts';
@@ -68,10 +69,20 @@ export function proposeMembership(
   }
   const changed = changeMembership(membership, change);
   if (changed.type !== 'changed') return changed;
+  const behind = newVoterWithoutLog(leader, membership, changed.membership);
+  if (behind !== undefined) return { type: 'learnerBehind', node: behind };
   return {
     type: 'appended',
     logId: appendEntry(state, leader, { type: 'membership', membership: changed.membership }),
   };
+}
+
+/**
+ * A node with an empty log grants no votes, so a config that needs it could never elect a leader, should this one fail
+ * before it is fed.
+ */
+function newVoterWithoutLog(leader: LeaderState, present: Membership, next: Membership): NodeId | undefined {
+  return [...voters(next)].find((node) => !isVoter(present, node) && leader.peers.get(node)?.matched === 0);
 }
 
 export function handleAppendEntriesResponse(

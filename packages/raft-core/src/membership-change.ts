@@ -21,6 +21,8 @@ export type MembershipResult =
   | { readonly type: 'transferring' }
   /** `change` must be committed first: an earlier change, or this leader's first entry of its term. */
   | { readonly type: 'inProgress'; readonly change: LogId }
+  /** To be a voter, but nothing of the log is known to be on its disk: it could not vote. Try again when it is fed. */
+  | { readonly type: 'learnerBehind'; readonly node: NodeId }
   | MembershipRefusal;
 
 export type ChangedMembership =

@@ -36,7 +36,7 @@ export interface Outbox {
 
 export type RoleState = FollowerState | PreCandidateState | CandidateState | LeaderState;
 
-/** A learner is a follower that is no voter: the log decides, not the role. */
+/** A learner is a follower that may not campaign: the log decides that, not the role. */
 export interface FollowerState {
   readonly type: 'follower';
   leader: NodeId | null;
@@ -112,6 +112,15 @@ export function effectiveMembership(state: RaftState): Membership {
 
 export function isOwnVoter(state: RaftState): boolean {
   return isVoter(effectiveMembership(state), state.config.id);
+}
+
+/**
+ * Voters campaign. So does a node that a change has removed while it does not know that the change is committed: it
+ * may be the only one with that entry, and then nobody else can win (thesis §4.2.2). Its own vote does not count.
+ */
+export function mayCampaign(state: RaftState): boolean {
+  const { memberships, log, config } = state;
+  return isOwnVoter(state) || isVoter(memberships.at(log.committed).membership, config.id);
 }
 
 /** The leader this node knows of, itself included. */

@@ -2,7 +2,7 @@ import { type LogId, type LogIndex, type NodeId, nextIndex, type Term } from './
 import type { StoredMembership } from './log-reader.ts';
 import type { Flow, Progress } from './progress.ts';
 import type { Role } from './ready.ts';
-import { isOwnVoter, knownLeader, type LeaderState, type RaftState } from './state.ts';
+import { knownLeader, type LeaderState, mayCampaign, type RaftState } from './state.ts';
 
 export interface PeerStatus {
   readonly matched: LogIndex;
@@ -36,7 +36,7 @@ export function statusOf(state: RaftState): RaftStatus {
   const { term, leader, index } = log.last;
   return {
     id: state.config.id,
-    role: role.type === 'follower' && !isOwnVoter(state) ? 'learner' : role.type,
+    role: role.type === 'follower' && !mayCampaign(state) ? 'learner' : role.type,
     term: state.term,
     votedFor: state.votedFor,
     leader: knownLeader(state),

@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest';
+import { nodeId } from '../src/ids.ts';
+import { isVoter } from '../src/membership.ts';
+import { Cluster, type ClusterNode, CRASH_POINTS, type CrashPoint, NO_FAULTS } from './cluster.ts';
+
+const SEEDS = 300;
+const STEPS = 600;
+const POOL = 6;
+
+/** Counts what the runs covered: a run that met none of a kind proves nothing about it. */
+const covered = {
+  elections: 0,
+  crashes: 0,
+  snapshots: 0,
+  memberships: 0,
+  reads: 0,
+  commands: 0,
+  transfers: 0,
+};
+
+function disturb(cluster: Cluster, step: number): void {
+  const { random } = cluster;
+  for (const node of cluster.running) if (random.chance(0.3)) cluster.tick(node);
+  if (random.chance(0.02)) {
+    const cut = random.subset([1, 2, 3, 4, 5, 6], 0.4);
+    cluster.partition(
+      cut,
+      [1, 2, 3, 4, 5, 6].filter((id) => !cut.includes(id)),
+    );
+  }
+  if (random.chance(0.01)) cluster.blocked.add(`${1 + random.below(POOL)}>${1 + random.below(POOL)}`);
+  if (random.chance(0.03)) cluster.blocked.clear();
+  if (random.chance(0.005)) {
+    const victim = random.pick(cluster.running);
+    if (victim !== undefined) crash(cluster, victim);
+  }
+  for (const node of cluster.nodes) if (node.raft === null && random.chance(0.05)) cluster.start(node);
+  const node = random.pick(cluster.running);
+  if (node === undefined) return;
+  if (random.chance(0.4)) cluster.propose(node, `command ${step}`);
+  if (random.chance(0.15)) cluster.read(node);
+  if (random.chance(0.03)) cluster.compact(node, random.below(4));
+  if (random.chance(0.02)) node.durable = node.state;
+  if (random.chance(0.01)) cluster.input(node, (raft) => raft.campaign());
+  const leader = cluster.leader();
+  if (leader !== undefined && random.chance(0.06)) changeMembership(cluster, leader);
+  if (leader !== undefined && random.chance(0.01)) {
+    const target = random.pick([null, nodeId(1 + random.below(POOL))]) ?? null;
+    const result = cluster.input(leader, (raft) => raft.transferLeadership(target));
+    if (result.type === 'started') covered.transfers += 1;
+  }
+  if (leader !== undefined && random.chance(0.01)) {
+    cluster.input(leader, (raft) => raft.reportUnreachable(nodeId(1 + random.below(POOL))));
+  }
+}
+
+function crash(cluster: Cluster, node: ClusterNode): void {
+  covered.crashes += 1;
+  cluster.crash(node);
+}
+
+function changeMembership(cluster: Cluster, leader: ClusterNode): void {
+  const { random } = cluster;
+  const any = nodeId(1 + random.below(POOL));
+  cluster.input(leader, (raft) => {
+    const { membership } = raft.status().membership;
+    const chosen = random.subset([...membership.nodes.keys()], 0.7);
+    switch (random.below(4)) {
+      case 0:
+        return raft.proposeMembership({ type: 'removeLearner', node: any });
+      case 1:
+        return raft.proposeMembership({ type: 'setVoters', voters: chosen });
+      default:
+        return raft.proposeMembership({
+          type: 'addLearner',
+          node: any,
+          record: { addr: `10.0.0.${any}:21001` },
+        });
+    }
+  });
+}
+
+function run(seed: number): void {
+  const cluster = new Cluster({
+    seed,
+    voters: 3,
+    standbys: POOL - 3,
+    limits: { maxAppendBytes: 300, maxInflightMessages: 3, maxTailBytes: 700, maxCommittedBytes: 400 },
+  });
+  const { random } = cluster;
+  cluster.faults = {
+    loss: random.next() * 0.2,
+    duplication: random.next() * 0.2,
+    delaySteps: random.below(6),
+  };
+  const crashAt = (): CrashPoint | null => {
+    if (!random.chance(0.003)) return null;
+    covered.crashes += 1;
+    return random.pick(CRASH_POINTS) ?? null;
+  };
+  for (let step = 0; step < STEPS; step += 1) {
+    disturb(cluster, step);
+    cluster.step(crashAt);
+  }
+  recover(cluster);
+  covered.elections += cluster.history.elections;
+  covered.snapshots += cluster.history.snapshots;
+  covered.memberships += cluster.history.memberships;
+  covered.reads += cluster.history.reads;
+  covered.commands += cluster.history.committedCommands.length;
+}
+
+/** Without faults the cluster must elect, commit, serve reads on every member, and agree. */
+function recover(cluster: Cluster): void {
+  cluster.faults = NO_FAULTS;
+  cluster.blocked.clear();
+  for (const node of cluster.nodes) if (node.raft === null) cluster.start(node);
+  let proposed = false;
+  const converged = cluster.until(() => {
+    const leader = cluster.leader();
+    if (leader === undefined) return false;
+    const status = leader.raft?.status();
+    if (!proposed && status?.transferTo === null) proposed = cluster.propose(leader, 'the last command');
+    if (!cluster.history.committedCommands.includes('the last command')) {
+      // Its leader may have lost leadership before it was committed.
+      if (leader.state.last.index === status?.lastLog.index) proposed = false;
+      return false;
+    }
+    const members = cluster.nodes.filter((node) => status?.membership.membership.nodes.has(node.id));
+    return members.every((node) => node.state.last.index === cluster.history.lastCommitted);
+  }, 400);
+  expect(converged, 'the cluster recovers once the faults end').toBe(true);
+  cluster.settle();
+  const leader = cluster.leader();
+  if (leader === undefined) throw new Error('a settled cluster has a leader');
+  expect(
+    isVoter(leader.raft?.status().membership.membership ?? { configs: [], nodes: new Map() }, leader.id),
+  ).toBe(true);
+  const acknowledged = cluster.history.committedCommands;
+  for (const node of cluster.nodes) {
+    if (!leader.raft?.status().membership.membership.nodes.has(node.id)) continue;
+    expect(node.state.commands).toEqual(acknowledged);
+    const reads = cluster.history.reads;
+    cluster.read(node);
+    cluster.until(() => cluster.pendingReads === 0, 40);
+    expect(cluster.history.reads, `node ${node.id} answers a read`).toBe(reads + 1);
+  }
+}
+
+describe('random faults', () => {
+  for (let first = 0; first < SEEDS; first += 50) {
+    test(`seeds ${first} to ${first + 49} keep every promise, then recover`, () => {
+      for (let seed = first; seed < first + 50; seed += 1) {
+        try {
+          run(seed);
+        } catch (error) {
+          throw new Error(`seed ${seed} failed`, { cause: error });
+        }
+      }
+    });
+  }
+
+  test('the runs have met every kind of event', () => {
+    for (const [kind, count] of Object.entries(covered)) expect(count, kind).toBeGreaterThan(SEEDS / 4);
+  });
+});
