@@ -13,5 +13,7 @@ beforeAll(async () => {
 });
 
 describe('with each request to the next of three nodes', () => {
-  test.for(loadCases())('$name', (each) => replayCase(each, subject));
+  test.for(loadCases().map((each) => [each.name, each] as const))('%s', ([, each]) =>
+    replayCase(each, subject),
+  );
 });
