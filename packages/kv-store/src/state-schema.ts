@@ -5,8 +5,10 @@ function treeTable(name: string): string {
   return `
     CREATE TABLE ${name} (
       path   TEXT PRIMARY KEY, -- canonical, never the root; BINARY collation is byte order
-      value  TEXT NOT NULL,    -- own value
-      hidden INTEGER NOT NULL CHECK (hidden IN (0, 1)) -- 1 exactly while there are rows below this one
+      -- 1 exactly while there are rows below this one. Stands before the value, which may be long, so that a look at it
+      -- reads no overflow pages.
+      hidden INTEGER NOT NULL CHECK (hidden IN (0, 1)),
+      value  TEXT NOT NULL -- own value
     ) STRICT, WITHOUT ROWID;
   `;
 }

@@ -5,15 +5,11 @@ import { parentOf, ROOT, rangeBelow } from './path.ts';
 
 export type TreeCommand = Extract<Command, { readonly tree: TreeName }>;
 
-/** A row as it was before the command. */
-interface Row {
-  readonly value: string;
-  readonly hidden: number;
-}
-
-/** What a command makes of the own value of one path. */
+/** What a command makes of the own value of one path. Holds no old value: a command may remove more than memory holds. */
 interface Edit {
-  readonly before: Row | undefined;
+  /** The row's `hidden` before the command; undefined when there was no row. */
+  readonly before: number | undefined;
+  /** The value after the command; undefined when there is none. */
   readonly value: string | undefined;
 }
 
@@ -36,15 +32,18 @@ export class Tree {
    */
   apply(command: TreeCommand): readonly string[] | null {
     const edits = this.#plan(command);
-    for (const [path, { before, value }] of edits) if (before?.value === value) edits.delete(path);
     if (edits.size === 0) return null;
-    for (const [path, { value }] of edits) {
-      if (value === undefined) this.#statements.remove.run(path);
-      else this.#statements.set.run(path, value);
+    if (command.type === 'delete') for (const path of command.paths) this.#removeWithBelow(path);
+    else {
+      for (const [path, { value }] of edits) {
+        if (value === undefined) this.#statements.remove.run(path);
+        else this.#statements.set.run(path, value);
+      }
     }
-    return this.#settle(edits);
+    return this.#settle(edits, this.#findUnsettled(command, edits));
   }
 
+  /** What the command really changes, by path. Writes nothing. */
   #plan(command: TreeCommand): Edits {
     const edits: Edits = new Map();
     switch (command.type) {
@@ -58,43 +57,49 @@ export class Tree {
       case 'delete':
         for (const path of command.paths) this.#planRemoval(edits, path);
         return edits;
-      case 'deleteValue':
-        edits.set(command.path, { before: this.#statements.row.get(command.path), value: undefined });
+      case 'deleteValue': {
+        const before = this.#statements.hidden.get(command.path);
+        if (before !== undefined) edits.set(command.path, { before, value: undefined });
         return edits;
+      }
       default:
         return unreachable(command);
     }
   }
 
   #planSet(edits: Edits, path: string, value: string): void {
-    const planned = edits.get(path);
-    edits.set(path, { before: planned ? planned.before : this.#statements.row.get(path), value });
+    const row = this.#statements.compare.get(value, path);
+    if (row?.same === 1) edits.delete(path);
+    else edits.set(path, { before: row?.hidden, value });
   }
 
   #planRemoval(edits: Edits, path: string): void {
-    const own = this.#statements.row.get(path);
-    if (own !== undefined) edits.set(path, { before: own, value: undefined });
+    const before = this.#statements.hidden.get(path);
+    if (before !== undefined) edits.set(path, { before, value: undefined });
     const { from, to } = rangeBelow(path);
     for (const row of this.#statements.rowsBetween.iterate(from, to)) {
-      edits.set(row.path, { before: row, value: undefined });
+      edits.set(row.path, { before: row.hidden, value: undefined });
     }
   }
 
+  #removeWithBelow(path: string): void {
+    const { from, to } = rangeBelow(path);
+    this.#statements.remove.run(path);
+    this.#statements.removeBetween.run(from, to);
+  }
+
   /** Brings `hidden` up to date after the values were written, and tells which leaves show differently. */
-  #settle(edits: Edits): string[] {
-    const unsettled = this.#findUnsettled(edits);
+  #settle(edits: Edits, unsettled: Set<string>): string[] {
     const changed: string[] = [];
     for (const [path, { before, value }] of edits) {
-      const wasHidden = before?.hidden ?? 0;
-      const hidden = unsettled.delete(path) ? this.#hasRowsBelow(path) : wasHidden;
-      if (value !== undefined && hidden !== wasHidden) this.#statements.setHidden.run(hidden, path);
-      const shown = before !== undefined && wasHidden === 0;
+      const hidden = unsettled.delete(path) ? this.#hasRowsBelow(path) : (before ?? 0);
+      if (value !== undefined && hidden !== (before ?? 0)) this.#statements.setHidden.run(hidden, path);
       const shows = value !== undefined && hidden === 0;
-      if (shown || shows) changed.push(path);
+      if (before === 0 || shows) changed.push(path);
     }
     for (const path of unsettled) {
       const hidden = this.#hasRowsBelow(path);
-      if (this.#statements.row.get(path)?.hidden === hidden) continue;
+      if (this.#statements.hidden.get(path) === hidden) continue;
       this.#statements.setHidden.run(hidden, path);
       changed.push(path);
     }
@@ -105,23 +110,32 @@ export class Tree {
    * The rows whose `hidden` may be wrong: each new row, and the nearest row above each path that came or went. Rows
    * further up have that nearest one below them, so they are hidden before and after.
    */
-  #findUnsettled(edits: Edits): Set<string> {
+  #findUnsettled(command: TreeCommand, edits: Edits): Set<string> {
     const unsettled = new Set<string>();
     const walked = new Set<string>();
+    if (command.type === 'delete') {
+      // Of what was below a deleted path nothing is left: the nearest row above all of it is above that path.
+      for (const path of command.paths) this.#addNearestAbove(path, unsettled, walked);
+      return unsettled;
+    }
     for (const [path, { before, value }] of edits) {
       if (before !== undefined && value !== undefined) continue;
       if (value !== undefined) unsettled.add(path);
-      let above = parentOf(path);
-      while (above !== null && above !== ROOT && !walked.has(above)) {
-        walked.add(above);
-        if (this.#statements.row.get(above) !== undefined) {
-          unsettled.add(above);
-          break;
-        }
-        above = parentOf(above);
-      }
+      this.#addNearestAbove(path, unsettled, walked);
     }
     return unsettled;
+  }
+
+  /** Adds the nearest row above `path`, unless an earlier walk went the same way. */
+  #addNearestAbove(path: string, found: Set<string>, walked: Set<string>): void {
+    for (let above = parentOf(path); above !== null && above !== ROOT; above = parentOf(above)) {
+      if (walked.has(above)) return;
+      walked.add(above);
+      if (this.#statements.hidden.get(above) !== undefined) {
+        found.add(above);
+        return;
+      }
+    }
   }
 
   #hasRowsBelow(path: string): 0 | 1 {
@@ -132,9 +146,12 @@ export class Tree {
 
 function prepareStatements(db: Database.Database, table: TreeName) {
   return {
-    row: db.prepare<[path: string], Row>(`SELECT value, hidden FROM ${table} WHERE path = ?`),
-    rowsBetween: db.prepare<[from: string, to: string], Row & { readonly path: string }>(
-      `SELECT path, value, hidden FROM ${table} WHERE path >= ? AND path < ?`,
+    hidden: db.prepare<[path: string], 0 | 1>(`SELECT hidden FROM ${table} WHERE path = ?`).pluck(),
+    compare: db.prepare<[value: string, path: string], { readonly hidden: 0 | 1; readonly same: 0 | 1 }>(
+      `SELECT hidden, value = ? AS same FROM ${table} WHERE path = ?`,
+    ),
+    rowsBetween: db.prepare<[from: string, to: string], { readonly path: string; readonly hidden: 0 | 1 }>(
+      `SELECT path, hidden FROM ${table} WHERE path >= ? AND path < ?`,
     ),
     anyBetween: db.prepare<[from: string, to: string], unknown>(
       `SELECT 1 FROM ${table} WHERE path >= ? AND path < ? LIMIT 1`,
@@ -144,5 +161,8 @@ function prepareStatements(db: Database.Database, table: TreeName) {
     ),
     setHidden: db.prepare<[hidden: number, path: string]>(`UPDATE ${table} SET hidden = ? WHERE path = ?`),
     remove: db.prepare<[path: string]>(`DELETE FROM ${table} WHERE path = ?`),
+    removeBetween: db.prepare<[from: string, to: string]>(
+      `DELETE FROM ${table} WHERE path >= ? AND path < ?`,
+    ),
   };
 }
