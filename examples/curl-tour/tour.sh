@@ -52,7 +52,7 @@ show() {
   local word
   printf '\n$'
   for word in "$@"; do
-    if [[ $word =~ ^[A-Za-z0-9_./:=@%+,-]+$ ]]; then printf ' %s' "$word"; else printf " '%s'" "$word"; fi
+    if [[ $word == '&' || $word =~ ^[A-Za-z0-9_./:=@%+,-]+$ ]]; then printf ' %s' "$word"; else printf " '%s'" "$word"; fi
   done
   printf '\n'
 }

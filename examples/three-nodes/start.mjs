@@ -131,8 +131,10 @@ async function stopAll(nodes) {
   say('Stopped.');
 }
 
+/** As short as it can be typed here. */
 function shown(path) {
-  return relative(process.cwd(), path) || '.';
+  const short = relative(process.cwd(), path);
+  return short.startsWith('..') ? path : short || '.';
 }
 
 try {
