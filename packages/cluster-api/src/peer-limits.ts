@@ -2,7 +2,10 @@
 export interface PeerLimits {
   /** Longest frame that is sent or read, its length prefix not counted. */
   readonly maxFrameBytes: number;
-  /** What may wait in this process to be sent on one connection; over it messages are dropped, calls refused. */
+  /**
+   * What may wait in this process to be sent on one connection; over it messages are dropped, calls refused. Answers
+   * to the peer's calls may take as much again. One frame always fits.
+   */
   readonly maxQueuedBytes: number;
   /** Calls in flight on one connection, each way. */
   readonly maxCallsPerLink: number;

@@ -27,7 +27,7 @@ export interface LinkOptions {
 export class PeerLink {
   readonly peer: PeerIdentity;
   readonly direction: LinkDirection;
-  /** Whether the link has lived through a whole ping interval. */
+  /** Whether the link has lived to see the end of a ping interval. */
   held = false;
 
   readonly #options: LinkOptions;
@@ -83,13 +83,18 @@ export class PeerLink {
   call(call: Call, timeoutMs: number): Promise<CallOutcome> {
     const { maxCallsPerLink, maxFrameBytes } = this.#options.limits;
     if (!this.#canSend())
-      return refused({ type: 'noLink', message: this.#closeReason ?? 'the connection is closed' });
-    if (this.#calls.size >= maxCallsPerLink || this.#isFull()) return refused({ type: 'overloaded' });
-    if (call.type === 'propose' && call.command.byteLength > maxFrameBytes - CALL_OVERHEAD_BYTES) {
-      return refused({ type: 'tooLarge', maxBytes: maxFrameBytes - CALL_OVERHEAD_BYTES });
-    }
+      return refused({ type: 'noLink', message: this.#closeReason ?? 'the link is closing' });
+    if (this.#calls.size >= maxCallsPerLink) return refused({ type: 'overloaded' });
     const { id, outcome } = this.#calls.expect(timeoutMs);
-    this.#write(encodeFrame({ type: 'call', id, call }));
+    const bytes = encodeFrame({ type: 'call', id, call });
+    if (bytes.length - FRAME_HEADER_BYTES > maxFrameBytes) {
+      const maxBytes = maxFrameBytes - CALL_OVERHEAD_BYTES;
+      this.#calls.settle(id, { type: 'refused', error: { type: 'tooLarge', maxBytes } });
+    } else if (!this.#hasRoom(bytes.length)) {
+      this.#calls.settle(id, { type: 'refused', error: { type: 'overloaded' } });
+    } else {
+      this.#write(bytes);
+    }
     return outcome;
   }
 
@@ -144,8 +149,10 @@ export class PeerLink {
     return !this.#closed && this.#socket.writable;
   }
 
-  #isFull(): boolean {
-    return this.#socket.writableLength >= this.#options.limits.maxQueuedBytes;
+  /** An empty queue takes any frame, so that no setting of the limits makes one impossible to send. */
+  #hasRoom(bytes: number): boolean {
+    const queued = this.#socket.writableLength;
+    return queued === 0 || queued + bytes <= this.#options.limits.maxQueuedBytes;
   }
 
   #write(bytes: Buffer): void {
@@ -172,11 +179,14 @@ export class PeerLink {
   }
 
   #sendBatch(messages: readonly Message[]): 'queueFull' | 'tooLarge' | null {
-    const { maxFrameBytes, maxQueuedBytes } = this.#options.limits;
-    if (!this.#canSend() || this.#isFull()) return 'queueFull';
+    const { maxFrameBytes } = this.#options.limits;
+    // The close that is under way will be reported.
+    if (!this.#canSend()) return null;
+    // Before the encoding, which would be in vain.
+    if (!this.#hasRoom(1)) return 'queueFull';
     const bytes = encodeFrame({ type: 'messages', messages });
     if (bytes.length - FRAME_HEADER_BYTES > maxFrameBytes) return 'tooLarge';
-    if (this.#socket.writableLength + bytes.length > maxQueuedBytes) return 'queueFull';
+    if (!this.#hasRoom(bytes.length)) return 'queueFull';
     this.#write(bytes);
     return null;
   }
@@ -231,11 +241,15 @@ export class PeerLink {
     }
   }
 
-  /** An answer is not dropped like a message: a peer that asks and asks and reads nothing loses its connection. */
+  /**
+   * An answer is not dropped like a message, even behind a full queue: it may take as much room again. A peer that
+   * asks and asks and reads nothing loses its connection.
+   */
   async #answer(id: number, call: Call): Promise<void> {
     const outcome = await this.#outcomeOf(call);
     if (!this.#canSend()) return;
-    if (this.#isFull()) this.destroy('the peer does not read the answers to its calls');
+    if (this.#socket.writableLength >= 2 * this.#options.limits.maxQueuedBytes)
+      this.destroy('the peer does not read the answers to its calls');
     else this.#write(encodeFrame({ type: 'answer', id, outcome }));
   }
 

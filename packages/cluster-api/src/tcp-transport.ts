@@ -180,7 +180,8 @@ class Transport implements TcpTransport {
     peer.record = null;
     peer.dialer?.stop();
     peer.dialer = null;
-    if (records.size === 0 || peer.linger) return;
+    this.#forgetIfUnused(peer);
+    if (records.size === 0 || peer.linger || openLinks(peer).length === 0) return;
     peer.linger = setTimeout(() => {
       peer.linger = null;
       for (const link of openLinks(peer)) {
@@ -188,7 +189,6 @@ class Transport implements TcpTransport {
         link.end('the node is no longer a member');
       }
     }, this.#limits.unlistedLingerMs);
-    this.#forgetIfUnused(peer);
   }
 
   #forgetIfUnused(peer: Peer): void {

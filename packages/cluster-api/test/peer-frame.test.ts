@@ -82,7 +82,7 @@ test('deep nesting is refused before it is followed', () => {
 test('the wire format changes only together with its version', () => {
   const hash = createHash('sha256');
   for (const frame of SAMPLES) hash.update(encodeFrame(frame));
-  // A change here breaks running clusters of mixed versions: raise PEER_PROTOCOL_VERSION and add a line for it.
+  // Nodes of one version must understand each other: what changes this hash raises PEER_PROTOCOL_VERSION.
   expect({ [PEER_PROTOCOL_VERSION]: hash.digest('hex') }).toEqual({
     1: 'b2cdddbd33ac130185e5b9a7cd612eb739d7d6e1c317e37ac6330d03042f610a',
   });
