@@ -33,6 +33,11 @@ export function answerOf(options: {
   return headers === undefined ? answer : { ...answer, headers };
 }
 
+/** For a request that tripped over a bug or a fault; what it was is for the operator, not for the client. */
+export function failureAnswer(form: Form): Answer {
+  return problemAnswer({ status: 500, message: 'Internal error' }, form, null);
+}
+
 export function problemAnswer(problem: Problem, form: Form, version: Version | null): Answer {
   const answer = answerOf({ status: problem.status, form, body: renderProblem(problem, form), version });
   return problem.headers === undefined ? answer : { ...answer, headers: problem.headers };

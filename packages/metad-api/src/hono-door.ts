@@ -2,10 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Context } from 'hono';
 import type { Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
-
-/** Spelled on the wire exactly so. */
-export const REQUEST_ID_HEADER = 'X-Metad-RequestID';
-export const VERSION_HEADER = 'X-Metad-Version';
+import { REQUEST_ID_HEADER, VERSION_HEADER } from './header-names.ts';
 
 /** What `@hono/node-server` passes along with a request; nothing of it is there in a test without a socket. */
 interface NodeBindings {

@@ -1,6 +1,6 @@
 import { ROOT } from '@metad/kv-store';
 import { type Context, Hono } from 'hono';
-import { type Answer, answerOf, problemAnswer } from './answer.ts';
+import { type Answer, answerOf, failureAnswer, problemAnswer } from './answer.ts';
 import { dataTree } from './data-tree.ts';
 import { record } from './document.ts';
 import { nodeRequest, requestFrom, responseFrom } from './hono-door.ts';
@@ -138,7 +138,10 @@ function metricsRoute(metrics: MetricsPage): Route {
 async function respond(c: Context, route: Route, handler: Handler, frame: Frame): Promise<Response> {
   const http = requestFrom(c);
   const exchange = frame.observer.begin('manage', http.method);
-  const answer = await answerTo(c, route, handler, frame);
+  const answer = await answerTo(c, route, handler, frame).catch((error: unknown) => {
+    exchange.fail(error);
+    return failureAnswer({ format: negotiate(http.header('accept')), pretty: false });
+  });
   exchange.end(route.path, answer.status);
   return responseFrom(c, answer, exchange.requestId);
 }

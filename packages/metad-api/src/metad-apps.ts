@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import type { Hono } from 'hono';
 import { CatchUp } from './catch-up.ts';
 import { ChangeFeed } from './change-feed.ts';
@@ -7,6 +8,7 @@ import { Freshness } from './freshness.ts';
 import { createManageApp, type MetricsPage } from './manage-app.ts';
 import { MetadataApi } from './metadata-api.ts';
 import { createMetadataApp } from './metadata-app.ts';
+import { createMetadataListener } from './node-door.ts';
 import { Observer, type RequestReport } from './observer.ts';
 import type { Replica } from './replica.ts';
 import type { MetadSettings } from './settings.ts';
@@ -14,6 +16,8 @@ import { Waiters } from './wait.ts';
 
 export interface MetadApps {
   readonly metadata: Hono;
+  /** The metadata app once more, for a `node:http` server of its own: the same answers, sooner. */
+  readonly metadataListener: RequestListener;
   readonly manage: Hono;
   /** Requests that are held open now. */
   waiters(): number;
@@ -30,6 +34,8 @@ export interface MetadDependencies {
   readonly metrics?: MetricsPage;
   /** Told of each request when it has been answered. Must not throw. */
   readonly onRequest?: (report: RequestReport) => void;
+  /** Told of bugs and faults that a request ran into, which is answered 500; without it they go to stderr. */
+  readonly onError?: (error: unknown, requestId: string) => void;
   readonly clock?: Clock;
 }
 
@@ -60,6 +66,7 @@ export function createMetadApps(dependencies: MetadDependencies): MetadApps {
   const api = new MetadataApi({ feed, profiles, freshness, catchUp, waiters, settings });
   return {
     metadata: createMetadataApp(api, observer),
+    metadataListener: createMetadataListener(api, observer),
     manage: createManageApp({
       parts: { replica, feed, freshness, settings },
       observer,

@@ -1,7 +1,8 @@
 import { Hono } from 'hono';
-import type { Answer } from './answer.ts';
+import { type Answer, failureAnswer } from './answer.ts';
 import { requestFrom, responseFrom } from './hono-door.ts';
 import { type MetadataApi, metadataRoute } from './metadata-api.ts';
+import { negotiate } from './negotiate.ts';
 import type { Observer } from './observer.ts';
 
 /** The metadata API as a Hono app: every path is data, so there is nothing to route. */
@@ -14,8 +15,16 @@ export function createMetadataApp(api: MetadataApi, observer: Observer): Hono {
       exchange.end(metadataRoute(request.target), answer.status);
       return responseFrom(c, answer, exchange.requestId);
     };
-    const answer = api.handle(request);
-    return answer instanceof Promise ? answer.then(respond) : respond(answer);
+    const fail = (error: unknown): Response => {
+      exchange.fail(error);
+      return respond(failureAnswer({ format: negotiate(request.header('accept')), pretty: false }));
+    };
+    try {
+      const answer = api.handle(request);
+      return answer instanceof Promise ? answer.then(respond).catch(fail) : respond(answer);
+    } catch (error) {
+      return fail(error);
+    }
   });
   return app;
 }

@@ -15,25 +15,31 @@ export interface RequestReport {
 export interface Exchange {
   readonly requestId: string;
   end(route: string, status: number): void;
+  /** Reports a bug or a fault that the request ran into. */
+  fail(error: unknown): void;
 }
 
 /** Gives each request its id and reports how it went. */
 export class Observer {
   readonly #nextId: () => string;
   readonly #onRequest: ((report: RequestReport) => void) | undefined;
+  readonly #onError: (error: unknown, requestId: string) => void;
 
   constructor(options: {
     readonly requestId?: (() => string) | undefined;
     readonly onRequest?: ((report: RequestReport) => void) | undefined;
+    readonly onError?: ((error: unknown, requestId: string) => void) | undefined;
   }) {
     this.#nextId = options.requestId ?? createRequestIds();
     this.#onRequest = options.onRequest;
+    this.#onError = options.onError ?? ((error, requestId) => console.error(requestId, error));
   }
 
   begin(app: RequestReport['app'], method: string): Exchange {
     const requestId = this.#nextId();
     const report = this.#onRequest;
-    if (report === undefined) return { requestId, end: () => undefined };
+    const fail = (error: unknown): void => this.#onError(error, requestId);
+    if (report === undefined) return { requestId, end: () => undefined, fail };
     const start = performance.now();
     return {
       requestId,
@@ -41,6 +47,7 @@ export class Observer {
         const seconds = (performance.now() - start) / 1000;
         report({ app, method, route, status, seconds, requestId });
       },
+      fail,
     };
   }
 }
