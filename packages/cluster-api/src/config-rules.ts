@@ -18,11 +18,7 @@ interface Check {
 }
 
 /** What settings must satisfy together, once each is right for itself. */
-export function checkTogether(
-  settings: Settings,
-  originOf: (name: keyof Settings) => string,
-  nodeVersion: string,
-): CheckedConfig {
+export function checkTogether(settings: Settings, originOf: (name: keyof Settings) => string): CheckedConfig {
   const errors: string[] = [];
   const check: Check = {
     settings,
@@ -31,7 +27,6 @@ export function checkTogether(
   };
   checkTiming(check);
   checkSizes(check);
-  checkThreads(check, nodeVersion);
   checkProxies(check);
   const clusterToken = readToken(check, 'cluster_token', 'cluster_token_file');
   const manageToken = readToken(check, 'manage_token', 'manage_token_file');
@@ -66,13 +61,6 @@ function checkSizes({ settings, named, fail }: Check): void {
     `${named('max_uncommitted_size')}: expected at least max_body_size, which is ${settings.max_body_size} bytes, ` +
       `not ${settings.max_uncommitted_size}`,
   );
-}
-
-function checkThreads({ settings, named, fail }: Check, nodeVersion: string): void {
-  const [major = 0, minor = 0] = nodeVersion.split('.').map(Number);
-  const canSharePort = major > 22 || (major === 22 && minor >= 12);
-  if (settings.http_threads === 1 || canSharePort) return;
-  fail(`${named('http_threads')}: expected 1 on Node ${nodeVersion}; more threads need Node 22.12 or later`);
 }
 
 function checkProxies({ settings, named, fail }: Check): void {
@@ -160,7 +148,6 @@ function compose(settings: Settings, derived: Derived): NodeConfig {
     dataDir: settings.data_dir,
     logLevel: settings.log_level,
     pidFile: settings.pid_file,
-    httpThreads: settings.http_threads,
     listen: settings.listen,
     listenManage: settings.listen_manage,
     listenCluster: settings.listen_cluster,

@@ -55,12 +55,6 @@ export const SETTINGS = z.object({
     'fatal, error, warn, info, debug or trace',
   ),
   pid_file: node(path().nullable(), '<path>', null, 'file that holds the process id while metad runs'),
-  http_threads: node(
-    integer({ min: 1, max: 64 }),
-    '<count>',
-    '1',
-    'threads that answer the metadata and manage APIs; more than one needs Node 22.12',
-  ),
 
   listen: addresses(listenAddress(), '<address>', ':80', 'metadata API, for the clients'),
   listen_manage: addresses(

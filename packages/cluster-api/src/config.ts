@@ -28,7 +28,6 @@ export interface NodeConfig {
   readonly logLevel: LogLevel;
   /** Absolute. */
   readonly pidFile: string | null;
-  readonly httpThreads: number;
 
   readonly listen: ListenAddress;
   readonly listenManage: ListenAddress;
@@ -93,11 +92,7 @@ export function loadConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     errors.push(...parsed.error.issues.map(({ path, message }) => describe(String(path[0]), given, message)));
     return refusal(errors);
   }
-  const checked = checkTogether(
-    parsed.data,
-    (name) => given.get(name)?.origin ?? 'default',
-    process.versions.node,
-  );
+  const checked = checkTogether(parsed.data, (name) => given.get(name)?.origin ?? 'default');
   errors.push(...checked.errors);
   return errors.length > 0 || checked.config === null
     ? refusal(errors)

@@ -41,7 +41,7 @@ export class InstanceBinding {
       const outcome = await this.#node.changeMembership({ type: 'addLearner', node, record }, patienceTicks);
       this.#logger.debug({ node, outcome: outcome.type }, 'recording the instance of a member');
       // Refused while another change is under way, or not committed: once more a little later.
-      if (outcome.type !== 'done') await this.#node.until(({ role }) => role !== 'leader', 10);
+      if (outcome.type !== 'done') await this.#node.until(({ role }) => role !== 'leader', 2);
     }
     this.#running = false;
   }

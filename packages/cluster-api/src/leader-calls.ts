@@ -28,7 +28,10 @@ export class LeaderCalls {
    */
   executeForwarded(call: Call): Promise<CallOutcome> {
     if (call.type === 'propose' && !isCommand(call.command)) {
-      return refuse({ type: 'conflict', message: `node ${this.#options.node.id} can't read this command: upgrade it` });
+      return refuse({
+        type: 'conflict',
+        message: `node ${this.#options.node.id} can't read this command: upgrade it`,
+      });
     }
     return this.execute(call);
   }

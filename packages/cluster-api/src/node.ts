@@ -345,6 +345,8 @@ function refusal(result: Exclude<ProposeResult | MembershipResult, { type: 'appe
     // The lead is about to move: whoever asks again finds the new leader.
     case 'transferring':
       return { type: 'forwardToLeader', leader: null };
+    case 'learnerBehind':
+      return { type: 'unreachable', message: `node ${result.node} does not catch up with the log` };
     case 'overloaded':
     case 'inProgress':
     case 'emptyMembership':

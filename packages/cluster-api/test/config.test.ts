@@ -4,8 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadConfig, type NodeConfig, USAGE_EXIT_CODE } from '../src/config.ts';
 import { settingsMarkdown } from '../src/config-markdown.ts';
-import { checkTogether } from '../src/config-rules.ts';
-import { SETTING_TABLE, SETTINGS } from '../src/config-settings.ts';
+import { SETTING_TABLE } from '../src/config-settings.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'metad-config-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -53,7 +52,6 @@ describe('defaults', () => {
       electionTimeoutMs: 1000,
       logLevel: 'info',
       pidFile: null,
-      httpThreads: 1,
     });
   });
 
@@ -272,7 +270,6 @@ describe('errors', () => {
     ['--max_body_size', '8MB'],
     ['--max_body_size', '1TiB'],
     ['--max_path_depth', '0'],
-    ['--http_threads', '0'],
     ['--data_dir', ''],
   ])('%s %j is refused', (name, value) => {
     const [line = '', ...others] = errors([`${name}=${value}`, '--xff']);
@@ -300,19 +297,6 @@ describe('settings that depend on each other', () => {
 
   test('trusted proxies without xff are an error', () => {
     expect(errors(['--trusted_proxies', '10.0.0.1'])[0]).toContain('means nothing without xff');
-  });
-
-  test('more HTTP threads need a Node that can share a port between them', () => {
-    const settings = SETTINGS.parse(
-      Object.fromEntries(SETTING_TABLE.map(({ name, default: preset }) => [name, preset])),
-    );
-    const on = (http_threads: number, version: string) =>
-      checkTogether({ ...settings, http_threads }, () => '--http_threads', version).errors;
-    expect(on(2, '22.11.0')[0]).toContain('http_threads (--http_threads): expected 1 on Node 22.11.0');
-    expect(on(2, '20.20.2')).toHaveLength(1);
-    expect(on(1, '20.20.2')).toEqual([]);
-    expect(on(2, '22.12.0')).toEqual([]);
-    expect(on(2, '24.0.0')).toEqual([]);
   });
 });
 

@@ -33,7 +33,11 @@ test('what is recorded is never replaced by who comes later', async () => {
   cluster = new NodeCluster(1);
   const [member] = cluster.members;
   if (!member) throw new Error('there is one node');
-  const binding = new InstanceBinding({ node: member.node, logger: pino({ level: 'silent' }), self: identity(1) });
+  const binding = new InstanceBinding({
+    node: member.node,
+    logger: pino({ level: 'silent' }),
+    self: identity(1),
+  });
   await member.node.until(() => recorded(member)[0] === 'instance-1', 5000);
   binding.learn({ ...identity(1), instance: 'impostor' });
   expect(await member.node.readBarrier()).toEqual({ type: 'ready' });

@@ -104,7 +104,7 @@ describe('metrics', () => {
     expect(shown.Ok).toMatchObject({ state: 'Leader', current_leader: 1, snapshot: null, purged: null });
     expect(shown.heartbeat).toMatchObject({ 1: expect.any(Number), 2: null });
     expect(shown.replication).toEqual({ 1: { leader_id: { term: 3, node_id: 1 }, index: 9 }, 2: null });
-    expect(shown.Ok['heartbeat']).toEqual(shown.heartbeat);
+    expect(shown.Ok.heartbeat).toEqual(shown.heartbeat);
   });
 
   test('without a quorum heard there is no time of a quorum', () => {
