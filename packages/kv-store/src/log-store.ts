@@ -143,7 +143,7 @@ export class LogStore implements LogReader {
     if (index === this.#lastLog.index && index > this.#compacted.index) return this.#lastLog;
     return this.#run(() => {
       const row = this.#statements.logId.get(index);
-      return row && logIdFromRow(row);
+      return row && decoding(this.#file, () => logIdFromRow(row));
     });
   }
 
@@ -151,10 +151,9 @@ export class LogStore implements LogReader {
   memberships(after: LogIndex): StoredMembership[] {
     return this.#run(() =>
       this.#statements.memberships.all(after).map((row) => {
-        const entry = this.#decode(row, row[0]);
-        if (entry.payload.type !== 'membership') throw this.#damaged(`entry ${entry.index} changed its type`);
-        const { term, leader, index } = entry;
-        return { logId: { term, leader, index }, membership: entry.payload.membership };
+        const { term, leader, index, payload } = this.#decode(row, row[0]);
+        assert(payload.type === 'membership', 'the index holds memberships only');
+        return { logId: { term, leader, index }, membership: payload.membership };
       }),
     );
   }
@@ -163,7 +162,7 @@ export class LogStore implements LogReader {
   identity(): NodeIdentity | null {
     return this.#run(() => {
       const row = this.#statements.identity.get();
-      return row === undefined ? null : { ...row, node: nodeId(row.node) };
+      return row === undefined ? null : { ...row, node: decoding(this.#file, () => nodeId(row.node)) };
     });
   }
 
@@ -175,10 +174,13 @@ export class LogStore implements LogReader {
   /** Writes what waits in memory and gives up the lock. */
   close(): void {
     if (!this.#db.open) return;
-    if (this.#unwritten && this.#fault === null) {
-      this.write({ entries: [], hardState: this.#hardState, sync: true });
+    try {
+      if (this.#unwritten && this.#fault === null) {
+        this.write({ entries: [], hardState: this.#hardState, sync: true });
+      }
+    } finally {
+      this.#db.close();
     }
-    this.#db.close();
   }
 
   #writeRows(batch: LogBatch, identity: NodeIdentity | null): void {

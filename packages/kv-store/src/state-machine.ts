@@ -49,8 +49,9 @@ export class StateMachine {
     this.#savePosition = db.prepare(SAVE_POSITION);
     this.#applyAll = db.transaction((entries) => this.#applyRows(entries));
     const row = db.prepare<[], PositionRow>(READ_POSITION).raw().get();
-    if (row === undefined)
+    if (row === undefined) {
       throw new StoreError('damaged', `${file} has lost its position; ${REBUILD_ADVICE}`);
+    }
     this.#position = decoding(file, () => decodePosition(row));
   }
 

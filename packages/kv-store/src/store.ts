@@ -80,6 +80,7 @@ export class Store {
     this.log.initialize({ entries: [first], hardState, sync: true }, identity);
   }
 
+  /** Writes what still waits in memory, and lets others have the directory. */
   close(): void {
     this.state.close();
     this.log.close();

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { AssertionError } from '@metad/raft-core';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
@@ -99,6 +100,44 @@ test('readers open and read while a write is under way', () => {
     expect(reader.read((view) => view.value('data', '/a'))).toBe('1');
     reader.close();
   }
+});
+
+test('another thread reads whole versions while this one writes', async () => {
+  const file = join(temporaryDirectory(), 'state.db');
+  const state = StateMachine.open(file);
+  onTestFinished(() => state.close());
+  applyCommands(state, put(['/a', '0'], ['/b', '0']));
+  // The built package: plain Node cannot read the sources.
+  const script = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import(workerData.package).then(({ StateDatabase }) => {
+      const database = StateDatabase.open(workerData.file);
+      const look = () => {
+        const seen = database.read((view) => [view.leaves('data', '/').map(([, value]) => value), view.version()]);
+        parentPort.postMessage(seen);
+        if (seen[1] < 200) setImmediate(look);
+        else database.close();
+      };
+      look();
+    });
+  `;
+  const workerData = { file, package: new URL('../dist/index.js', import.meta.url).href };
+  const worker = new Worker(script, { eval: true, execArgv: [], workerData });
+  onTestFinished(() => void worker.terminate());
+  const torn: unknown[] = [];
+  let last = 0;
+  worker.on('message', ([values, version]: [string[], number]) => {
+    if (values.length !== 2 || values[0] !== values[1] || version < last) torn.push([values, version]);
+    last = version;
+  });
+  const exited = new Promise((resolve) => worker.once('exit', resolve));
+  while (state.version < 200) {
+    applyCommands(state, put(['/a', `${state.version}`], ['/b', `${state.version}`]));
+    await new Promise(setImmediate);
+  }
+  expect(await exited).toBe(0);
+  expect(last).toBe(200);
+  expect(torn).toEqual([]);
 });
 
 test('a state that is not there is refused by name', () => {

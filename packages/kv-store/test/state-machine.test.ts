@@ -103,6 +103,7 @@ test('the digest tells apart what differs in any entry, also in those that chang
   };
   const digests = [
     digestOf(blank(1), commandEntry(2, put('/a', 'x'))),
+    digestOf(commandEntry(1, put('/b', 'x')), commandEntry(2, put('/a', 'x'))),
     digestOf(blank(1), commandEntry(2, put('/a', 'y'))),
     digestOf(blank(1), commandEntry(2, put('/a', 'x'), 2)),
     digestOf(commandEntry(1, put('/a', 'x')), blank(2)),

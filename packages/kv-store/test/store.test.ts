@@ -1,4 +1,4 @@
-import { openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AssertionError, INITIAL_HARD_STATE, logIndex, nodeId, term, ZERO_LOG_ID } from '@metad/raft-core';
 import Database from 'better-sqlite3';
@@ -119,23 +119,37 @@ test.each([
   expect(() => Store.open(directory)).toThrow(failure('damaged', new RegExp(`${name}.*${advice.source}`)));
 });
 
-test.each(['log.db', 'state.db'])('%s with a page overwritten, or of another program, is named', (name) => {
+/** Where the pages of a file begin that hold rows. */
+function leafPages(bytes: Buffer): number[] {
+  const tableLeaf = 13;
+  const indexLeaf = 10;
+  const starts = Array.from({ length: bytes.length / 4096 - 1 }, (_, page) => (page + 1) * 4096);
+  return starts.filter((start) => bytes[start] === tableLeaf || bytes[start] === indexLeaf);
+}
+
+test.each(['log.db', 'state.db'])('%s with any page of rows overwritten is named', (name) => {
   const directory = filledDirectory();
   const file = join(directory, name);
   const intact = readFileSync(file);
-  const handle = openSync(file, 'r+');
-  for (let page = 2; page < intact.length / 4096 - 1; page++)
-    writeSync(handle, Buffer.alloc(4096, 77), 0, 4096, page * 4096);
-  expect(() => Store.open(directory)).toThrow(failure('damaged', new RegExp(name)));
-  writeFileSync(file, 'This is my shopping list. '.repeat(400));
-  expect(() => Store.open(directory)).toThrow(failure('damaged', new RegExp(name)));
+  const pages = leafPages(intact);
+  expect(pages.length).toBeGreaterThan(4);
+  for (const start of pages) {
+    writeFileSync(file, Buffer.from(intact).fill(77, start, start + 4096));
+    expect(() => Store.open(directory), `page at ${start}`).toThrow(failure('damaged', new RegExp(name)));
+  }
   writeFileSync(file, intact);
+  Store.open(directory).close();
+});
+
+test.each(['log.db', 'state.db'])('%s of another program is named', (name) => {
+  const directory = filledDirectory();
+  const file = join(directory, name);
   editFile(file, 'PRAGMA application_id = 5');
   expect(() => Store.open(directory)).toThrow(
     failure('damaged', new RegExp(`${name} is not a metad node's`)),
   );
-  writeFileSync(file, intact);
-  Store.open(directory).close();
+  writeFileSync(file, 'This is my shopping list. '.repeat(400));
+  expect(() => Store.open(directory)).toThrow(failure('damaged', new RegExp(name)));
 });
 
 test.each([
