@@ -134,7 +134,7 @@ const NOT_RUNNING: Refusal = {
 };
 
 function remoteOf(socket: Duplex): string {
-  return socket instanceof Socket && socket.remoteAddress
-    ? `${socket.remoteAddress}:${socket.remotePort}`
-    : 'unknown';
+  if (!(socket instanceof Socket) || socket.remoteAddress === undefined) return 'unknown';
+  const { remoteAddress, remotePort } = socket;
+  return remoteAddress.includes(':') ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
 }

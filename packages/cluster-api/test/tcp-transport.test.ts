@@ -128,10 +128,19 @@ describe('setPeers', () => {
     one.know(one);
     one.transport.send([heartbeat(1, 2)]);
     await until(() => expect(two.received).toEqual([heartbeat(1, 2)]));
-    // Listed again in time, it keeps its link.
-    one.know(one, two);
+  });
+
+  test('a node that is listed again in time keeps its link for good', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const [two, three] = [await TestPeer.start({ node: 2 }), await TestPeer.start({ node: 3 })];
+    one.know(one, two, three);
     await one.linked(2, 'dialled');
-    expect(one.eventsOf('linkClosed')).toEqual([]);
+    await one.linked(3, 'dialled');
+    one.know(one);
+    one.know(one, two);
+    // The time of node 2 began before that of node 3, and would have run out before it.
+    await until(() => expect(one.openLinks(3, 'dialled')).toBe(0));
+    expect(one.openLinks(2, 'dialled')).toBe(1);
   });
 
   test('an empty membership says nothing about who has connected', async () => {
