@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { json, type Reply, send } from './http.ts';
 import { type Observation, observe } from './observe.ts';
-import { sendRaw } from './raw-socket.ts';
+import { sendRaw, sendRawAndEnd } from './raw-socket.ts';
 
 // Whatever a client sends gets an error that names what is wrong. After each test every node still serves, in the same
 // term, and the state is as before.
@@ -55,7 +55,7 @@ describe('the KV API', () => {
     ['half a surrogate pair as key', '{"Put":{"key":"\\ud800","value":"a"}}', 400, /key/i],
     ['a key that is too deep', put(deepPath, 'a'), 400, /key/i],
     ['a key that is too long', put(longPath, 'a'), 400, /key/i],
-    ['a value that is too long', put('a', 'x'.repeat(MIB + 1)), 400, /value/i],
+    ['a value that is too long', put('a', 'x'.repeat(MIB + 1)), 413, /value/i],
     ['a body that is too long', put('a', 'x'.repeat(9 * MIB)), 413, /body/i],
   ];
 
@@ -123,24 +123,38 @@ describe('the manage API', () => {
   });
 
   test.for([
-    ['PUT', '/v1/data', '{"a":', 400, /^invalid json/],
-    ['POST', '/v1/data', '', 400, /^invalid json/],
-    ['POST', '/v1/data', '"a leaf for the root"', 400, /./],
-    ['PUT', `/v1/data/${deepPath}`, '"x"', 400, /path/i],
-    ['PUT', `/v1/data/${longPath}`, '"x"', 400, /path/i],
-    ['PUT', '/v1/data/a', JSON.stringify({ [longPath]: 'x' }), 400, /path|key/i],
-    ['PUT', '/v1/data/a', JSON.stringify({ b: 'x'.repeat(MIB + 1) }), 400, /value/i],
-    ['PUT', '/v1/data/a', JSON.stringify({ b: 'x'.repeat(9 * MIB) }), 413, /body/i],
-    ['PUT', '/v1/data/a', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 400, /./],
-    ['PUT', '/v1/data/%zz', '"x"', 400, /./],
-    ['PUT', '/v1/mapping', '{"no address":{"a":"/b"}}', 400, /ip/i],
-    ['PUT', '/v1/mapping', '{"10.0.0.1":{"a":"b"}}', 400, /path/i],
-    ['PUT', '/v1/mapping', '[]', 400, /object/i],
-    ['POST', '/v1/rule', '{"10.0.0.1":{"path":"/"}}', 400, /^invalid json/],
-    ['POST', '/v1/rule', '{"10.0.0.1":[{"path":"/","mode":7}]}', 400, /7/],
-    ['PATCH', '/v1/data', '{}', 405, /./],
-    ['GET', '/v2/data', undefined, 404, /./],
-  ] as const)('refuses %s %s with a body %s', async ([method, path, body, status, message]) => {
+    ['cut JSON', 'PUT', '/v1/data', '{"a":', 400, /^invalid json/],
+    ['an empty body', 'POST', '/v1/data', '', 400, /^invalid json/],
+    ['a leaf for the root', 'POST', '/v1/data', '"x"', 400, /./],
+    ['a path that is too deep', 'PUT', `/v1/data/${deepPath}`, '"x"', 400, /path/i],
+    ['a path that is too long', 'PUT', `/v1/data/${longPath}`, '"x"', 414, /path/i],
+    ['a key that is too long', 'PUT', '/v1/data/a', JSON.stringify({ [longPath]: 'x' }), 400, /path|key/i],
+    [
+      'a value that is too long',
+      'PUT',
+      '/v1/data/a',
+      JSON.stringify({ b: 'x'.repeat(MIB + 1) }),
+      413,
+      /value/i,
+    ],
+    [
+      'a body that is too long',
+      'PUT',
+      '/v1/data/a',
+      JSON.stringify({ b: 'x'.repeat(9 * MIB) }),
+      413,
+      /body/i,
+    ],
+    ['lists in lists', 'PUT', '/v1/data/a', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, 400, /./],
+    ['a broken escape', 'PUT', '/v1/data/%zz', '"x"', 400, /./],
+    ['a mapping of no address', 'PUT', '/v1/mapping', '{"no address":{"a":"/b"}}', 400, /ip/i],
+    ['a mapping to no path', 'PUT', '/v1/mapping', '{"10.0.0.1":{"a":"b"}}', 400, /path/i],
+    ['a mapping that is a list', 'PUT', '/v1/mapping', '[]', 400, /object/i],
+    ['rules that are no list', 'POST', '/v1/rule', '{"10.0.0.1":{"path":"/"}}', 400, /^invalid json/],
+    ['an unknown rule mode', 'POST', '/v1/rule', '{"10.0.0.1":[{"path":"/","mode":7}]}', 400, /7/],
+    ['an unknown method', 'PATCH', '/v1/data', '{}', 405, /./],
+    ['an unknown path', 'GET', '/v2/data', undefined, 404, /./],
+  ] as const)('refuses %s', async ([, method, path, body, status, message]) => {
     const reply = await sendText(cluster.node(2).ports.manage, method, path, body);
     expect(reply.status, reply.text.slice(0, 300)).toBe(status);
     expect(json(reply)).toEqual(error(status, message));
@@ -159,8 +173,8 @@ describe('the metadata API', () => {
     expect((await get('/%zz')).status).toBe(400);
     expect([400, 404, 414]).toContain((await get(`/${longPath}`)).status);
     expect([400, 404, 414]).toContain((await get(`/${deepPath}`)).status);
-    expect((await get(`/${'n'.repeat(100_000)}`)).status).toBe(431);
-    expect((await get('/', { 'X-Long': 'x'.repeat(100_000) })).status).toBe(431);
+    expect((await get(`/${'n'.repeat(20_000)}`)).status).toBe(431);
+    expect((await get('/', { 'X-Long': 'x'.repeat(20_000) })).status).toBe(431);
   });
 
   test('takes nonsense in its parameters and headers for what it is', async () => {
@@ -184,11 +198,10 @@ describe('every port', () => {
   });
 
   test.for(ports)('%s refuses an upgrade to what it does not know', async (port) => {
-    const upgrade =
-      'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: bogus\r\nContent-Length: 0\r\n\r\n';
-    // A server may as well ignore the wish, and answer the request: the second one makes it close then.
-    const goodbye = 'GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
-    const reply = await sendRaw(cluster.node(1).ports[port], upgrade, goodbye);
+    const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: bogus\r\n\r\n';
+    // A server may as well ignore the wish, answer the request and keep the connection.
+    const reply = await sendRawAndEnd(cluster.node(1).ports[port], upgrade);
+    expect(reply).toMatch(/^HTTP\/1\.1 [24]\d\d /);
     expect(reply).not.toContain('101 Switching');
   });
 

@@ -133,16 +133,15 @@ export class Cluster {
     });
   }
 
-  /** Waits until a node listens on its cluster port: all that a standby can do. */
+  /** Waits until a node listens on all its ports: all that a standby can do. */
   async listening(id: number): Promise<void> {
-    await this.#whileRunning(id, 'listening', async () => {
-      const reply = await send({
-        port: this.node(id).ports.cluster,
-        path: '/health',
-        timeoutMs: PROBE_TIMEOUT_MS,
+    const { ports } = this.node(id);
+    for (const port of [ports.cluster, ports.manage]) {
+      await this.#whileRunning(id, 'listening', async () => {
+        const reply = await send({ port, path: '/health', timeoutMs: PROBE_TIMEOUT_MS });
+        return reply.status === 200;
       });
-      return reply.status === 200;
-    });
+    }
   }
 
   async #whileRunning(id: number, what: string, condition: () => Promise<boolean>): Promise<void> {

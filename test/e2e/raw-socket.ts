@@ -8,6 +8,15 @@ const MAX_REPLY_CHARS = 100_000;
  * keeps the connection open.
  */
 export function sendRaw(port: number, ...chunks: readonly (string | Buffer)[]): Promise<string> {
+  return exchange(port, chunks, false);
+}
+
+/** The same, but this end has nothing more to say: the other one need not close the connection by itself. */
+export function sendRawAndEnd(port: number, ...chunks: readonly (string | Buffer)[]): Promise<string> {
+  return exchange(port, chunks, true);
+}
+
+function exchange(port: number, chunks: readonly (string | Buffer)[], end: boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     let reply = '';
     const socket = net.connect({ host: '127.0.0.1', port });
@@ -24,5 +33,6 @@ export function sendRaw(port: number, ...chunks: readonly (string | Buffer)[]): 
     });
     socket.on('close', () => resolve(reply));
     for (const chunk of chunks) socket.write(chunk);
+    if (end) socket.end();
   });
 }
