@@ -54,8 +54,11 @@ export function decodeMembership(value: unknown): Membership {
     throw new EntryFormatError('a membership has configs and nodes');
   }
   const nodes = new Map<NodeId, NodeRecord>();
-  for (const [id, record] of Object.entries(value.nodes))
-    nodes.set(decodeNodeId(Number(id)), decodeNode(record));
+  for (const [key, record] of Object.entries(value.nodes)) {
+    const id = decodeNodeId(Number(key));
+    if (String(id) !== key) throw new EntryFormatError(`not a node id: ${key}`);
+    nodes.set(id, decodeNode(record));
+  }
   const configs = value.configs.map((config: unknown) => decodeConfig(config, nodes));
   if (configs.length > 2)
     throw new EntryFormatError(`a membership has at most 2 configs, not ${configs.length}`);

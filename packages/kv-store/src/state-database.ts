@@ -63,13 +63,18 @@ export class StateDatabase implements StateReader {
    */
   openCursor(): StateCursor {
     const db = openConnection(this.#file);
-    return namingFile(this.#file, () => {
-      const view = new StateView(db, () => db.inTransaction);
-      db.exec('BEGIN');
-      // SQLite fixes what the transaction sees with its first read, not before.
-      view.version();
-      return { view, close: () => db.close() };
-    });
+    try {
+      return namingFile(this.#file, () => {
+        const view = new StateView(db, () => db.inTransaction);
+        db.exec('BEGIN');
+        // SQLite fixes what the transaction sees with its first read, not before.
+        view.version();
+        return { view, close: () => db.close() };
+      });
+    } catch (error) {
+      db.close();
+      throw error;
+    }
   }
 
   close(): void {

@@ -61,6 +61,7 @@ test.each([
   ['a voter without a record', { configs: [[1, 2]], nodes: { 1: { addr: 'a' } } }],
   ['a voter twice', { configs: [[1, 1]], nodes: { 1: { addr: 'a' } } }],
   ['node 0', { configs: [], nodes: { 0: { addr: 'a' } } }],
+  ['a node by another spelling', { configs: [], nodes: { '01': { addr: 'a' } } }],
   ['a node by name', { configs: [], nodes: { one: { addr: 'a' } } }],
   ['a node without an address', { configs: [], nodes: { 1: {} } }],
   ['an instance that is no string', { configs: [], nodes: { 1: { addr: 'a', instance: 5 } } }],
