@@ -21,8 +21,8 @@ export interface LeafLimits extends PathLimits {
  * path; an empty key of the document's own object is skipped, a deeper one names the node that holds it.
  */
 export function flatten(base: string, document: JsonValue, limits: LeafLimits): Checked<Leaf[]> {
-  const flattener = new Flattener(base, limits);
-  flattener.add(document, [], 0);
+  const flattener = new Flattener(base, document, limits);
+  flattener.add(document, []);
   return flattener.problem === null ? ok([...flattener.leaves]) : refuse(flattener.problem);
 }
 
@@ -32,31 +32,31 @@ class Flattener {
   /** The first that was met; nothing is added after it. */
   problem: Problem | null = null;
   readonly #base: string;
+  readonly #document: JsonValue;
   readonly #limits: LeafLimits;
 
-  constructor(base: string, limits: LeafLimits) {
+  constructor(base: string, document: JsonValue, limits: LeafLimits) {
     this.#base = base;
+    this.#document = document;
     this.#limits = limits;
   }
 
-  /** `names` lead from the base to `value`; `depth` counts nested containers, which bounds the recursion. */
-  add(value: JsonValue, names: readonly string[], depth: number): void {
+  /** `names` lead from the base to `value`. */
+  add(value: JsonValue, names: readonly string[]): void {
     if (this.problem !== null) return;
-    if (depth > this.#limits.maxPathDepth) {
-      this.problem = badRequest(`the body is nested deeper than ${this.#limits.maxPathDepth} levels`);
-    } else if (isJsonArray(value)) {
-      for (const [i, item] of value.entries()) this.add(item, [...names, String(i)], depth + 1);
+    if (isJsonArray(value)) {
+      for (const [i, item] of value.entries()) this.add(item, [...names, String(i)]);
     } else if (isJsonObject(value)) {
-      this.#addMembers(value, names, depth);
+      this.#addMembers(value, names, value === this.#document);
     } else {
       this.#addLeaf(value, names);
     }
   }
 
-  #addMembers(object: JsonObject, names: readonly string[], depth: number): void {
+  #addMembers(object: JsonObject, names: readonly string[], isDocument: boolean): void {
     for (const [rawKey, member] of Object.entries(object)) {
       const key = rawKey.toWellFormed();
-      if (key === '' && depth === 0) continue;
+      if (key === '' && isDocument) continue;
       const path = resolveKey(names, key);
       if (path === null) {
         this.problem ??= badRequest(
@@ -64,7 +64,7 @@ class Flattener {
         );
         return;
       }
-      this.add(member, path, depth + 1);
+      this.add(member, path);
     }
   }
 

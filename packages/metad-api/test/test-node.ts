@@ -1,0 +1,142 @@
+import { onTestFinished, vi } from 'vitest';
+import type { Clock } from '../src/deadlines.ts';
+import { createMetadApps, type MetadApps, type MetadDependencies } from '../src/metad-apps.ts';
+import { DEFAULT_METAD_SETTINGS, type MetadSettings } from '../src/settings.ts';
+import { InProcessReplica } from './in-process-replica.ts';
+
+/** A clock that stands still until it is told to go on. */
+export class ManualClock implements Clock {
+  #now = 1_000_000;
+  readonly #timers = new Set<() => void>();
+
+  get timerCount(): number {
+    return this.#timers.size;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  every(_intervalMs: number, run: () => void): () => void {
+    this.#timers.add(run);
+    return () => this.#timers.delete(run);
+  }
+
+  advance(ms: number): void {
+    this.#now += ms;
+    for (const run of [...this.#timers]) run();
+  }
+}
+
+export interface Sent {
+  readonly client?: string;
+  readonly method?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: unknown;
+  readonly rawBody?: BodyInit;
+  readonly signal?: AbortSignal;
+}
+
+/** Both apps of one node, in this process. */
+export class TestNode {
+  readonly replica = new InProcessReplica();
+  readonly clock = new ManualClock();
+  readonly apps: MetadApps;
+
+  constructor(settings: Partial<MetadSettings> = {}, more: Partial<MetadDependencies> = {}) {
+    this.apps = createMetadApps({
+      replica: this.replica,
+      settings: { ...DEFAULT_METAD_SETTINGS, ...settings },
+      clock: this.clock,
+      ...more,
+    });
+    onTestFinished(() => {
+      this.apps.stop();
+      this.replica.close();
+    });
+  }
+
+  /** `path` goes out as it is, as if it stood on the request line. */
+  async metadata(path: string, sent: Sent = {}): Promise<Response> {
+    const { client = '10.1.0.1' } = sent;
+    const env = { incoming: { url: path, socket: { remoteAddress: client } } };
+    return this.apps.metadata.request('/', initOf(sent), env);
+  }
+
+  async manage(method: string, path: string, body?: unknown, sent: Sent = {}): Promise<Response> {
+    const env = { incoming: { url: path, socket: { remoteAddress: '127.0.0.1' } } };
+    return this.apps.manage.request('/', initOf({ ...sent, method, body }), env);
+  }
+
+  /** Writes something that must succeed; resolves to the version of the answer. */
+  async write(method: string, path: string, body?: unknown): Promise<number> {
+    const response = await this.manage(method, path, body);
+    if (response.status !== 200) throw new Error(`${method} ${path}: ${await response.text()}`);
+    return versionOf(response);
+  }
+
+  /** Gives a client rules: the paths that it may read. */
+  async allow(client: string, ...paths: string[]): Promise<number> {
+    return this.write('POST', '/v1/rule', { [client]: paths.map((path) => ({ path, mode: 1 })) });
+  }
+
+  async json(path: string, client?: string): Promise<unknown> {
+    const sent = { headers: JSON_TYPE, ...(client === undefined ? {} : { client }) };
+    return (await this.metadata(path, sent)).json();
+  }
+
+  /** Sends a request that is held; resolves when it is. */
+  async hold(path: string, sent: Sent = {}): Promise<Held> {
+    const before = this.apps.waiters();
+    const held = new Held(this.metadata(path, { headers: JSON_TYPE, ...sent }));
+    await vi.waitFor(() => {
+      if (this.apps.waiters() <= before) throw new Error(`${path} is not held`);
+    });
+    return held;
+  }
+}
+
+/** A request in flight. */
+export class Held {
+  readonly response: Promise<Response>;
+  #isAnswered = false;
+
+  constructor(response: Promise<Response>) {
+    this.response = response;
+    void response.then(() => {
+      this.#isAnswered = true;
+    });
+  }
+
+  /** Whether it is answered by all that has happened so far: every turn that could answer it has run. */
+  async isAnswered(): Promise<boolean> {
+    await settle();
+    return this.#isAnswered;
+  }
+
+  async json(): Promise<unknown> {
+    return (await this.response).json();
+  }
+}
+
+export const JSON_TYPE = { accept: 'application/json' };
+export const NOT_FOUND = { code: 404, message: 'Not found', type: 'ERROR' };
+
+export function versionOf(response: Response): number {
+  return Number(response.headers.get('x-metad-version') ?? Number.NaN);
+}
+
+/** Lets everything run that is due without any further event. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function initOf({ method = 'GET', headers, body, rawBody, signal }: Sent): RequestInit {
+  const payload = rawBody ?? (body === undefined ? undefined : JSON.stringify(body));
+  return {
+    method,
+    ...(headers === undefined ? {} : { headers }),
+    ...(payload === undefined ? {} : { body: payload, duplex: 'half' }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
