@@ -4,22 +4,23 @@ import { getRequestListener } from '@hono/node-server';
 import { type NodeIdentity, StateDatabase, Store } from '@metad/kv-store';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '@metad/raft-core';
 import type { Logger } from 'pino';
-import { CallRouter } from './call-router.ts';
-import { createClusterApp } from './cluster-app.ts';
-import type { NodeConfig } from './config.ts';
-import { formatAddress } from './config-address.ts';
-import { ConsensusMetrics } from './consensus-metrics.ts';
+import { createClusterApp } from './cluster-http/cluster-app.ts';
+import { metricsAnswer } from './cluster-http/openraft-json.ts';
+import { formatAddress } from './config/address.ts';
+import type { NodeConfig } from './config/config.ts';
+import { entryBytesLimit, MAX_FRAME_BYTES } from './config/wire-limits.ts';
+import { CallRouter } from './consensus/call-router.ts';
+import { InstanceBinding } from './consensus/instance-binding.ts';
+import { LeaderCalls } from './consensus/leader-calls.ts';
+import { ConsensusMetrics } from './consensus/metrics.ts';
+import { Node } from './consensus/node.ts';
 import { closeServer, listen } from './http-listener.ts';
-import { HttpThread, replicaStatus } from './http-thread.ts';
+import { HttpThread, replicaStatus } from './http-thread/thread.ts';
 import { admitPeer, establishIdentity } from './identity.ts';
-import { InstanceBinding } from './instance-binding.ts';
 import { JoinLoop } from './join-loop.ts';
-import { LeaderCalls } from './leader-calls.ts';
-import { entryBytesLimit, frameBytesLimit } from './limits.ts';
-import { Node } from './node.ts';
-import { metricsAnswer } from './openraft-json.ts';
-import type { PeerHandlers } from './peer-transport.ts';
-import { createTcpTransport, type TcpTransport } from './tcp-transport.ts';
+import type { PeerEvent } from './peers/event.ts';
+import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
+import type { PeerHandlers } from './peers/transport.ts';
 
 const IDENTIFY_TIMEOUT_MS = 3_000;
 const MEMBERSHIP_TIMEOUT_MS = 30_000;
@@ -49,6 +50,7 @@ export class Daemon {
   readonly #router: CallRouter;
   readonly #advertise: string;
   #identity: NodeIdentity;
+  #lastRefusal: string | null = null;
   #http: HttpThread | null = null;
   #join: JoinLoop | null = null;
 
@@ -91,11 +93,8 @@ export class Daemon {
     this.#transport = createTcpTransport({
       handlers: this.#peerHandlers(),
       token: config.clusterToken,
-      limits: { maxFrameBytes: frameBytesLimit(config) },
-      onEvent: (event) => {
-        this.#metrics.peerLinks.inc({ event: event.type });
-        logger[event.type === 'linkRefused' ? 'warn' : 'debug'](event, 'peer connection');
-      },
+      limits: { maxFrameBytes: MAX_FRAME_BYTES },
+      onEvent: (event) => this.#onPeerEvent(event),
     });
     const tickMs = config.heartbeatIntervalMs;
     this.#node = new Node({
@@ -190,6 +189,15 @@ export class Daemon {
       call: (call) => this.#leaderCalls.executeForwarded(call),
       unreachable: (peer) => this.#node.reportUnreachable(peer),
     };
+  }
+
+  /** A refusal comes again with every attempt: it is news only when its reason is. */
+  #onPeerEvent(event: PeerEvent): void {
+    const { logger } = this.#options;
+    this.#metrics.peerLinks.inc({ event: event.type });
+    const isNews = event.type === 'linkRefused' && event.reason !== this.#lastRefusal;
+    if (event.type === 'linkRefused') this.#lastRefusal = event.reason;
+    logger[isNews ? 'warn' : 'debug'](event, 'peer connection');
   }
 
   /** A standby belongs to the cluster whose member first speaks to it, for as long as its data directory lives. */

@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { NodeIdentity, Store } from '@metad/kv-store';
 import type { Membership, NodeId, NodeRecord } from '@metad/raft-core';
-import type { NodeConfig } from './config.ts';
-import type { Admission, PeerIdentity } from './peer-transport.ts';
+import type { NodeConfig } from './config/config.ts';
+import type { Admission, PeerIdentity } from './peers/transport.ts';
 
 /** The data directory and the configuration contradict each other: the message says what to do. */
 export class IdentityError extends Error {

@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { StoreError } from '@metad/kv-store';
 import type { Logger } from 'pino';
-import { loadConfig, type NodeConfig } from './config.ts';
-import { formatAddress } from './config-address.ts';
+import { formatAddress } from './config/address.ts';
+import { loadConfig, type NodeConfig } from './config/config.ts';
 import { Daemon } from './daemon.ts';
 import { ListenError } from './http-listener.ts';
 import { IdentityError } from './identity.ts';

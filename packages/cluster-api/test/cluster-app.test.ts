@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { decodeCommand, encodeCommand as encode, StateDatabase, Store, version } from '@metad/kv-store';
 import { EMPTY_MEMBERSHIP, type Entry, logIndex, nodeId, term } from '@metad/raft-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Call, CallOutcome } from '../src/call.ts';
-import type { CallRouter } from '../src/call-router.ts';
-import { createClusterApp } from '../src/cluster-app.ts';
-import { loadConfig } from '../src/config.ts';
-import type { Node } from '../src/node.ts';
-import type { BarrierOutcome } from '../src/read-barriers.ts';
+import { createClusterApp } from '../src/cluster-http/cluster-app.ts';
+import { loadConfig } from '../src/config/config.ts';
+import type { Call, CallOutcome } from '../src/consensus/call.ts';
+import type { CallRouter } from '../src/consensus/call-router.ts';
+import type { Node } from '../src/consensus/node.ts';
+import type { BarrierOutcome } from '../src/consensus/read-barriers.ts';
 
 let dir: string;
 let store: Store;
@@ -92,13 +92,20 @@ describe('/write and /read', () => {
     ['{"Put":{"key":"","value":"x"}}', 'key is empty'],
     ['{"Del":{"key":"a/../b"}}', 'dot segment'],
     ['{"Put":{"key":"a/b/c/d/e","value":"x"}}', 'deeper than 4'],
-    [`{"Put":{"key":"a","value":"${'x'.repeat(65)}"}}`, 'longer than 64 bytes'],
     ['', 'invalid JSON'],
   ])('the write %j is refused with its reason', async (body, reason) => {
     const response = await post('/write', body);
     expect([response.status, await response.text()]).toEqual([400, '"Err"']);
     expect(response.headers.get('X-Metad-Error')).toContain(reason);
     expect(calls).toEqual([]);
+  });
+
+  test('a value over the limit is refused', async () => {
+    const response = await post('/write', { Put: { key: 'a', value: 'x'.repeat(65) } });
+    expect([response.status, response.headers.get('X-Metad-Error')]).toEqual([
+      413,
+      expect.stringContaining('64'),
+    ]);
   });
 
   test('a body over the limit is refused before it is read', async () => {
@@ -207,6 +214,9 @@ describe('cluster calls', () => {
     ['/add-learner', [0, '127.0.0.1:1']],
     ['/add-learner', [2]],
     ['/add-learner', [2, 'nowhere']],
+    ['/add-learner', [2, '127.0.0.1:99999']],
+    ['/add-learner', [2, '127.0.0.1:0']],
+    ['/add-learner', [2, ':21002']],
     ['/change-membership', { voters: [1] }],
     ['/change-membership', [1.5]],
     ['/remove-learner', 'x'],

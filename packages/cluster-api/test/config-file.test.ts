@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseConfigFile, readConfigFile } from '../src/config-file.ts';
+import { parseConfigFile, readConfigFile } from '../src/config/file.ts';
 
 function given(text: string) {
   const { given, errors } = parseConfigFile('m.yaml', text);

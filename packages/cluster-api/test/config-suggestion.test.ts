@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { editDistance, suggestionFor } from '../src/config-suggestion.ts';
+import { editDistance, suggestionFor } from '../src/config/suggestion.ts';
 
 test('counts letters put in, left out, replaced and swapped', () => {
   expect(editDistance('listen', 'listen')).toBe(0);

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadConfig, type NodeConfig, USAGE_EXIT_CODE } from '../src/config.ts';
-import { settingsMarkdown } from '../src/config-markdown.ts';
-import { SETTING_TABLE } from '../src/config-settings.ts';
+import { loadConfig, type NodeConfig, USAGE_EXIT_CODE } from '../src/config/config.ts';
+import { settingsMarkdown } from '../src/config/markdown.ts';
+import { SETTING_TABLE } from '../src/config/settings.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'metad-config-'));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FrameParser } from '../src/frame.ts';
-import { WireError } from '../src/peer-wire-reader.ts';
+import { FrameParser } from '../src/peers/frame.ts';
+import { WireError } from '../src/peers/wire-reader.ts';
 
 const MAX_FRAME_BYTES = 1000;
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Store } from '@metad/kv-store';
 import { EMPTY_MEMBERSHIP, nodeId } from '@metad/raft-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadConfig, type NodeConfig } from '../src/config.ts';
+import { loadConfig, type NodeConfig } from '../src/config/config.ts';
 import { admitPeer, establishIdentity, IdentityError } from '../src/identity.ts';
 
 let dir: string;

@@ -1,7 +1,7 @@
 import { nodeId } from '@metad/raft-core';
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
-import { InstanceBinding } from '../src/instance-binding.ts';
+import { InstanceBinding } from '../src/consensus/instance-binding.ts';
 import { type Member, NodeCluster } from './node-cluster.ts';
 
 let cluster: NodeCluster;

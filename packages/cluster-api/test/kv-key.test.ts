@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { kvKeyOf, parseKvKey } from '../src/kv-key.ts';
+import { kvKeyOf, parseKvKey } from '../src/cluster-http/kv-key.ts';
 
 const limits = { maxPathBytes: 20, maxPathDepth: 3 };
 

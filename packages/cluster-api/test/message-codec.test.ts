@@ -2,10 +2,10 @@ import { logIndex, type Message, nodeId, term } from '@metad/raft-core';
 import fc from 'fast-check';
 import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
-import { FRAME_HEADER_BYTES } from '../src/frame.ts';
-import { messageBytesAtMost, readMessage, writeMessage } from '../src/message-codec.ts';
-import { encodeFrame } from '../src/peer-frame.ts';
-import { WireError, WireReader } from '../src/peer-wire-reader.ts';
+import { FRAME_HEADER_BYTES } from '../src/peers/frame.ts';
+import { messageBytesAtMost, readMessage, writeMessage } from '../src/peers/message-codec.ts';
+import { encodeFrame } from '../src/peers/protocol.ts';
+import { WireError, WireReader } from '../src/peers/wire-reader.ts';
 import { messages } from './peer-arbitraries.ts';
 
 function decode(bytes: Uint8Array): Message {

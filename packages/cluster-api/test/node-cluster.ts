@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Store } from '@metad/kv-store';
 import { DEFAULT_RAFT_LIMITS, type Membership, type Message, type NodeId, nodeId } from '@metad/raft-core';
 import { pino } from 'pino';
-import { ConsensusMetrics } from '../src/consensus-metrics.ts';
-import { Node } from '../src/node.ts';
+import { ConsensusMetrics } from '../src/consensus/metrics.ts';
+import { Node } from '../src/consensus/node.ts';
 
 export interface Member {
   readonly id: NodeId;

@@ -1,7 +1,12 @@
 import { logIndex, nodeId, type RaftStatus, term } from '@metad/raft-core';
 import { describe, expect, test } from 'vitest';
-import { type BigJson, callAnswer, metricsAnswer, stringifyBigJson } from '../src/openraft-json.ts';
-import { QuorumContact } from '../src/quorum-contact.ts';
+import {
+  type BigJson,
+  callAnswer,
+  metricsAnswer,
+  stringifyBigJson,
+} from '../src/cluster-http/openraft-json.ts';
+import { QuorumContact } from '../src/consensus/quorum-contact.ts';
 
 const logId = { term: term(3), leader: nodeId(1), index: logIndex(9) };
 const membership = {

@@ -11,7 +11,7 @@ import {
   term,
 } from '@metad/raft-core';
 import fc from 'fast-check';
-import type { Call, CallError, CallOutcome } from '../src/call.ts';
+import type { Call, CallError, CallOutcome } from '../src/consensus/call.ts';
 
 /** Small numbers and the edges of each width in which msgpack writes them. */
 const integer = fc.oneof(

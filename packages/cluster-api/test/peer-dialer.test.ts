@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type DialResult, PeerDialer } from '../src/peer-dialer.ts';
+import { type DialResult, PeerDialer } from '../src/peers/dialer.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

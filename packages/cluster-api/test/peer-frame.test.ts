@@ -3,10 +3,10 @@ import { version } from '@metad/kv-store';
 import { type LogId, logIndex, type Membership, type Message, nodeId, term } from '@metad/raft-core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { CallError } from '../src/call.ts';
-import { FRAME_HEADER_BYTES } from '../src/frame.ts';
-import { decodeFrame, encodeFrame, PEER_PROTOCOL_VERSION, type PeerFrame } from '../src/peer-frame.ts';
-import { WireError } from '../src/peer-wire-reader.ts';
+import type { CallError } from '../src/consensus/call.ts';
+import { FRAME_HEADER_BYTES } from '../src/peers/frame.ts';
+import { decodeFrame, encodeFrame, PEER_PROTOCOL_VERSION, type PeerFrame } from '../src/peers/protocol.ts';
+import { WireError } from '../src/peers/wire-reader.ts';
 import { callOutcomes, calls, messages } from './peer-arbitraries.ts';
 
 const frames: fc.Arbitrary<PeerFrame> = fc.oneof(

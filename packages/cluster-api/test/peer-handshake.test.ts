@@ -9,8 +9,8 @@ import {
   printable,
   readIdentity,
   type UpgradeVerdict,
-} from '../src/peer-handshake.ts';
-import type { PeerIdentity } from '../src/peer-transport.ts';
+} from '../src/peers/handshake.ts';
+import type { PeerIdentity } from '../src/peers/transport.ts';
 
 const DIALLER: PeerIdentity = { node: nodeId(1), instance: 'instance-1', cluster: 'cluster-1' };
 const SELF: PeerIdentity = { node: nodeId(2), instance: 'instance-2', cluster: 'cluster-1' };

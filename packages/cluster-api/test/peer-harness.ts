@@ -12,12 +12,12 @@ import {
   term,
 } from '@metad/raft-core';
 import { expect, onTestFinished, vi } from 'vitest';
-import type { Call, CallOutcome } from '../src/call.ts';
-import type { PeerEvent } from '../src/peer-event.ts';
-import { dialHeaders } from '../src/peer-handshake.ts';
-import type { PeerLimits } from '../src/peer-limits.ts';
-import type { Admission, PeerIdentity } from '../src/peer-transport.ts';
-import { createTcpTransport, type TcpTransport } from '../src/tcp-transport.ts';
+import type { Call, CallOutcome } from '../src/consensus/call.ts';
+import type { PeerEvent } from '../src/peers/event.ts';
+import { dialHeaders } from '../src/peers/handshake.ts';
+import type { PeerLimits } from '../src/peers/limits.ts';
+import { createTcpTransport, type TcpTransport } from '../src/peers/tcp-transport.ts';
+import type { Admission, PeerIdentity } from '../src/peers/transport.ts';
 
 /** Short, so that tests that wait for a redial wait little; nothing is asserted about them. */
 const LIMITS: Partial<PeerLimits> = {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { pack } from 'msgpackr';
 import { describe, expect, test } from 'vitest';
-import { WireError, WireReader } from '../src/peer-wire-reader.ts';
+import { WireError, WireReader } from '../src/peers/wire-reader.ts';
 
 function reading(value: unknown): WireReader {
   return new WireReader(pack(value));

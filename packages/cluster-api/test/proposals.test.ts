@@ -1,7 +1,7 @@
 import { version } from '@metad/kv-store';
 import { EMPTY_MEMBERSHIP, type Entry, logIndex, nodeId, type Payload, term } from '@metad/raft-core';
 import { describe, expect, test } from 'vitest';
-import { Proposals } from '../src/proposals.ts';
+import { Proposals } from '../src/consensus/proposals.ts';
 
 const blank: Payload = { type: 'blank' };
 

@@ -1,6 +1,6 @@
 import { logIndex, type ReadId } from '@metad/raft-core';
 import { expect, test } from 'vitest';
-import { type BarrierOutcome, ReadBarriers } from '../src/read-barriers.ts';
+import { type BarrierOutcome, ReadBarriers } from '../src/consensus/read-barriers.ts';
 
 function barriers() {
   const asked: ReadId[] = [];

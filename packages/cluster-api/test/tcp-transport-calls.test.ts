@@ -1,6 +1,6 @@
 import { nodeId } from '@metad/raft-core';
 import { expect, test } from 'vitest';
-import type { Call, CallOutcome } from '../src/call.ts';
+import type { Call, CallOutcome } from '../src/consensus/call.ts';
 import { DONE, TestPeer, until, upgradeRaw } from './peer-harness.ts';
 
 const CALL: Call = { type: 'removeLearner', node: nodeId(9) };

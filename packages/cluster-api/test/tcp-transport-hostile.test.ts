@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { logIndex, type Message, nodeId, term } from '@metad/raft-core';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { encodeFrame, type PeerFrame } from '../src/peer-frame.ts';
+import { encodeFrame, type PeerFrame } from '../src/peers/protocol.ts';
 import { heartbeat, TestPeer, until, upgradeRaw } from './peer-harness.ts';
 
 /** What comes back over a bare connection until the other end closes it. */

@@ -1,6 +1,6 @@
 import { nodeId } from '@metad/raft-core';
 import { expect, test } from 'vitest';
-import { createTcpTransport } from '../src/tcp-transport.ts';
+import { createTcpTransport } from '../src/peers/tcp-transport.ts';
 import { heartbeat, TestPeer, until } from './peer-harness.ts';
 
 // First in its file, and the file has its process to itself: whatever is open belongs to this test.
@@ -21,7 +21,7 @@ test('stopping sends what is queued, closes every connection, and leaves no time
   await two.stop();
   // Handles that are closed go at the end of the loop's turn.
   while (openResources().some((name) => name.startsWith('TCP'))) await new Promise(setImmediate);
-  expect(openResources()).toEqual(before);
+  expect(withoutThoseOf(before)).toEqual([]);
 });
 
 test('after a stop nothing is dialled, sent or accepted', async () => {
@@ -48,6 +48,16 @@ test('a transport that never started stops as well', async () => {
   transport.setPeers(new Map([[nodeId(2), { addr: '127.0.0.1:1' }]]));
   await transport.stop();
 });
+
+/** What is open now beyond what was open before; a timer of the test runner may have gone meanwhile. */
+function withoutThoseOf(before: readonly string[]): string[] {
+  const left = [...before];
+  return openResources().filter((name) => {
+    const known = left.indexOf(name);
+    if (known >= 0) left.splice(known, 1);
+    return known < 0;
+  });
+}
 
 /** Sockets, requests and timers that would keep the process alive. */
 function openResources(): string[] {

@@ -1,0 +1,161 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { nodeId } from '@metad/raft-core';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { z } from 'zod';
+import { parseAddress } from '../config/address.ts';
+import type { Call, CallOutcome } from '../consensus/call.ts';
+import { addKvRoutes, type KvDeps, writeFailure } from './kv-routes.ts';
+import { type BigJson, callAnswer, stringifyBigJson } from './openraft-json.ts';
+
+export interface ClusterAppDeps extends KvDeps {
+  readonly clusterToken: string | null;
+  readonly metrics: () => BigJson;
+  readonly addressOf: (node: number) => string | null;
+}
+
+const NODE_ID = z
+  .int('a node id is a positive integer')
+  .min(1, 'a node id is a positive integer')
+  .transform(nodeId);
+const ADDRESS = z.string().refine(isNodeAddress, 'an address is HOST:PORT');
+
+const BODIES = {
+  addLearner: z.union(
+    [
+      z.tuple([NODE_ID, ADDRESS]),
+      z
+        .object({ node_id: NODE_ID, addr: ADDRESS })
+        .transform(({ node_id, addr }) => [node_id, addr] as const),
+    ],
+    'expected [ID, "HOST:PORT"]',
+  ),
+  removeLearner: NODE_ID,
+  changeMembership: z.array(NODE_ID, 'expected a list of node ids: [1, 2, 3]'),
+  transferLeader: z.union([NODE_ID, z.null()], 'expected a node id or null'),
+};
+
+/** The KV and cluster API of the source document, on the cluster port. */
+export function createClusterApp(deps: ClusterAppDeps): Hono {
+  const app = new Hono();
+  app.get('/health', (c) => c.json({ status: 'up' }));
+  app.use(requireToken(deps.clusterToken));
+  app.use(limitBody(deps.limits.maxBodyBytes));
+  addKvRoutes(app, deps);
+  app.get('/metrics', (c) => answer(c, 200, deps.metrics()));
+  app.post('/add-learner', (c) =>
+    callRoute(c, deps, BODIES.addLearner, ([node, addr]) => ({ type: 'addLearner', node, addr })),
+  );
+  app.post('/remove-learner', (c) =>
+    callRoute(c, deps, BODIES.removeLearner, (node) => ({ type: 'removeLearner', node })),
+  );
+  app.post('/change-membership', (c) =>
+    callRoute(c, deps, BODIES.changeMembership, (voters) => ({ type: 'changeMembership', voters })),
+  );
+  app.post('/transfer-leader', (c) =>
+    callRoute(c, deps, BODIES.transferLeader, (to) => ({ type: 'transferLeader', to })),
+  );
+  app.all('*', (c) => refuseRoute(c, app));
+  app.onError((error, c) => answer(c, 500, failure(500, error.message)));
+  return app;
+}
+
+function isNodeAddress(text: string): boolean {
+  const address = parseAddress(text);
+  return address !== null && address.host !== null && address.port > 0;
+}
+
+async function callRoute<T>(
+  c: Context,
+  deps: ClusterAppDeps,
+  body: z.ZodType<T>,
+  toCall: (body: T) => Call,
+): Promise<Response> {
+  let json: unknown;
+  try {
+    const text = await c.req.text();
+    json = text.trim() === '' ? null : JSON.parse(text);
+  } catch (error) {
+    return answer(
+      c,
+      400,
+      badRequest(`invalid JSON: ${error instanceof Error ? error.message : String(error)}`),
+    );
+  }
+  const parsed = body.safeParse(json);
+  if (!parsed.success)
+    return answer(c, 400, badRequest(parsed.error.issues[0]?.message ?? 'invalid request'));
+  const outcome = await deps.router.execute(toCall(parsed.data));
+  return answer(c, statusOf(outcome), callAnswer(outcome, deps.addressOf));
+}
+
+function statusOf(outcome: CallOutcome): 200 | 400 | 409 | 413 | 503 | 504 {
+  if (outcome.type === 'done') return 200;
+  if (outcome.type === 'unknown') return 504;
+  switch (outcome.error.type) {
+    case 'emptyMembership':
+    case 'learnerNotFound':
+      return 400;
+    case 'conflict':
+    case 'inProgress':
+      return 409;
+    case 'tooLarge':
+      return 413;
+    default:
+      return 503;
+  }
+}
+
+function answer(
+  c: Context,
+  status: 200 | 400 | 401 | 404 | 405 | 409 | 413 | 500 | 503 | 504,
+  body: BigJson,
+): Response {
+  if (status === 503) c.header('Retry-After', '1');
+  return c.body(stringifyBigJson(body), status, { 'Content-Type': 'application/json' });
+}
+
+function badRequest(message: string): BigJson {
+  return { Err: { APIError: { BadRequest: { message } } } };
+}
+
+function failure(code: number, message: string): BigJson {
+  return { err: { code, message } };
+}
+
+/** Tells a path that is not served from a method that is not. */
+function refuseRoute(c: Context, app: Hono): Response {
+  const methods = app.routes
+    .filter(({ path, method }) => path === c.req.path && method !== 'ALL')
+    .map(({ method }) => method);
+  if (methods.length === 0)
+    return answer(c, 404, failure(404, `there is no ${c.req.path} on the cluster port`));
+  c.header('Allow', methods.join(', '));
+  return answer(c, 405, failure(405, `${c.req.path} takes ${methods.join(' or ')}, not ${c.req.method}`));
+}
+
+function limitBody(maxBytes: number): MiddlewareHandler {
+  const message = `the body is larger than ${maxBytes} bytes`;
+  return bodyLimit({
+    maxSize: maxBytes,
+    onError: (c) =>
+      c.req.path === '/write' ? writeFailure(c, 413, message) : answer(c, 413, failure(413, message)),
+  });
+}
+
+function requireToken(token: string | null): MiddlewareHandler {
+  const expected = token === null ? null : digest(`Bearer ${token}`);
+  return async function clusterToken(c, next) {
+    const given = digest(c.req.header('authorization') ?? '');
+    if (expected !== null && !timingSafeEqual(given, expected)) {
+      c.header('WWW-Authenticate', 'Bearer');
+      return answer(c, 401, failure(401, 'the cluster token is missing or wrong'));
+    }
+    return next();
+  };
+}
+
+/** Digests have one length, so that comparing them tells nothing about the token. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

@@ -1,0 +1,153 @@
+import { CommandFormatError, decodeCommand } from '@metad/kv-store';
+import { type NodeId, type NodeRecord, unreachable } from '@metad/raft-core';
+import type { PeerTransport } from '../peers/transport.ts';
+import type { Call, CallError, CallOutcome } from './call.ts';
+import type { Node } from './node.ts';
+
+export interface LeaderCallsOptions {
+  readonly node: Node;
+  readonly transport: Pick<PeerTransport, 'identify'>;
+  readonly clusterId: () => string | null;
+  readonly maxEntryBytes: number;
+  readonly identifyTimeoutMs: number;
+  /** How long a change of membership may take, in ticks: new voters catch up first. */
+  readonly membershipPatienceTicks: number;
+}
+
+/** Carries out calls on the node that leads; on any other node each is refused with whom it follows. */
+export class LeaderCalls {
+  readonly #options: LeaderCallsOptions;
+
+  constructor(options: LeaderCallsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The same for a call that came from another node. What this release can't read must not get into the log: every node
+   * would stop at it.
+   */
+  executeForwarded(call: Call): Promise<CallOutcome> {
+    if (call.type === 'propose' && !isCommand(call.command)) {
+      return refuse({
+        type: 'conflict',
+        message: `node ${this.#options.node.id} can't read this command: upgrade it`,
+      });
+    }
+    return this.execute(call);
+  }
+
+  execute(call: Call): Promise<CallOutcome> {
+    const { node, maxEntryBytes, membershipPatienceTicks } = this.#options;
+    switch (call.type) {
+      case 'propose':
+        if (call.command.byteLength > maxEntryBytes)
+          return refuse({ type: 'tooLarge', maxBytes: maxEntryBytes });
+        return node.propose(call.command);
+      case 'addLearner':
+        return this.#addLearner(call.node, call.addr);
+      case 'removeLearner':
+        return node.changeMembership({ type: 'removeLearner', node: call.node }, membershipPatienceTicks);
+      case 'changeMembership':
+        return this.#setVoters(call.voters);
+      case 'transferLeader':
+        return this.#transferLeader(call.to);
+      default:
+        return unreachable(call);
+    }
+  }
+
+  /** Asks the address who it is first: a wrong address or a foreign disk must never get into the membership. */
+  async #addLearner(id: NodeId, addr: string): Promise<CallOutcome> {
+    const { node, membershipPatienceTicks } = this.#options;
+    const known = node.status().membership.membership.nodes.get(id);
+    if (id === node.id && known?.addr === addr) return this.#keepMember(id, known);
+    if (node.state.leader !== node.id) return refuse({ type: 'forwardToLeader', leader: node.state.leader });
+    const record = await this.#identify(id, addr);
+    if ('refusal' in record) return refuse(record.refusal);
+    return node.changeMembership(
+      { type: 'addLearner', node: id, record: record.found },
+      membershipPatienceTicks,
+    );
+  }
+
+  #keepMember(id: NodeId, record: NodeRecord): Promise<CallOutcome> {
+    return this.#options.node.changeMembership(
+      { type: 'addLearner', node: id, record },
+      this.#options.membershipPatienceTicks,
+    );
+  }
+
+  async #identify(id: NodeId, addr: string): Promise<{ found: NodeRecord } | { refusal: CallError }> {
+    const { transport, clusterId, identifyTimeoutMs } = this.#options;
+    const outcome = await transport.identify(addr, identifyTimeoutMs);
+    if (outcome.type === 'failed') {
+      const message = `node ${id} does not answer at ${addr} (${outcome.reason}): start it with --id ${id} --standby`;
+      return { refusal: { type: 'unreachable', message } };
+    }
+    const { node, cluster, instance } = outcome.identity;
+    if (node !== id) return conflict(`the node at ${addr} has the id ${node}, not ${id}`);
+    if (cluster !== null && cluster !== clusterId()) {
+      return conflict(
+        `node ${id} at ${addr} belongs to another cluster: start it with an empty data directory`,
+      );
+    }
+    return { found: { addr, instance } };
+  }
+
+  /** A learner that is far behind would hold up the commits of the configs that count it: it catches up first. */
+  async #setVoters(voters: readonly NodeId[]): Promise<CallOutcome> {
+    const { node, membershipPatienceTicks } = this.#options;
+    const { lastLog } = node.status();
+    const caughtUp = await node.until(({ role, peers }) => {
+      const behind = voters.filter((id) => (peers.get(id)?.matched ?? lastLog.index) < lastLog.index);
+      return role !== 'leader' || behind.length === 0;
+    }, membershipPatienceTicks);
+    if (!caughtUp) {
+      return refuse({
+        type: 'unreachable',
+        message: 'a node that is to vote does not catch up with the log',
+      });
+    }
+    return node.changeMembership({ type: 'setVoters', voters }, membershipPatienceTicks);
+  }
+
+  async #transferLeader(to: NodeId | null): Promise<CallOutcome> {
+    const { node } = this.#options;
+    const result = await node.transferLeadership(to);
+    switch (result) {
+      case 'transferred': {
+        const { lastLog, membership } = node.status();
+        return { type: 'done', logId: lastLog, version: node.version, membership: membership.membership };
+      }
+      case 'notLeader':
+        return refuse({ type: 'forwardToLeader', leader: node.state.leader });
+      case 'noTarget':
+        return refuse({
+          type: 'conflict',
+          message: `${to === null ? 'no other node' : `node ${to}`} can take the lead`,
+        });
+      case 'timedOut':
+        return { type: 'unknown', message: 'no other node has taken the lead in time' };
+      default:
+        return unreachable(result);
+    }
+  }
+}
+
+function isCommand(bytes: Uint8Array): boolean {
+  try {
+    decodeCommand(bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof CommandFormatError) return false;
+    throw error;
+  }
+}
+
+function refuse(error: CallError): Promise<CallOutcome> {
+  return Promise.resolve({ type: 'refused', error });
+}
+
+function conflict(message: string): { refusal: CallError } {
+  return { refusal: { type: 'conflict', message } };
+}

@@ -1,0 +1,365 @@
+import type { AppliedBatch, Store, Version } from '@metad/kv-store';
+import {
+  type Entry,
+  type LogIndex,
+  type MembershipChange,
+  type MembershipResult,
+  type Message,
+  type NodeId,
+  type ProposeResult,
+  Raft,
+  type RaftConfig,
+  type RaftStatus,
+  type Ready,
+  unreachable,
+} from '@metad/raft-core';
+import type { Logger } from 'pino';
+import type { PeerTransport } from '../peers/transport.ts';
+import type { CallError, CallOutcome } from './call.ts';
+import type { ConsensusMetrics } from './metrics.ts';
+import { Proposals } from './proposals.ts';
+import { QuorumContact } from './quorum-contact.ts';
+import { type BarrierOutcome, ReadBarriers } from './read-barriers.ts';
+
+export interface NodeOptions {
+  readonly store: Store;
+  readonly raft: RaftConfig;
+  readonly transport: Pick<PeerTransport, 'send' | 'setPeers'>;
+  readonly metrics: ConsensusMetrics;
+  readonly logger: Logger;
+  /** The length of one tick. A stalled event loop loses ticks and never makes up for them. */
+  readonly tickMs: number;
+  /** How long a write or a read may wait for a quorum, in ticks. */
+  readonly patienceTicks: number;
+  /** Beyond it, calls are refused as `overloaded`. */
+  readonly maxInflightProposals: number;
+  /** A broken invariant or a failing disk: the node has stopped taking part, and the process must end. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** What a node tells the rest of its process whenever it changes. */
+export interface NodeState {
+  readonly role: RaftStatus['role'];
+  readonly term: number;
+  readonly leader: NodeId | null;
+  /** Whether this node has applied, since its start, all that was committed when it first reached a leader. */
+  readonly caughtUp: boolean;
+}
+
+interface Watch {
+  readonly holds: (status: RaftStatus) => boolean;
+  readonly deadlineTick: number;
+  readonly resolve: (held: boolean) => void;
+}
+
+/**
+ * The consensus loop: ticks, messages, proposals and reads go into one `Raft`, and what it makes ready is carried out
+ * in turns: persist, send, answer, advance. What arrives while a disk sync holds up one turn is taken together in the
+ * next: that is the group commit.
+ */
+export class Node {
+  readonly contact = new QuorumContact();
+  readonly #options: NodeOptions;
+  readonly #raft: Raft;
+  readonly #proposals = new Proposals();
+  readonly #barriers: ReadBarriers;
+  readonly #appliedListeners = new Set<(batch: AppliedBatch) => void>();
+  readonly #stateListeners = new Set<(state: NodeState) => void>();
+  readonly #watches = new Set<Watch>();
+  #state: NodeState;
+  #peers: unknown = null;
+  #tick = 0;
+  #ticker: NodeJS.Timeout | null = null;
+  #turn: NodeJS.Immediate | null = null;
+  #stopped = false;
+
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.#raft = new Raft(options.raft, options.store.initialState(), options.store.log);
+    this.#barriers = new ReadBarriers((id) => this.#raft.readIndex(id));
+    const { role, term, leader } = this.#raft.status();
+    this.#state = { role, term, leader, caughtUp: false };
+  }
+
+  get id(): NodeId {
+    return this.#options.raft.id;
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  /** How many calls wait for their entries to be applied. */
+  get inFlight(): number {
+    return this.#proposals.size;
+  }
+
+  /** The version of the state that this node has applied. */
+  get version(): Version {
+    return this.#options.store.state.version;
+  }
+
+  status(): RaftStatus {
+    return this.#raft.status();
+  }
+
+  start(): void {
+    this.#ticker = setInterval(() => this.#onTick(), this.#options.tickMs);
+    this.#turn = setImmediate(() => this.#runTurn());
+    void this.#catchUp();
+  }
+
+  /** Ends the loop; what is still open is answered as unknown. The store stays open for its owner to close. */
+  stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    if (this.#ticker) clearInterval(this.#ticker);
+    if (this.#turn) clearImmediate(this.#turn);
+    this.#proposals.abandon();
+    this.#barriers.abandon();
+    for (const watch of this.#watches) watch.resolve(false);
+    this.#watches.clear();
+  }
+
+  /** Calls `listener` with each applied batch, in log order, once this node's state shows it. */
+  onApplied(listener: (batch: AppliedBatch) => void): void {
+    this.#appliedListeners.add(listener);
+  }
+
+  /** Calls `listener` whenever role, term, leader or readiness change. */
+  onState(listener: (state: NodeState) => void): void {
+    this.#stateListeners.add(listener);
+  }
+
+  receive(messages: readonly Message[]): void {
+    this.#enter(() => {
+      for (const message of messages) {
+        // No node compacts its log, so none needs a snapshot; whoever sends one runs something else.
+        if (message.type === 'installSnapshot')
+          this.#options.logger.warn({ from: message.from }, 'refused a snapshot');
+        else this.#take(message);
+      }
+    });
+  }
+
+  #take(message: Message): void {
+    this.contact.observe(message);
+    this.#raft.step(message);
+  }
+
+  reportUnreachable(peer: NodeId): void {
+    this.#enter(() => this.#raft.reportUnreachable(peer));
+  }
+
+  /** Appends a command if this node leads. `done` when it is applied here. */
+  propose(command: Uint8Array): Promise<CallOutcome> {
+    const started = performance.now();
+    const outcome = this.#append(() => this.#raft.propose(command), 'entry', this.#options.patienceTicks);
+    void outcome.then(({ type }) => {
+      if (type === 'done') this.#options.metrics.commitSeconds.observe((performance.now() - started) / 1000);
+    });
+    return outcome;
+  }
+
+  /** Begins a change of membership if this node leads. `done` when its last entry is applied here. */
+  changeMembership(change: MembershipChange, patienceTicks: number): Promise<CallOutcome> {
+    return this.#append(() => this.#raft.proposeMembership(change), 'uniformMembership', patienceTicks);
+  }
+
+  /** Hands the lead over; true once another node leads. */
+  async transferLeadership(
+    to: NodeId | null,
+  ): Promise<'transferred' | 'notLeader' | 'noTarget' | 'timedOut'> {
+    const result = this.#enter(() => this.#raft.transferLeadership(to));
+    if (result === undefined) return 'noTarget'; // stopped
+    if (result.type !== 'started') return result.type;
+    const patienceTicks = 2 * this.#options.raft.electionTimeoutTicks;
+    const moved = await this.until(({ leader }) => leader !== null && leader !== this.id, patienceTicks);
+    return moved ? 'transferred' : 'timedOut';
+  }
+
+  /** Resolves once this node has applied everything that was committed anywhere before the call. */
+  readBarrier(): Promise<BarrierOutcome> {
+    if (this.#stopped) return Promise.resolve({ type: 'unavailable', message: 'this node is stopping' });
+    const barrier = this.#barriers.request(this.#tick + this.#options.patienceTicks);
+    this.#schedule();
+    return barrier;
+  }
+
+  /** Resolves to true as soon as `holds` does, or to false after that many ticks or when the node stops. */
+  until(holds: (status: RaftStatus) => boolean, ticks: number): Promise<boolean> {
+    if (holds(this.#raft.status())) return Promise.resolve(true);
+    if (this.#stopped) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#watches.add({ holds, deadlineTick: this.#tick + ticks, resolve });
+    });
+  }
+
+  /** Whether an entry is applied on this node within the node's patience. */
+  appliedHere(index: LogIndex): Promise<boolean> {
+    return this.until((status) => status.applied >= index, this.#options.patienceTicks);
+  }
+
+  #append(
+    append: () => ProposeResult | MembershipResult,
+    awaits: 'entry' | 'uniformMembership',
+    patienceTicks: number,
+  ): Promise<CallOutcome> {
+    if (this.#stopped) return Promise.resolve({ type: 'refused', error: { type: 'stopping' } });
+    if (this.#proposals.size >= this.#options.maxInflightProposals) {
+      return Promise.resolve({ type: 'refused', error: { type: 'overloaded' } });
+    }
+    const result = this.#enter(append);
+    if (result === undefined) return Promise.resolve({ type: 'unknown', message: 'this node has failed' });
+    if (result.type !== 'appended') return Promise.resolve({ type: 'refused', error: refusal(result) });
+    return this.#proposals.track({ logId: result.logId, awaits, deadlineTick: this.#tick + patienceTicks });
+  }
+
+  /**
+   * Runs one input to completion; its consequences come with the next turn. What it throws stops the node. Undefined
+   * when it could not run.
+   */
+  #enter<T>(input: () => T): T | undefined {
+    if (this.#stopped) return undefined;
+    try {
+      const result = input();
+      this.#schedule();
+      return result;
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  #schedule(): void {
+    if (!this.#stopped) this.#turn ??= setImmediate(() => this.#runTurn());
+  }
+
+  #onTick(): void {
+    this.#tick += 1;
+    this.#enter(() => {
+      this.#raft.tick();
+      this.#proposals.expire(this.#tick);
+      this.#barriers.tick(this.#tick);
+    });
+  }
+
+  #runTurn(): void {
+    this.#turn = null;
+    try {
+      this.#barriers.flush();
+      while (this.#raft.hasReady()) this.#carryOut(this.#raft.ready());
+      this.#observe(this.#raft.status());
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Persist, send, answer, advance: in the order that `Ready` demands. */
+  #carryOut(ready: Ready): void {
+    const { transport } = this.#options;
+    transport.send(ready.early);
+    this.#persist(ready);
+    transport.send(ready.messages);
+    this.#apply(ready.committed);
+    const { applied } = this.#options.store.state;
+    for (const { id, index } of ready.reads) this.#barriers.confirm(id, index, applied.index);
+    for (const id of ready.droppedReads) this.#barriers.drop(id);
+    this.#raft.advance(ready);
+  }
+
+  #persist({ entries, hardState, mustSync }: Ready): void {
+    if (entries.length === 0 && hardState === null) return;
+    const { store, metrics } = this.#options;
+    const started = performance.now();
+    store.log.write({ entries, hardState, sync: mustSync });
+    if (!mustSync) return;
+    metrics.logSyncSeconds.observe((performance.now() - started) / 1000);
+    metrics.batchEntries.observe(entries.length);
+  }
+
+  #apply(entries: readonly Entry[]): void {
+    if (entries.length === 0) return;
+    const { store, metrics } = this.#options;
+    const started = performance.now();
+    const { batch, versions } = store.state.apply(entries);
+    metrics.applySeconds.observe((performance.now() - started) / 1000);
+    for (const listener of this.#appliedListeners) listener(batch);
+    const { membership } = store.state.membership;
+    entries.forEach((entry, i) => {
+      this.#proposals.settle(entry, versions[i] ?? batch.version, membership);
+    });
+    this.#barriers.applied(batch.applied.index);
+  }
+
+  /** Tells the others what has changed since the last turn. */
+  #observe(status: RaftStatus): void {
+    const { nodes } = status.membership.membership;
+    if (nodes !== this.#peers) {
+      this.#peers = nodes;
+      this.#options.transport.setPeers(nodes);
+    }
+    const { role, term, leader } = status;
+    this.#enterState({ ...this.#state, role, term, leader });
+    for (const watch of this.#watches) {
+      const held = watch.holds(status);
+      if (!held && watch.deadlineTick > this.#tick) continue;
+      this.#watches.delete(watch);
+      watch.resolve(held);
+    }
+  }
+
+  #enterState(next: NodeState): void {
+    const last = this.#state;
+    const { role, term, leader, caughtUp } = next;
+    if (last.role === role && last.term === term && last.leader === leader && last.caughtUp === caughtUp)
+      return;
+    this.#state = next;
+    if (last.leader !== leader) {
+      this.contact.clear();
+      if (leader !== null) this.#options.metrics.leaderChanges.inc();
+    }
+    this.#options.logger.info({ role, term, leader, caughtUp }, describe(last, next));
+    for (const listener of this.#stateListeners) listener(next);
+  }
+
+  /** Until the first read barrier holds, this node can't know what it lacks. */
+  async #catchUp(): Promise<void> {
+    while (!this.#stopped && !this.#state.caughtUp) {
+      const barrier = await this.readBarrier();
+      if (barrier.type === 'ready') this.#enterState({ ...this.#state, caughtUp: true });
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#options.onFault(error);
+  }
+}
+
+function refusal(result: Exclude<ProposeResult | MembershipResult, { type: 'appended' }>): CallError {
+  switch (result.type) {
+    case 'notLeader':
+      return { type: 'forwardToLeader', leader: result.leader };
+    // The lead is about to move: whoever asks again finds the new leader.
+    case 'transferring':
+      return { type: 'forwardToLeader', leader: null };
+    case 'learnerBehind':
+      return { type: 'unreachable', message: `node ${result.node} does not catch up with the log` };
+    case 'overloaded':
+    case 'inProgress':
+    case 'emptyMembership':
+    case 'learnerNotFound':
+    case 'conflict':
+      return result;
+    default:
+      return unreachable(result);
+  }
+}
+
+function describe(last: NodeState, next: NodeState): string {
+  if (last.leader !== next.leader) return next.leader === null ? 'no leader' : `node ${next.leader} leads`;
+  if (last.caughtUp !== next.caughtUp) return 'caught up: serving reads';
+  return `${next.role} in term ${next.term}`;
+}

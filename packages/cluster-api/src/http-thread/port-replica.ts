@@ -1,0 +1,121 @@
+import type { MessagePort } from 'node:worker_threads';
+import { type AppliedBatch, type Command, encodeCommand, type StateReader } from '@metad/kv-store';
+import type { BarrierOutcome, ProposeOutcome, Replica, ReplicaStatus } from '@metad/metad-api';
+import type { ToConsensus, ToHttp } from './port.ts';
+
+/** The replica as the HTTP thread sees it: reads from its own connection, everything else over the port. */
+export class PortReplica implements Replica {
+  readonly state: StateReader;
+  readonly #port: MessagePort;
+  readonly #maxEntryBytes: number;
+  readonly #listeners = new Set<(batch: AppliedBatch) => void>();
+  readonly #proposals = new Map<number, (outcome: ProposeOutcome) => void>();
+  readonly #barriers = new Map<number, (outcome: BarrierOutcome) => void>();
+  readonly #metrics = new Map<number, (text: string) => void>();
+  #openBarrier: Promise<BarrierOutcome> | null = null;
+  #outbox: { id: number; command: Uint8Array }[] = [];
+  #status: ReplicaStatus;
+  #lastId = 0;
+
+  constructor(options: {
+    port: MessagePort;
+    state: StateReader;
+    status: ReplicaStatus;
+    maxEntryBytes: number;
+  }) {
+    this.state = options.state;
+    this.#port = options.port;
+    this.#status = options.status;
+    this.#maxEntryBytes = options.maxEntryBytes;
+  }
+
+  /** Takes one message from the consensus thread; `stop` is for the thread itself. */
+  receive(message: Exclude<ToHttp, { type: 'stop' }>): void {
+    switch (message.type) {
+      case 'applied':
+        for (const listener of this.#listeners) listener(message.batch);
+        return;
+      case 'status':
+        this.#status = message.status;
+        return;
+      case 'outcomes':
+        for (const { id, outcome } of message.outcomes) settle(this.#proposals, id, outcome);
+        return;
+      case 'barrier':
+        settle(this.#barriers, message.id, message.outcome);
+        return;
+      case 'metrics':
+        settle(this.#metrics, message.id, message.text);
+        return;
+    }
+  }
+
+  /** All commands of one turn of the event loop cross the port in one message. */
+  propose(command: Command): Promise<ProposeOutcome> {
+    const bytes = encodeCommand(command);
+    if (bytes.byteLength > this.#maxEntryBytes) {
+      const message = `the request needs ${bytes.byteLength} bytes in the log, at most ${this.#maxEntryBytes} are allowed`;
+      return Promise.resolve({ type: 'refused', reason: 'tooLarge', message });
+    }
+    return new Promise((resolve) => {
+      const id = this.#nextId();
+      this.#proposals.set(id, resolve);
+      this.#outbox.push({ id, command: bytes });
+      if (this.#outbox.length === 1) setImmediate(() => this.#flush());
+    });
+  }
+
+  /** All who ask in one turn of the event loop share one barrier: it begins after the last of them asked. */
+  readBarrier(): Promise<BarrierOutcome> {
+    this.#openBarrier ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#openBarrier = null;
+        resolve(this.#ask(this.#barriers, (id) => ({ type: 'barrier', id })));
+      });
+    });
+    return this.#openBarrier;
+  }
+
+  /** The consensus thread's metrics in Prometheus' text format. */
+  consensusMetrics(): Promise<string> {
+    return this.#ask(this.#metrics, (id) => ({ type: 'metrics', id }));
+  }
+
+  subscribe(listener: (batch: AppliedBatch) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  status(): ReplicaStatus {
+    return this.#status;
+  }
+
+  #flush(): void {
+    const proposals = this.#outbox;
+    this.#outbox = [];
+    this.#post({ type: 'propose', proposals });
+  }
+
+  #ask<T>(waiting: Map<number, (answer: T) => void>, message: (id: number) => ToConsensus): Promise<T> {
+    return new Promise((resolve) => {
+      const id = this.#nextId();
+      waiting.set(id, resolve);
+      this.#post(message(id));
+    });
+  }
+
+  #post(message: ToConsensus): void {
+    this.#port.postMessage(message);
+  }
+
+  #nextId(): number {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+}
+
+function settle<T>(waiting: Map<number, (answer: T) => void>, id: number, answer: T): void {
+  const resolve = waiting.get(id);
+  waiting.delete(id);
+  resolve?.(answer);
+}

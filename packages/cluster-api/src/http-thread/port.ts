@@ -1,0 +1,35 @@
+import type { AppliedBatch } from '@metad/kv-store';
+import type { BarrierOutcome, ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
+import type { NodeConfig } from '../config/config.ts';
+
+/** What the HTTP thread is started with. */
+export interface HttpThreadData {
+  readonly config: NodeConfig;
+  /** `state.db`, which the thread reads through a connection of its own. */
+  readonly stateFile: string;
+  readonly status: ReplicaStatus;
+}
+
+/** HTTP thread → consensus thread. `id` pairs a request with its answer. */
+export type ToConsensus =
+  | {
+      readonly type: 'propose';
+      readonly proposals: readonly { readonly id: number; readonly command: Uint8Array }[];
+    }
+  | { readonly type: 'barrier'; readonly id: number }
+  | { readonly type: 'metrics'; readonly id: number }
+  | { readonly type: 'listening' }
+  /** A port could not be opened: the process must end with this message. */
+  | { readonly type: 'failed'; readonly message: string };
+
+/** Consensus thread → HTTP thread. The one port keeps the order: a batch arrives before the answers that it allows. */
+export type ToHttp =
+  | { readonly type: 'applied'; readonly batch: AppliedBatch }
+  | { readonly type: 'status'; readonly status: ReplicaStatus }
+  | {
+      readonly type: 'outcomes';
+      readonly outcomes: readonly { readonly id: number; readonly outcome: ProposeOutcome }[];
+    }
+  | { readonly type: 'barrier'; readonly id: number; readonly outcome: BarrierOutcome }
+  | { readonly type: 'metrics'; readonly id: number; readonly text: string }
+  | { readonly type: 'stop' };

@@ -1,0 +1,146 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
+import { unreachable } from '@metad/raft-core';
+import type { CallOutcome } from '../consensus/call.ts';
+import { explainCallError } from '../consensus/call-error.ts';
+import type { CallRouter } from '../consensus/call-router.ts';
+import type { Node } from '../consensus/node.ts';
+import { ListenError } from '../http-listener.ts';
+import type { HttpThreadData, ToConsensus, ToHttp } from './port.ts';
+
+export interface HttpThreadOptions {
+  readonly data: HttpThreadData;
+  readonly node: Node;
+  readonly router: CallRouter;
+  readonly metrics: () => Promise<string>;
+  /** The thread died: without it the node serves nobody. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * The consensus thread's end of the HTTP thread: forwards each applied batch, carries out its proposals and barriers,
+ * and sends the outcomes of one turn together.
+ */
+export class HttpThread {
+  readonly #options: HttpThreadOptions;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  #outcomes: { id: number; outcome: ProposeOutcome }[] = [];
+  #settled: { listening: () => void; failed: (error: Error) => void } | null = null;
+  #stopping = false;
+  readonly #exited: Promise<void>;
+
+  constructor(options: HttpThreadOptions) {
+    this.#options = options;
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#port.on('message', (message: ToConsensus) => this.#receive(message));
+    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
+      workerData: { ...options.data, port: port2 },
+      transferList: [port2],
+    });
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on('exit', (code) => {
+        if (!this.#stopping) this.#fail(new Error(`the HTTP thread ended with code ${code}`));
+        resolve();
+      });
+    });
+    options.node.onApplied((batch) => this.#post({ type: 'applied', batch }));
+    options.node.onState(() => this.#post({ type: 'status', status: replicaStatus(options.node) }));
+  }
+
+  /** Resolves once both ports are open; rejects with what is wrong with them. */
+  listening(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#settled = { listening: resolve, failed: reject };
+    });
+  }
+
+  /** Answers what is open, releases the waiters, closes the ports. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#post({ type: 'stop' });
+    await this.#exited;
+    this.#port.close();
+  }
+
+  #receive(message: ToConsensus): void {
+    switch (message.type) {
+      case 'propose':
+        for (const { id, command } of message.proposals) void this.#propose(id, command);
+        return;
+      case 'barrier':
+        void this.#options.node
+          .readBarrier()
+          .then((outcome) => this.#post({ type: 'barrier', id: message.id, outcome }));
+        return;
+      case 'metrics':
+        void this.#options.metrics().then((text) => this.#post({ type: 'metrics', id: message.id, text }));
+        return;
+      case 'listening':
+        this.#settled?.listening();
+        return;
+      case 'failed':
+        this.#stopping = true;
+        this.#settled?.failed(new ListenError(message.message));
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  async #propose(id: number, command: Uint8Array): Promise<void> {
+    const outcome = await this.#options.router.execute({ type: 'propose', command });
+    this.#outcomes.push({ id, outcome: proposeOutcome(outcome) });
+    if (this.#outcomes.length === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const outcomes = this.#outcomes;
+    this.#outcomes = [];
+    this.#post({ type: 'outcomes', outcomes });
+  }
+
+  #post(message: ToHttp): void {
+    this.#port.postMessage(message);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#options.onFault(error);
+  }
+}
+
+export function replicaStatus(node: Node): ReplicaStatus {
+  return { caughtUp: node.state.caughtUp, hasLeader: node.state.leader !== null };
+}
+
+function proposeOutcome(outcome: CallOutcome): ProposeOutcome {
+  switch (outcome.type) {
+    case 'done':
+      return { type: 'applied', version: outcome.version };
+    case 'unknown':
+      return outcome;
+    case 'refused':
+      return {
+        type: 'refused',
+        reason: refusalReason(outcome.error.type),
+        message: explainCallError(outcome.error),
+      };
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function refusalReason(error: Extract<CallOutcome, { type: 'refused' }>['error']['type']) {
+  switch (error) {
+    case 'overloaded':
+    case 'tooLarge':
+    case 'stopping':
+      return error;
+    default:
+      return 'noLeader';
+  }
+}

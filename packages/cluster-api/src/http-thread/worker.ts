@@ -1,0 +1,106 @@
+import type { Server } from 'node:http';
+import { type MessagePort, workerData } from 'node:worker_threads';
+import { getRequestListener } from '@hono/node-server';
+import { StateDatabase } from '@metad/kv-store';
+import {
+  createMetadApps,
+  DEFAULT_METAD_SETTINGS,
+  type MetadApps,
+  type MetadSettings,
+} from '@metad/metad-api';
+import type { NodeConfig } from '../config/config.ts';
+import { entryBytesLimit } from '../config/wire-limits.ts';
+import { closeServer, listen } from '../http-listener.ts';
+import { createLogger } from '../logger.ts';
+import { HttpMetrics } from './metrics.ts';
+import type { HttpThreadData, ToConsensus, ToHttp } from './port.ts';
+import { PortReplica } from './port-replica.ts';
+
+/** How long open requests may take to end when the node stops. */
+const STOP_GRACE_MS = 5_000;
+
+/** The HTTP thread: the metadata and the manage port, in front of a read-only connection to this node's state. */
+async function run(data: HttpThreadData & { readonly port: MessagePort }): Promise<void> {
+  const { config, port } = data;
+  const logger = createLogger(config).child({ thread: 'http' });
+  const state = StateDatabase.open(data.stateFile);
+  const replica = new PortReplica({
+    port,
+    state,
+    status: data.status,
+    maxEntryBytes: entryBytesLimit(config),
+  });
+  const metrics = new HttpMetrics();
+  const apps = createMetadApps({
+    replica,
+    settings: metadSettings(config),
+    metrics: async () => ({
+      contentType: metrics.contentType,
+      body: `${await replica.consensusMetrics()}${await metrics.text(apps.waiters())}`,
+    }),
+    onRequest: (request) => {
+      metrics.observe(request);
+      logger.debug(request, 'request');
+    },
+  });
+  const servers: Server[] = [];
+  const post = (message: ToConsensus) => port.postMessage(message);
+
+  port.on('message', (message: ToHttp) => {
+    if (message.type === 'stop') void stop(apps, servers, state, port);
+    else replica.receive(message);
+  });
+  try {
+    const { listen: metadata, listenManage: manage, limits } = config;
+    servers.push(
+      await listen({
+        setting: 'listen',
+        address: metadata,
+        handler: getRequestListener(apps.metadata.fetch),
+        limits,
+      }),
+    );
+    servers.push(
+      await listen({
+        setting: 'listen_manage',
+        address: manage,
+        handler: getRequestListener(apps.manage.fetch),
+        limits,
+      }),
+    );
+    post({ type: 'listening' });
+  } catch (error) {
+    post({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+async function stop(
+  apps: MetadApps,
+  servers: readonly Server[],
+  state: StateDatabase,
+  port: MessagePort,
+): Promise<void> {
+  apps.stop();
+  await Promise.all(servers.map((server) => closeServer(server, STOP_GRACE_MS)));
+  state.close();
+  port.close();
+}
+
+function metadSettings({ xff, trustedProxies, manageToken, limits }: NodeConfig): MetadSettings {
+  return {
+    ...DEFAULT_METAD_SETTINGS,
+    xff,
+    trustedProxies,
+    manageToken,
+    maxBodyBytes: limits.maxBodyBytes,
+    maxValueBytes: limits.maxValueBytes,
+    maxPathDepth: limits.maxPathDepth,
+    maxPathBytes: limits.maxPathBytes,
+    maxWaiters: limits.maxWaiters,
+    waitTimeoutSeconds: limits.waitTimeoutMs / 1000,
+    maxWaitTimeoutSeconds: limits.maxWaitTimeoutMs / 1000,
+    catchUpTimeoutMs: limits.catchUpWaitMs,
+  };
+}
+
+await run(workerData);

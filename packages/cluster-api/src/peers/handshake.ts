@@ -1,0 +1,167 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { type NodeId, type NodeRecord, nodeId } from '@metad/raft-core';
+import { PEER_PROTOCOL_VERSION } from './protocol.ts';
+import type { Admission, PeerIdentity } from './transport.ts';
+
+/**
+ * How a peer connection opens: an HTTP/1.1 Upgrade on the cluster port. The dialler says who it is, whom it expects
+ * and the cluster's token; the answer says who answers. Both judge the other before any frame is read.
+ */
+export const PEER_PROTOCOL = `metad-peer/${PEER_PROTOCOL_VERSION}`;
+
+/** Whom a dialler wants to reach; `identify` wants to know who is there, and no connection. */
+export type DialPurpose =
+  | { readonly type: 'link'; readonly node: NodeId; readonly record: NodeRecord }
+  | { readonly type: 'identify' };
+
+export type UpgradeVerdict =
+  | { readonly type: 'accepted'; readonly peer: PeerIdentity }
+  | { readonly type: 'identify' }
+  | Refusal;
+
+/** `reason` says what is wrong and what to do about it, in one line. */
+export interface Refusal {
+  readonly type: 'refused';
+  readonly status: 400 | 401 | 409 | 426 | 503;
+  readonly reason: string;
+  readonly node: NodeId | null;
+}
+
+/** Throws a RangeError unless the token can travel in a header; never says what the token is. */
+export function checkToken(token: string | null): void {
+  if (token !== null && !/^[\x21-\x7e]{1,4096}$/.test(token)) {
+    throw new RangeError('a cluster token must be 1 to 4096 visible ASCII characters');
+  }
+}
+
+export function dialHeaders(
+  self: PeerIdentity,
+  token: string | null,
+  purpose: DialPurpose,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    Connection: 'Upgrade',
+    Upgrade: PEER_PROTOCOL,
+    ...identityHeaders(self),
+  };
+  if (token !== null) headers.Authorization = `Bearer ${token}`;
+  if (purpose.type === 'identify') return { ...headers, [IDENTIFY]: '1' };
+  headers[TO_NODE] = String(purpose.node);
+  if (purpose.record.instance !== undefined) headers[TO_INSTANCE] = purpose.record.instance;
+  return headers;
+}
+
+export function identityHeaders(identity: PeerIdentity): Record<string, string> {
+  const headers: Record<string, string> = { [NODE]: String(identity.node), [INSTANCE]: identity.instance };
+  if (identity.cluster !== null) headers[CLUSTER] = identity.cluster;
+  return headers;
+}
+
+/** null unless the headers name a node and its instance. */
+export function readIdentity(headers: IncomingHttpHeaders): PeerIdentity | null {
+  const node = readNode(headers[NODE]);
+  const instance = headers[INSTANCE];
+  const cluster = headers[CLUSTER] ?? null;
+  if (node === null || !isName(instance) || (cluster !== null && !isName(cluster))) return null;
+  return { node, instance, cluster };
+}
+
+/** The accepting end's judgement; `admit` is asked last, about a peer that has proved the token. */
+export function judgeUpgrade(options: {
+  readonly headers: IncomingHttpHeaders;
+  readonly token: string | null;
+  readonly self: PeerIdentity;
+  readonly admit: (peer: PeerIdentity) => Admission;
+}): UpgradeVerdict {
+  const { headers, token, self } = options;
+  if (token !== null && !holdsToken(headers.authorization, token)) {
+    return refuse(401, 'the cluster token is missing or wrong: start both nodes with the same cluster_token');
+  }
+  if (headers.upgrade !== PEER_PROTOCOL) {
+    return refuse(426, `this port speaks ${PEER_PROTOCOL}: run the same metad release on both nodes`);
+  }
+  if (headers[IDENTIFY] !== undefined) return { type: 'identify' };
+  const peer = readIdentity(headers);
+  if (!peer) return refuse(400, `a peer names itself in the headers ${NODE} and ${INSTANCE}`);
+  const mismatch = judgeExpectation(headers, self) ?? judgeSelf(peer, self);
+  if (mismatch !== null) return refuse(409, mismatch, peer.node);
+  const admission = options.admit(peer);
+  if (admission.type === 'refused') return refuse(409, printable(admission.reason), peer.node);
+  return { type: 'accepted', peer };
+}
+
+/** The dialling end's judgement of who has answered: a refusal's reason, or null. */
+export function judgeAnswer(
+  peer: PeerIdentity,
+  expected: { node: NodeId; record: NodeRecord },
+): string | null {
+  const { node, record } = expected;
+  if (peer.node !== node) return wrongNode(peer.node, node);
+  if (record.instance !== undefined && record.instance !== peer.instance) return wrongInstance(node);
+  return null;
+}
+
+/** The head of an HTTP answer, ready to be written. */
+export function answerHead(status: string, headers: Record<string, string>): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status}\r\n${lines.join('')}\r\n`;
+}
+
+/** What another process says, cut to one short line that is safe in a log. */
+export function printable(text: string): string {
+  const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  return line.length > MAX_REASON_CHARS ? `${line.slice(0, MAX_REASON_CHARS)}…` : line;
+}
+
+const NODE = 'x-metad-node';
+const INSTANCE = 'x-metad-instance';
+const CLUSTER = 'x-metad-cluster';
+const TO_NODE = 'x-metad-to';
+const TO_INSTANCE = 'x-metad-to-instance';
+const IDENTIFY = 'x-metad-identify';
+const MAX_REASON_CHARS = 300;
+
+function judgeExpectation(headers: IncomingHttpHeaders, self: PeerIdentity): string | null {
+  const expected = readNode(headers[TO_NODE]);
+  if (expected === null) return `a peer names the node that it expects in the header ${TO_NODE}`;
+  if (expected !== self.node) return wrongNode(self.node, expected);
+  const instance = headers[TO_INSTANCE];
+  return instance === undefined || instance === self.instance ? null : wrongInstance(self.node);
+}
+
+function judgeSelf(peer: PeerIdentity, self: PeerIdentity): string | null {
+  if (peer.node !== self.node) return null;
+  return peer.instance === self.instance
+    ? `node ${self.node} has reached itself: correct the address that it dials`
+    : `two nodes have the id ${self.node}: start one of them with another id`;
+}
+
+function wrongNode(found: NodeId, expected: NodeId): string {
+  return `this is node ${found}, not node ${expected}: correct the address of node ${expected} in the membership`;
+}
+
+function wrongInstance(node: NodeId): string {
+  return `node ${node} runs on another data directory than its membership record says: remove node ${node}, then add it again`;
+}
+
+function refuse(status: Refusal['status'], reason: string, node: NodeId | null = null): Refusal {
+  return { type: 'refused', status, reason, node };
+}
+
+function readNode(value: string | string[] | undefined): NodeId | null {
+  return typeof value === 'string' && /^[1-9]\d{0,14}$/.test(value) ? nodeId(Number(value)) : null;
+}
+
+function isName(value: string | string[] | undefined): value is string {
+  return typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value);
+}
+
+/** Compares digests, so that neither the content nor the length of the token shows in the time that it takes. */
+function holdsToken(authorization: string | undefined, token: string): boolean {
+  return timingSafeEqual(sha256(authorization ?? ''), sha256(`Bearer ${token}`));
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

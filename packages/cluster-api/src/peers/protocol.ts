@@ -1,0 +1,72 @@
+import { type Message, unreachable } from '@metad/raft-core';
+import { Packr, RESERVE_START_SPACE } from 'msgpackr';
+import type { Call, CallOutcome } from '../consensus/call.ts';
+import { readCall, readCallOutcome, writeCall, writeCallOutcome } from './call-codec.ts';
+import { FRAME_HEADER_BYTES } from './frame.ts';
+import { readMessage, writeMessage } from './message-codec.ts';
+import { readList } from './record-codec.ts';
+import { WireError, WireReader } from './wire-reader.ts';
+
+/** Raised with every change of what frames look like; peers of different versions refuse each other. */
+export const PEER_PROTOCOL_VERSION = 1;
+
+/** What travels over an open peer connection, both ways. */
+export type PeerFrame =
+  | { readonly type: 'messages'; readonly messages: readonly Message[] }
+  /** `id` is the asker's, unique among its calls in flight on this connection. */
+  | { readonly type: 'call'; readonly id: number; readonly call: Call }
+  | { readonly type: 'answer'; readonly id: number; readonly outcome: CallOutcome }
+  /** Shows that the other end lives; needs no answer, as both ends send them. */
+  | { readonly type: 'ping' };
+
+/** A frame as it goes to the socket, its length in front. */
+export function encodeFrame(frame: PeerFrame): Buffer {
+  const bytes = packr.pack(writeFrame(frame), RESERVE_START_SPACE | FRAME_HEADER_BYTES);
+  bytes.writeUInt32BE(bytes.length - FRAME_HEADER_BYTES, 0);
+  return bytes;
+}
+
+/** Reads the body of a frame. Throws a {@link WireError} for anything that {@link encodeFrame} can't have made. */
+export function decodeFrame(body: Uint8Array): PeerFrame {
+  const reader = new WireReader(body);
+  const frame = readFrame(reader);
+  reader.end();
+  return frame;
+}
+
+// Records are a msgpackr extension whose meaning depends on earlier frames: plain msgpack only.
+const packr = new Packr({ useRecords: false });
+
+const MESSAGES = 0;
+const CALL = 1;
+const ANSWER = 2;
+const PING = 3;
+
+function writeFrame(frame: PeerFrame): unknown[] {
+  switch (frame.type) {
+    case 'messages':
+      return [MESSAGES, frame.messages.map(writeMessage)];
+    case 'call':
+      return [CALL, frame.id, writeCall(frame.call)];
+    case 'answer':
+      return [ANSWER, frame.id, writeCallOutcome(frame.outcome)];
+    case 'ping':
+      return [PING];
+    default:
+      return unreachable(frame);
+  }
+}
+
+function readFrame(reader: WireReader): PeerFrame {
+  const fields = reader.array();
+  const kind = fields > 0 ? reader.integer() : -1;
+  if (kind === MESSAGES && fields === 2) {
+    return { type: 'messages', messages: readList(reader, () => readMessage(reader)) };
+  }
+  if (kind === CALL && fields === 3) return { type: 'call', id: reader.integer(), call: readCall(reader) };
+  if (kind === ANSWER && fields === 3) {
+    return { type: 'answer', id: reader.integer(), outcome: readCallOutcome(reader) };
+  }
+  if (kind === PING && fields === 1) return { type: 'ping' };
+  throw new WireError(`unknown frame ${kind} of ${fields} fields`);
+}

@@ -1,0 +1,44 @@
+import type { Message, NodeId, NodeRecord } from '@metad/raft-core';
+import type { Call, CallOutcome } from '../consensus/call.ts';
+
+/** Who speaks: exchanged when a peer connection opens, before any frame is read. */
+export interface PeerIdentity {
+  readonly node: NodeId;
+  /** Random, made once per data directory: a wiped or cloned disk is another instance. */
+  readonly instance: string;
+  /** null on a standby that has joined nothing yet. */
+  readonly cluster: string | null;
+}
+
+export type Admission = { readonly type: 'admitted' } | { readonly type: 'refused'; readonly reason: string };
+
+/** What the transport asks of the node that owns it. */
+export interface PeerHandlers {
+  identity(): PeerIdentity;
+  /** Decides about a peer whose token is right, on either end of a connection, before any frame is read. */
+  admit(peer: PeerIdentity): Admission;
+  /** In the order in which one peer sent them. */
+  receive(messages: readonly Message[], from: PeerIdentity): void;
+  /** Answers a call that another node forwards. Never rejects. */
+  call(call: Call, from: PeerIdentity): Promise<CallOutcome>;
+  /** A connection broke, or could not be opened: the peer may have missed messages. */
+  unreachable(peer: NodeId): void;
+}
+
+export type IdentifyOutcome =
+  | { readonly type: 'identified'; readonly identity: PeerIdentity }
+  | { readonly type: 'failed'; readonly reason: string };
+
+/** Carries messages between nodes. Delivery may fail silently and in any way that Raft allows. */
+export interface PeerTransport {
+  /** Whom to keep a connection to; this node itself is left out. Links to others are closed. */
+  setPeers(peers: ReadonlyMap<NodeId, NodeRecord>): void;
+  /** Queues messages, each to its `to`; what has no open link, or finds its queue full, is dropped. */
+  send(messages: readonly Message[]): void;
+  /** Asks one peer. `refused` when it was never sent, `unknown` when the link broke or the time ran out after that. */
+  call(to: NodeId, call: Call, timeoutMs: number): Promise<CallOutcome>;
+  /** Asks whoever listens at an address who it is, without joining anything. */
+  identify(addr: string, timeoutMs: number): Promise<IdentifyOutcome>;
+  /** Closes every connection; calls in flight end as `unknown`. */
+  stop(): Promise<void>;
+}
