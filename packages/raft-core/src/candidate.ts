@@ -66,16 +66,25 @@ export function handlePreVoteResponse(state: RaftState, response: RequestPreVote
   if (role.type !== 'preCandidate') return;
   // A grant is for the term that would follow; one for another campaign says nothing about this one.
   if (response.granted && response.term !== nextTerm(state.term)) return;
-  role.votes.set(response.from, response.granted);
-  conclude(state, role);
+  castVote(state, role, response);
 }
 
 export function handleVoteResponse(state: RaftState, response: RequestVoteResponse): void {
   const { role } = state;
   if (role.type !== 'candidate') return;
   assert(response.term === state.term, 'a vote counts in its own term only');
-  role.votes.set(response.from, response.granted);
-  conclude(state, role);
+  castVote(state, role, response);
+}
+
+/** A refusal that is late, or meant an earlier request, takes no granted vote back. */
+function castVote(
+  state: RaftState,
+  candidate: PreCandidateState | CandidateState,
+  { from, granted }: RequestPreVoteResponse | RequestVoteResponse,
+): void {
+  if (candidate.votes.get(from) === true) return;
+  candidate.votes.set(from, granted);
+  conclude(state, candidate);
 }
 
 function conclude(state: RaftState, candidate: PreCandidateState | CandidateState): void {

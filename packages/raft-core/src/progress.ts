@@ -16,8 +16,11 @@ export type Flow =
   | {
       readonly type: 'replicate';
       readonly inflight: Inflight;
-      /** What matched at the last heartbeat's answer: no move since then, with appends in flight, smells of a loss. */
-      matchedAtHeartbeat: LogIndex;
+      /**
+       * What matched when a heartbeat was last answered with appends in flight: no move until the next answer smells of
+       * a loss. Null when no heartbeat was answered since the first of them left.
+       */
+      matchedAtHeartbeat: LogIndex | null;
       /** One append is to go out even through a full window, so that a loss is noticed by its rejection. */
       nudge: boolean;
     }
@@ -55,7 +58,7 @@ export class Progress {
     this.flow = {
       type: 'replicate',
       inflight: new Inflight(limits),
-      matchedAtHeartbeat: this.matched,
+      matchedAtHeartbeat: null,
       nudge: false,
     };
   }
@@ -82,6 +85,7 @@ export class Progress {
       case 'replicate':
         this.flow.nudge = false;
         if (count === 0) return;
+        if (this.flow.inflight.messages === 0) this.flow.matchedAtHeartbeat = null;
         this.next = addToIndex(this.next, count);
         this.flow.inflight.add({ last: previousIndex(this.next), bytes });
         return;

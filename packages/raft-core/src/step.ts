@@ -84,7 +84,8 @@ function answerStale(state: RaftState, message: Message): void {
     case 'appendEntries':
     case 'heartbeat':
     case 'installSnapshot':
-      sendPersisted(state, { ...envelope(state, from), type: 'heartbeatResponse', round: message.round });
+      // Not its round: should the sender lead this later term by now, that would count for another round of its own.
+      sendPersisted(state, { ...envelope(state, from), type: 'heartbeatResponse', round: 0 });
       return;
     case 'readIndexRequest':
       refuseReads(state, { to: from, reads: message.reads });

@@ -4,7 +4,7 @@ import { becomeFollower } from './role.ts';
 import { envelope, knownLeader, type RaftState, resetElectionTimer, sendPersisted } from './state.ts';
 
 /*
- * Granting votes. Whether this node is a voter in the membership it knows does not matter (thesis §4.2.2): that may be
+ * Granting votes. Whether this node is a voter in the membership it knows does not matter (thesis §4.1): that may be
  * out of date, and the candidate counts only the voters of its own. But a node without any log grants nothing: it
  * cannot tell which cluster it will belong to, and may be an old voter's id on an empty disk.
  */

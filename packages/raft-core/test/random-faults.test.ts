@@ -136,6 +136,10 @@ function recover(cluster: Cluster): void {
   expect(
     isVoter(leader.raft?.status().membership.membership ?? { configs: [], nodes: new Map() }, leader.id),
   ).toBe(true);
+  expect(
+    cluster.until(() => cluster.pendingReads === 0, 40),
+    'no read is forgotten',
+  ).toBe(true);
   const acknowledged = cluster.history.committedCommands;
   for (const node of cluster.nodes) {
     if (!leader.raft?.status().membership.membership.nodes.has(node.id)) continue;

@@ -1,0 +1,436 @@
+import { describe, expect, test } from 'vitest';
+import { logIndex, nodeId, term } from '../src/ids.ts';
+import { Cluster, membershipOf } from './cluster.ts';
+import { append, bytes, logIdAt, one, only, Solo } from './solo.ts';
+
+/* One test per bug that another implementation had, or this one. */
+
+describe('votes', () => {
+  test('an append does not make a server forget its vote of the term', () => {
+    const solo = new Solo({ voters: [1, 2, 3, 4, 5] });
+    const ask = (from: number) => ({
+      type: 'requestVote' as const,
+      ...solo.envelope(from, 5),
+      lastLog: logIdAt(4, 9),
+      transfer: false,
+    });
+    expect(one(solo.receive(ask(2)), 'requestVoteResponse').granted).toBe(true);
+    solo.receive(append(solo, { from: 2, term: 5, previous: [1, 1], terms: [5] }));
+    expect(one(solo.receive(ask(3)), 'requestVoteResponse').granted).toBe(false);
+    expect(solo.disk.hardState.votedFor).toBe(2);
+  });
+
+  test('a candidate counts its own vote only once that is on disk', () => {
+    const solo = new Solo({ voters: [1] });
+    solo.act((raft) => raft.tick());
+    expect(solo.status.role).toBe('candidate');
+    const ready = solo.act((raft) => raft.ready());
+    expect(ready).toMatchObject({ mustSync: true, hardState: { term: 2, votedFor: 1 } });
+    expect(solo.status.role).toBe('candidate');
+    solo.finish(ready);
+    expect(solo.status.role).toBe('leader');
+  });
+
+  test('a vote survives a restart', () => {
+    const before = new Solo();
+    const ask = { type: 'requestVote' as const, lastLog: logIdAt(4, 9), transfer: false };
+    before.receive({ ...ask, ...before.envelope(2, 5) });
+    const { term: at, votedFor } = before.disk.hardState;
+    const after = new Solo({ term: at, votedFor });
+    expect(one(after.receive({ ...ask, ...after.envelope(3, 5) }), 'requestVoteResponse').granted).toBe(
+      false,
+    );
+  });
+
+  test('a server with an empty log grants neither votes nor pre-votes', () => {
+    const cluster = new Cluster({ seed: 1, voters: 1, standbys: 1 });
+    const standby = cluster.node(2);
+    const ask = { from: nodeId(1), to: nodeId(2), term: term(5), lastLog: logIdAt(4, 9) };
+    cluster.input(standby, (raft) => raft.step({ type: 'requestPreVote', ...ask }));
+    cluster.input(standby, (raft) => raft.step({ type: 'requestVote', ...ask, transfer: true }));
+    const { messages } = cluster.raft(2).ready();
+    expect(messages).toMatchObject([{ granted: false }, { granted: false }]);
+  });
+});
+
+describe('the commit index', () => {
+  test('an append without entries commits no further than the entry it names', () => {
+    const solo = new Solo({ terms: [1, 2, 2] });
+    solo.receive(append(solo, { from: 2, term: 3, previous: [1, 2], committed: 9 }));
+    expect(solo.status.committed).toBe(2);
+    expect(solo.applied.map((entry) => entry.index)).toEqual([2]);
+  });
+
+  test('a heartbeat carries no more than the receiver is known to match', () => {
+    const solo = new Solo();
+    solo.leadAndCommit();
+    solo.act((raft) => raft.propose(bytes('x')));
+    solo.run();
+    solo.accept(2, 3);
+    const heartbeats = only(solo.tick(1), 'heartbeat');
+    expect(heartbeats.map(({ to, committed }) => [to, committed])).toEqual([
+      [2, 3],
+      [3, 2],
+    ]);
+  });
+
+  test('a heartbeat beyond the log of a server that lost its disk does not stop it', () => {
+    const solo = new Solo();
+    solo.receive({ type: 'heartbeat', ...solo.envelope(2, 2), committed: logIndex(50), round: 1 });
+    expect(solo.status.committed).toBe(1);
+  });
+
+  test('the leader counts itself only after its own disk has answered', () => {
+    const solo = new Solo();
+    solo.leadAndCommit();
+    solo.act((raft) => raft.propose(bytes('x')));
+    const ready = solo.act((raft) => raft.ready());
+    expect(only(ready.early, 'appendEntries')).toHaveLength(2);
+    const accepted = { type: 'accepted' as const, matched: logIndex(3) };
+    solo.act((raft) =>
+      raft.step({ type: 'appendEntriesResponse', ...solo.envelope(2), result: accepted, round: 0 }),
+    );
+    expect(solo.status.committed).toBe(2);
+    solo.finish(ready);
+    expect(solo.status.committed).toBe(3);
+  });
+
+  test('a single server acknowledges nothing before its disk has answered (etcd 14370)', () => {
+    const solo = new Solo({ voters: [1] });
+    solo.tick(1);
+    solo.act((raft) => raft.propose(bytes('x')));
+    const ready = solo.act((raft) => raft.ready());
+    expect(ready.committed).toEqual([]);
+    solo.finish(ready);
+    expect(solo.act((raft) => raft.ready()).committed.map((entry) => entry.index)).toEqual([3]);
+  });
+
+  test('acknowledgements of any order and repetition commit what a majority has (openraft 1802)', () => {
+    const solo = new Solo({ voters: [1, 2, 3, 4, 5] });
+    solo.leadAndCommit();
+    for (let i = 0; i < 5; i += 1) solo.act((raft) => raft.propose(bytes('x')));
+    solo.run();
+    for (const [from, matched, committed] of [
+      [2, 7, 2],
+      [2, 3, 2],
+      [3, 4, 4],
+      [4, 6, 6],
+      [3, 2, 6],
+      [5, 5, 6],
+      [3, 7, 7],
+    ] as const) {
+      solo.accept(from, matched);
+      expect(solo.status.committed).toBe(committed);
+    }
+  });
+
+  test('an acknowledgement of an earlier term is not counted', () => {
+    const solo = new Solo();
+    solo.leadAndCommit();
+    solo.act((raft) => raft.propose(bytes('x')));
+    solo.run();
+    const accepted = { type: 'accepted' as const, matched: logIndex(3) };
+    solo.receive({ type: 'appendEntriesResponse', ...solo.envelope(2, 1), result: accepted, round: 0 });
+    expect(solo.status).toMatchObject({ role: 'leader', committed: 2 });
+  });
+});
+
+describe('appends', () => {
+  test('a candidate checks the previous entry like any other receiver', () => {
+    const solo = new Solo({ voters: [1, 2, 3, 4, 5], terms: [2, 2], term: 3 });
+    solo.act((raft) => raft.campaign());
+    solo.run();
+    for (const from of [2, 3]) {
+      solo.receive({ type: 'requestPreVoteResponse', ...solo.envelope(from, 4), granted: true });
+    }
+    expect(solo.status.role).toBe('candidate');
+    const sent = solo.receive(append(solo, { from: 5, term: 4, previous: [3, 3], terms: [4], committed: 4 }));
+    expect(one(sent, 'appendEntriesResponse').result.type).toBe('rejected');
+    expect(solo.logTerms).toEqual([1, 2, 2]);
+  });
+
+  test('an append that begins before the compacted prefix is taken from where it goes on', () => {
+    const solo = new Solo({ terms: [1, 1, 1], committed: 4 });
+    solo.run();
+    const to = logIdAt(1, 4);
+    solo.disk.compact(to);
+    solo.act((raft) => raft.compacted(to));
+    const sent = solo.receive(append(solo, { from: 2, term: 1, previous: [1, 1], terms: [1, 1, 1, 1, 1] }));
+    expect(one(sent, 'appendEntriesResponse').result).toEqual({ type: 'accepted', matched: 6 });
+    expect(solo.disk.log.map((entry) => entry.index)).toEqual([5, 6]);
+  });
+
+  test('a rejection that overtakes a later acceptance does not move a peer back', () => {
+    const solo = new Solo();
+    solo.leadAndCommit();
+    solo.act((raft) => raft.propose(bytes('x')));
+    solo.run();
+    solo.accept(2, 3);
+    solo.respond(2, { type: 'rejected', rejected: logIndex(2), hint: logIdAt(1, 1) });
+    expect(solo.status.peers.get(nodeId(2))).toMatchObject({ matched: 3, next: 4, state: 'replicate' });
+  });
+});
+
+describe('elections', () => {
+  test.each([
+    ['an append of an old term', (solo: Solo) => append(solo, { from: 2, term: 2, previous: [1, 1] })],
+    [
+      'a refused vote',
+      (solo: Solo) => ({
+        type: 'requestVote' as const,
+        ...solo.envelope(2, 9),
+        lastLog: logIdAt(1, 1),
+        transfer: false,
+      }),
+    ],
+    [
+      'a pre-vote',
+      (solo: Solo) => ({ type: 'requestPreVote' as const, ...solo.envelope(2, 9), lastLog: logIdAt(9, 9) }),
+    ],
+  ])('%s does not hold up an election', (_, message) => {
+    const solo = new Solo({ terms: [3], config: { electionTimeoutTicks: 10, random: () => 0.5 } });
+    solo.tick(14);
+    solo.receive(message(solo));
+    expect(only(solo.tick(1), 'requestPreVote')).toHaveLength(2);
+  });
+
+  test('a refused pre-vote tells a later term, which is taken over (openraft)', () => {
+    const solo = new Solo({ term: 3 });
+    solo.act((raft) => raft.campaign());
+    solo.run();
+    solo.receive({ type: 'requestPreVoteResponse', ...solo.envelope(2, 7), granted: false });
+    expect(solo.status).toMatchObject({ role: 'follower', term: 7, votedFor: null });
+  });
+
+  test('a refusal for the log does not raise the term of the one who asked', () => {
+    const voter = new Solo({ terms: [2, 2], term: 2 });
+    const asked = { type: 'requestPreVote' as const, ...voter.envelope(2, 6), lastLog: logIdAt(1, 1) };
+    expect(one(voter.receive(asked), 'requestPreVoteResponse')).toMatchObject({ granted: false, term: 5 });
+    expect(voter.status.term).toBe(2);
+  });
+
+  test('a late refusal takes no vote back', () => {
+    const solo = new Solo({ voters: [1, 2, 3, 4, 5] });
+    solo.act((raft) => raft.campaign());
+    solo.run();
+    for (const from of [2, 3]) {
+      solo.receive({ type: 'requestPreVoteResponse', ...solo.envelope(from, 2), granted: true });
+    }
+    for (const [from, granted] of [
+      [2, true],
+      [2, false],
+      [3, true],
+    ] as const) {
+      solo.receive({ type: 'requestVoteResponse', ...solo.envelope(from), granted });
+    }
+    expect(solo.status.role).toBe('leader');
+  });
+
+  test('a pre-vote granted for an earlier campaign counts no more', () => {
+    const solo = new Solo({ voters: [1, 2, 3], term: 3 });
+    solo.act((raft) => raft.campaign());
+    solo.run();
+    solo.receive({ type: 'requestPreVoteResponse', ...solo.envelope(2, 9), granted: false });
+    solo.act((raft) => raft.campaign());
+    solo.run();
+    solo.receive({ type: 'requestPreVoteResponse', ...solo.envelope(2, 4), granted: true });
+    expect(solo.status).toMatchObject({ role: 'preCandidate', term: 9 });
+  });
+
+  test('pre-votes that arrive after winning change nothing (openraft)', () => {
+    const solo = new Solo();
+    solo.lead();
+    const before = solo.status;
+    solo.receive({ type: 'requestPreVoteResponse', ...solo.envelope(3, before.term), granted: true });
+    solo.receive({ type: 'requestPreVoteResponse', ...solo.envelope(3, before.term + 1), granted: true });
+    expect(solo.status).toMatchObject({ role: 'leader', term: before.term });
+  });
+
+  test('a leader ignores being told to campaign (openraft)', () => {
+    const solo = new Solo();
+    solo.lead();
+    solo.act((raft) => raft.campaign());
+    solo.receive({ type: 'timeoutNow', ...solo.envelope(2) });
+    expect(solo.run()).toEqual([]);
+    expect(solo.status).toMatchObject({ role: 'leader', term: 2 });
+  });
+
+  test('a cut-off server raises no terms and disturbs nobody when it returns', () => {
+    const cluster = new Cluster({ seed: 3, voters: 3 });
+    cluster.until(() => cluster.leader() !== undefined, 60);
+    cluster.settle();
+    const leader = cluster.leader();
+    const cut = cluster.nodes.find((node) => node !== leader);
+    if (leader === undefined || cut === undefined) throw new Error('there is a leader and a follower');
+    const { term: at } = cluster.raft(leader.id).status();
+    cluster.partition(
+      [cut.id],
+      [1, 2, 3].filter((id) => id !== cut.id),
+    );
+    cluster.until(() => false, 200);
+    cluster.blocked.clear();
+    cluster.until(() => false, 50);
+    for (const node of cluster.nodes)
+      expect(node.raft?.status()).toMatchObject({ term: at, leader: leader.id });
+  });
+
+  test('a leader that no quorum answers steps down', () => {
+    const solo = new Solo({ config: { electionTimeoutTicks: 10 } });
+    solo.leadAndCommit();
+    solo.tick(10);
+    expect(solo.status.role).toBe('leader');
+    solo.tick(10);
+    expect(solo.status).toMatchObject({ role: 'follower', leader: null, term: 2 });
+  });
+
+  test('a leader is deposed by the answer of a server that is in a later term', () => {
+    const server = new Solo({ id: 2, term: 7 });
+    const leader = new Solo({ term: 3 });
+    leader.lead();
+    const heartbeat = only(leader.tick(1), 'heartbeat').find((message) => message.to === 2);
+    if (heartbeat === undefined) throw new Error('server 2 gets a heartbeat');
+    for (const answer of server.receive(heartbeat)) leader.receive(answer);
+    expect(leader.status).toMatchObject({ role: 'follower', term: 7 });
+  });
+});
+
+describe('snapshots', () => {
+  function compactedLeader(): Solo {
+    const solo = new Solo({ terms: [1, 1, 1], committed: 4 });
+    solo.leadAndCommit();
+    const to = solo.status.lastLog;
+    solo.disk.compact(to);
+    solo.act((raft) => raft.compacted(to));
+    return solo;
+  }
+
+  test('a follower behind a log that is gone entirely gets a snapshot (openraft 1828)', () => {
+    const solo = compactedLeader();
+    const added = solo.act((raft) =>
+      raft.proposeMembership({ type: 'addLearner', node: nodeId(4), record: { addr: 'd:1' } }),
+    );
+    expect(added.type).toBe('appended');
+    const probe = only(solo.run(), 'appendEntries').find((message) => message.to === 4);
+    expect(probe?.previous.index).toBe(6);
+    const sent = solo.respond(4, { type: 'rejected', rejected: logIndex(6), hint: logIdAt(0, 0) });
+    const { snapshot } = one(sent, 'installSnapshot');
+    expect(snapshot).toMatchObject({ last: { index: 5 }, membershipLogId: { index: 1 } });
+    expect(solo.status.peers.get(nodeId(4))?.state).toBe('snapshot');
+  });
+
+  test.each(['sent', 'failed'] as const)('a peer goes on after a snapshot that was %s', (result) => {
+    const solo = compactedLeader();
+    solo.act((raft) =>
+      raft.proposeMembership({ type: 'addLearner', node: nodeId(4), record: { addr: 'd:1' } }),
+    );
+    solo.run();
+    solo.respond(4, { type: 'rejected', rejected: logIndex(6), hint: logIdAt(0, 0) });
+    solo.act((raft) => raft.reportSnapshot(nodeId(4), result));
+    expect(solo.run()).toEqual([]);
+    const sent = solo.contact(4, 0);
+    if (result === 'failed') {
+      expect(only(sent, 'installSnapshot')).toHaveLength(1);
+    } else {
+      expect(one(sent, 'appendEntries').previous.index).toBe(5);
+      solo.accept(4, 6);
+      expect(solo.status.peers.get(nodeId(4))).toMatchObject({ matched: 6, state: 'replicate' });
+    }
+  });
+
+  test('the membership of an installed snapshot is the one in effect (openraft)', () => {
+    const solo = new Solo({ terms: [2, 2], committed: 1 });
+    const membership = membershipOf([4, 5].map(nodeId), [nodeId(1)]);
+    const snapshot = { last: logIdAt(3, 9), membership, membershipLogId: logIdAt(2, 6) };
+    solo.receive({ type: 'installSnapshot', ...solo.envelope(4, 3), snapshot, round: 0 });
+    expect(solo.status).toMatchObject({
+      role: 'learner',
+      membership: { logId: { index: 6 }, membership },
+      committedMembership: { logId: { index: 6 } },
+    });
+  });
+
+  test('a snapshot of what is committed here is acknowledged and not installed', () => {
+    const solo = new Solo({ terms: [2, 2], committed: 3 });
+    const { membership } = solo.status.membership;
+    const snapshot = { last: logIdAt(2, 2), membership, membershipLogId: logIdAt(1, 1) };
+    solo.act((raft) => raft.step({ type: 'installSnapshot', ...solo.envelope(2, 3), snapshot, round: 0 }));
+    const ready = solo.act((raft) => raft.ready());
+    expect(ready.snapshot).toBeNull();
+    expect(one(ready.messages, 'appendEntriesResponse').result).toEqual({ type: 'accepted', matched: 3 });
+  });
+
+  test('a snapshot that contradicts what is committed here stops the server (openraft 1892)', () => {
+    const solo = new Solo({ terms: [2, 2], committed: 3 });
+    const { membership } = solo.status.membership;
+    const snapshot = { last: logIdAt(3, 3), membership, membershipLogId: logIdAt(1, 1) };
+    expect(() =>
+      solo.act((raft) => raft.step({ type: 'installSnapshot', ...solo.envelope(2, 3), snapshot, round: 0 })),
+    ).toThrow('agrees with what is committed');
+  });
+});
+
+describe('the driver', () => {
+  test('advance takes the Ready that is out, and no other', () => {
+    const solo = new Solo();
+    solo.act((raft) => raft.campaign());
+    const first = solo.act((raft) => raft.ready());
+    expect(solo.raft.hasReady()).toBe(false);
+    expect(() => solo.raft.ready()).toThrow('not advanced');
+    solo.finish(first);
+    expect(() => solo.raft.advance(first)).toThrow('handed out last');
+  });
+
+  test('entries that were truncated while they were written are written again', () => {
+    const solo = new Solo();
+    solo.act((raft) => raft.step(append(solo, { from: 2, term: 2, previous: [1, 1], terms: [2, 2, 2] })));
+    const first = solo.act((raft) => raft.ready());
+    solo.act((raft) => raft.step(append(solo, { from: 3, term: 3, previous: [2, 2], terms: [3] })));
+    solo.finish(first);
+    expect(solo.status).toMatchObject({ persisted: 2, lastLog: { term: 3, index: 3 } });
+    solo.run();
+    expect(solo.logTerms).toEqual([1, 2, 3]);
+    expect(solo.status.persisted).toBe(3);
+  });
+
+  test('a commit index alone needs no sync', () => {
+    const solo = new Solo({ terms: [1, 1] });
+    solo.receive(append(solo, { from: 2, term: 2, previous: [1, 3] }));
+    solo.act((raft) => raft.step(append(solo, { from: 2, term: 2, previous: [1, 3], committed: 2 })));
+    const ready = solo.act((raft) => raft.ready());
+    expect(ready).toMatchObject({ mustSync: false, hardState: { committed: 2 } });
+  });
+
+  test('committed entries come in bounded portions', () => {
+    const solo = new Solo({ terms: [1, 1, 1, 1, 1], committed: 6, config: { maxCommittedBytes: 150 } });
+    const portions: number[] = [];
+    while (solo.raft.hasReady()) {
+      const ready = solo.act((raft) => raft.ready());
+      portions.push(ready.committed.length);
+      solo.finish(ready);
+    }
+    expect(portions).toEqual([2, 2, 1]);
+    expect(solo.status.applied).toBe(6);
+  });
+
+  test('an idle node has nothing to do', () => {
+    const solo = new Solo();
+    solo.leadAndCommit();
+    expect(solo.raft.hasReady()).toBe(false);
+    expect(solo.run()).toEqual([]);
+  });
+});
+
+describe('settings', () => {
+  test.each(['electionTimeoutTicks', 'maxAppendBytes', 'maxInflightMessages', 'maxTailBytes'] as const)(
+    '%s must be a positive integer',
+    (name) => {
+      for (const value of [0, -1, 1.5, Number.NaN]) {
+        expect(() => new Solo({ config: { [name]: value } })).toThrow(`${name} must be a positive integer`);
+      }
+    },
+  );
+
+  test('an election timeout outlasts heartbeats', () => {
+    expect(() => new Solo({ config: { electionTimeoutTicks: 3, heartbeatTicks: 3 } })).toThrow('must exceed');
+  });
+});
