@@ -42,6 +42,7 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
       metrics.observe(request);
       logger.debug(request, 'request');
     },
+    onError: (err, requestId) => logger.error({ err, requestId }, 'a request failed'),
   });
   const servers: Server[] = [];
   const post = (message: ToConsensus) => port.postMessage(message);
@@ -56,7 +57,7 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
       await listen({
         setting: 'listen',
         address: metadata,
-        handler: getRequestListener(apps.metadata.fetch),
+        handler: apps.metadataListener,
         limits,
       }),
     );
