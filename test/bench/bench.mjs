@@ -3,9 +3,10 @@
 // Measures three durable nodes on this machine beside what the machine can do without them, in the same run: compare the
 // ratios, not the numbers.
 
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureReads, measureWrites } from './cells.mjs';
-import { makeDataDir, startCluster } from './processes.mjs';
+import { killAll, makeDataDir, startCluster } from './processes.mjs';
 import { describeMachine, printTable } from './report.mjs';
 
 const SUITES = {
@@ -33,10 +34,11 @@ try {
       `a process of its own. Writes: 100-byte values, synced by a majority before they are confirmed. Default settings.\n`,
   );
   for (const name of positionals.length > 0 ? positionals : Object.keys(SUITES)) {
-    const cluster = await startCluster(dir);
+    const cluster = await startCluster(join(dir, name));
     printTable(SUITES[name].title, await SUITES[name].measure({ cluster, dir, seconds }));
     await cluster.stop();
   }
 } finally {
+  await killAll();
   remove();
 }

@@ -17,6 +17,11 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+/** Ends whatever still runs, so that nothing writes any more. */
+export async function killAll() {
+  await Promise.all([...running].map((child) => end(child, 'SIGKILL')));
+}
+
 function start(script, args) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('METAD_')));
   const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });

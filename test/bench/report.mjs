@@ -1,15 +1,28 @@
-import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 
 /** The machine, in one paragraph: figures mean nothing without it. */
 export function describeMachine(dir) {
   const [cpu] = os.cpus();
-  const fileSystem = execFileSync('stat', ['-f', '-c', '%T', dir], { encoding: 'utf8' }).trim();
   const gib = (os.totalmem() / 1024 ** 3).toFixed(0);
   return (
     `${os.cpus().length} × ${cpu?.model ?? 'unknown'}, ${gib} GiB, ${os.type()} ${os.release()}, ` +
-    `Node ${process.versions.node}, data on ${fileSystem}; load average before: ${os.loadavg()[0].toFixed(1)}`
+    `Node ${process.versions.node}, data on ${fileSystemOf(dir)}; load average before: ${os.loadavg()[0].toFixed(1)}`
   );
+}
+
+/** The kind of file system that holds a folder: by the longest mount point above it. */
+function fileSystemOf(dir) {
+  const mounts = '/proc/self/mounts';
+  if (!existsSync(mounts)) return 'an unknown file system';
+  const above = readFileSync(mounts, 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .filter(
+      ([, point]) => point !== undefined && (point === '/' || dir === point || dir.startsWith(`${point}/`)),
+    );
+  const [, , type = 'an unknown file system'] = above.sort(([, a], [, b]) => b.length - a.length)[0] ?? [];
+  return type;
 }
 
 export function printTable(title, rows) {
