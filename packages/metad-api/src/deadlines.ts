@@ -28,7 +28,8 @@ export class Deadlines<T> {
   /** By the slot in which they end. */
   readonly #slots = new Map<number, Set<T>>();
   readonly #slotOf = new Map<T, number>();
-  #lastSlot = 0;
+  /** All slots before this one have run out. */
+  #nextSlot = 0;
   #stopTimer: (() => void) | null = null;
 
   constructor(clock: Clock, onExpired: (item: T) => void) {
@@ -40,10 +41,10 @@ export class Deadlines<T> {
   add(item: T, afterMs: number): void {
     const now = this.#clock.now();
     if (this.#stopTimer === null) {
-      this.#lastSlot = Math.floor(now / SLOT_MS);
+      this.#nextSlot = Math.floor(now / SLOT_MS);
       this.#stopTimer = this.#clock.every(SLOT_MS, () => this.#expire());
     }
-    const slot = Math.ceil((now + afterMs) / SLOT_MS);
+    const slot = Math.max(Math.ceil((now + afterMs) / SLOT_MS), this.#nextSlot);
     const items = this.#slots.get(slot) ?? new Set();
     this.#slots.set(slot, items.add(item));
     this.#slotOf.set(item, slot);
@@ -61,11 +62,15 @@ export class Deadlines<T> {
 
   #expire(): void {
     const current = Math.floor(this.#clock.now() / SLOT_MS);
-    for (; this.#lastSlot <= current; this.#lastSlot += 1) {
-      for (const item of this.#slots.get(this.#lastSlot) ?? []) {
-        this.delete(item);
-        this.#onExpired(item);
-      }
+    const due: T[] = [];
+    for (; this.#nextSlot <= current; this.#nextSlot += 1) {
+      for (const item of this.#slots.get(this.#nextSlot) ?? []) due.push(item);
+    }
+    for (const item of due) {
+      // Whoever ran out before it may have cleared it, or set it anew.
+      if ((this.#slotOf.get(item) ?? this.#nextSlot) >= this.#nextSlot) continue;
+      this.delete(item);
+      this.#onExpired(item);
     }
   }
 

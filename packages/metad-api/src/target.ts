@@ -27,7 +27,7 @@ export function parseTarget(target: string, limits: PathLimits): Checked<Target>
   if (excess !== null) {
     return refuse({ status: excess === 'tooLong' ? 414 : 400, message: describePathExcess(excess, limits) });
   }
-  return ok({ path, query: mark < 0 ? null : new URLSearchParams(escapeBytes(origin.slice(mark + 1))) });
+  return ok({ path, query: mark < 0 ? null : new URLSearchParams(origin.slice(mark + 1)) });
 }
 
 /** Turns `http://host/path` into `/path`. */
@@ -41,14 +41,9 @@ function originForm(target: string): string {
 /** Null when an escape is broken or its bytes are no UTF-8: nothing can be stored under such a name. */
 function decodePath(rawPath: string): string | null {
   try {
-    return canonicalPath(decodeURIComponent(escapeBytes(rawPath)));
+    return canonicalPath(decodeURIComponent(rawPath));
   } catch (error) {
     if (error instanceof URIError) return null;
     throw error;
   }
-}
-
-/** Node hands over bytes that a client did not escape as one character each. */
-function escapeBytes(text: string): string {
-  return text.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
 }

@@ -24,7 +24,6 @@ describe('the path of a request target', () => {
     ['/a%20b', '/a b'],
     ['/%2525', '/%25'],
     ['/%D0%BA', '/к'],
-    ['/\u00d0\u00ba', '/к'],
     ['/__proto__', '/__proto__'],
     ['/a%00b', '/a\0b'],
     ['http://host:80/a?b', '/a'],
@@ -46,7 +45,7 @@ describe('the path of a request target', () => {
 });
 
 test('the query is form encoded: a plus sign there is a blank', () => {
-  const parsed = parseTarget('/a?subs=x+y,%20z&q=\u00d0\u00ba&bad=%zz', LIMITS);
+  const parsed = parseTarget('/a?subs=x+y,%20z&q=%D0%BA&bad=%zz', LIMITS);
   expect(parsed.type === 'ok' && Object.fromEntries(parsed.value.query ?? [])).toEqual({
     subs: 'x y, z',
     q: 'к',

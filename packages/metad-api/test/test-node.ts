@@ -33,7 +33,7 @@ export interface Sent {
   readonly method?: string;
   readonly headers?: Record<string, string>;
   readonly body?: unknown;
-  readonly rawBody?: BodyInit;
+  readonly rawBody?: string | ReadableStream<Uint8Array>;
   readonly signal?: AbortSignal;
 }
 

@@ -1,0 +1,152 @@
+import { createServer, type RequestListener, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { TestNode } from './test-node.ts';
+
+async function serve(listener: RequestListener): Promise<number> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port }: AddressInfo = Object(server.address());
+  return port;
+}
+
+interface Reply {
+  readonly status: number | undefined;
+  readonly names: readonly string[];
+  readonly header: (name: string) => string | undefined;
+  readonly text: string;
+}
+
+function send(
+  port: number,
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  body?: string,
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host: '127.0.0.1', port, method, path, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('end', () => {
+        const { statusCode: status, rawHeaders } = response;
+        const names = rawHeaders.filter((_, i) => i % 2 === 0);
+        const header = (name: string) => response.headers[name.toLowerCase()]?.toString();
+        resolve({ status, names, header, text: Buffer.concat(chunks).toString() });
+      });
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+const DOORS = {
+  'the Hono app': (node: TestNode) => getRequestListener(node.apps.metadata.fetch),
+  'the listener': (node: TestNode) => node.apps.metadataListener,
+} as const;
+
+describe.each(Object.entries(DOORS))('the metadata API through %s', (_name, door) => {
+  test('spells its headers as documented, for every method and status', async () => {
+    const node = new TestNode();
+    await node.write('PUT', '/v1/data/a', 'größe');
+    await node.allow('127.0.0.1', '/');
+    const port = await serve(door(node));
+    for (const [method, path, status] of [
+      ['GET', '/a', 200],
+      ['HEAD', '/a', 200],
+      ['GET', '/none', 404],
+      ['GET', '/%zz', 400],
+      ['POST', '/a', 405],
+      ['GET', '/a?consistency=linearizable', 200],
+    ] as const) {
+      const reply = await send(port, method, path);
+      expect(reply.status).toBe(status);
+      expect(reply.names).toEqual(expect.arrayContaining(['X-Metad-RequestID', 'X-Metad-Version']));
+      expect(reply.names.filter((name) => /^x-metad/i.test(name))).toHaveLength(2);
+      expect(reply.header('X-Metad-Version')).toBe('2');
+      if (method === 'GET' && status === 200)
+        expect([reply.text, reply.header('Content-Length')]).toEqual(['größe', '7']);
+      if (method === 'HEAD') expect([reply.text, reply.header('Content-Length')]).toEqual(['', '7']);
+    }
+  });
+
+  test('reads the path as it stands on the request line', async () => {
+    const node = new TestNode();
+    await node.write('PUT', '/v1/data', { 'a b': { к: '1' }, 'x\\y': '2' });
+    await node.allow('127.0.0.1', '/');
+    const port = await serve(door(node));
+    expect((await send(port, 'GET', '//q/../a%20b%2F%D0%BA')).text).toBe('1');
+    expect((await send(port, 'GET', '/x%5Cy')).text).toBe('2');
+  });
+
+  test('takes the client from the connection or the header', async () => {
+    const node = new TestNode({ xff: true });
+    await node.write('PUT', '/v1/data', { a: '1' });
+    await node.allow('10.1.0.1', '/');
+    const port = await serve(door(node));
+    expect((await send(port, 'GET', '/a')).status).toBe(404);
+    expect((await send(port, 'GET', '/a', { 'X-Forwarded-For': '10.9.9.9, 10.1.0.1' })).status).toBe(200);
+  });
+
+  test('notices when a client that waits goes away', async () => {
+    const node = new TestNode();
+    await node.allow('127.0.0.1', '/');
+    const port = await serve(door(node));
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /a?wait=true HTTP/1.1\r\nHost: x\r\n\r\n');
+    await vi.waitFor(() => expect(node.apps.waiters()).toBe(1));
+    socket.destroy();
+    await vi.waitFor(() => expect(node.apps.waiters()).toBe(0));
+    expect(node.clock.timerCount).toBe(0);
+  });
+
+  test('answers a wait over the connection that holds it', async () => {
+    const node = new TestNode();
+    await node.allow('127.0.0.1', '/');
+    const port = await serve(door(node));
+    const reply = send(port, 'GET', '/a?wait=true');
+    await vi.waitFor(() => expect(node.apps.waiters()).toBe(1));
+    await node.write('PUT', '/v1/data/a', 'new');
+    expect((await reply).text).toBe('new');
+    expect(node.apps.waiters()).toBe(0);
+  });
+});
+
+describe('the manage API over a connection', () => {
+  test('spells its headers as documented', async () => {
+    const node = new TestNode();
+    const port = await serve(getRequestListener(node.apps.manage.fetch));
+    for (const [method, path] of [
+      ['GET', '/v1/data'],
+      ['HEAD', '/v1/rule'],
+      ['PUT', '/v1/data/a'],
+      ['PATCH', '/v1/mapping'],
+    ] as const) {
+      expect((await send(port, method, path)).names).toEqual(
+        expect.arrayContaining(['X-Metad-RequestID', 'X-Metad-Version']),
+      );
+    }
+  });
+
+  test('answers a body that is too large, and goes on', async () => {
+    const node = new TestNode({ maxBodyBytes: 1000 });
+    const port = await serve(getRequestListener(node.apps.manage.fetch));
+    expect((await send(port, 'PUT', '/v1/data/a', {}, 'x'.repeat(5000))).status).toBe(413);
+    const chunked = await send(
+      port,
+      'PUT',
+      '/v1/data/a',
+      { 'transfer-encoding': 'chunked' },
+      JSON.stringify('x'.repeat(5000)),
+    );
+    expect(chunked.status).toBe(413);
+    expect((await send(port, 'PUT', '/v1/data/a', { 'transfer-encoding': 'chunked' }, '"x"')).status).toBe(
+      200,
+    );
+  });
+});
