@@ -18,38 +18,59 @@ const covered = {
   transfers: 0,
 };
 
-function disturb(cluster: Cluster, step: number): void {
+const EVERYONE = Array.from({ length: POOL }, (_, i) => i + 1);
+
+/** One round of trouble; `pace` is how likely each node's clock moves: near 0, it is stalled and does not know it. */
+function disturb(cluster: Cluster, step: number, pace: Map<number, number>): void {
   const { random } = cluster;
-  for (const node of cluster.running) if (random.chance(0.3)) cluster.tick(node);
-  if (random.chance(0.02)) {
-    const cut = random.subset([1, 2, 3, 4, 5, 6], 0.4);
+  for (const node of cluster.running) if (random.chance(pace.get(node.id) ?? 0.5)) cluster.tick(node);
+  if (random.chance(0.02)) pace.set(1 + random.below(POOL), random.next() ** 2);
+  disturbNetwork(cluster);
+  const victim = random.chance(0.005) ? random.pick(cluster.running) : undefined;
+  if (victim !== undefined) crash(cluster, victim);
+  for (const node of cluster.nodes) if (node.raft === null && random.chance(0.05)) cluster.start(node);
+  const node = random.pick(cluster.running);
+  if (node === undefined) return;
+  if (random.chance(0.3)) cluster.read(node);
+  if (random.chance(0.03)) cluster.compact(node, random.below(4));
+  if (random.chance(0.02)) node.durable = node.state;
+  if (random.chance(0.02)) cluster.input(node, (raft) => raft.campaign());
+  // Every leader, also one that is cut off and does not know of its successor.
+  for (const leader of cluster.running.filter((it) => it.raft?.status().role === 'leader')) {
+    disturbLeader(cluster, leader, step);
+  }
+}
+
+function disturbNetwork(cluster: Cluster): void {
+  const { random } = cluster;
+  const leader = cluster.leader();
+  if (random.chance(0.015) && leader !== undefined) {
+    cluster.partition(
+      [leader.id],
+      EVERYONE.filter((id) => id !== leader.id),
+    );
+  } else if (random.chance(0.015)) {
+    const cut = random.subset(EVERYONE, 0.4);
     cluster.partition(
       cut,
-      [1, 2, 3, 4, 5, 6].filter((id) => !cut.includes(id)),
+      EVERYONE.filter((id) => !cut.includes(id)),
     );
   }
   if (random.chance(0.01)) cluster.blocked.add(`${1 + random.below(POOL)}>${1 + random.below(POOL)}`);
   if (random.chance(0.03)) cluster.blocked.clear();
-  if (random.chance(0.005)) {
-    const victim = random.pick(cluster.running);
-    if (victim !== undefined) crash(cluster, victim);
-  }
-  for (const node of cluster.nodes) if (node.raft === null && random.chance(0.05)) cluster.start(node);
-  const node = random.pick(cluster.running);
-  if (node === undefined) return;
-  if (random.chance(0.4)) cluster.propose(node, `command ${step}`);
-  if (random.chance(0.15)) cluster.read(node);
-  if (random.chance(0.03)) cluster.compact(node, random.below(4));
-  if (random.chance(0.02)) node.durable = node.state;
-  if (random.chance(0.01)) cluster.input(node, (raft) => raft.campaign());
-  const leader = cluster.leader();
-  if (leader !== undefined && random.chance(0.06)) changeMembership(cluster, leader);
-  if (leader !== undefined && random.chance(0.01)) {
+}
+
+function disturbLeader(cluster: Cluster, leader: ClusterNode, step: number): void {
+  const { random } = cluster;
+  if (random.chance(0.4)) cluster.propose(leader, `command ${step} of ${leader.id}`);
+  if (random.chance(0.1)) cluster.read(leader);
+  if (random.chance(0.04)) changeMembership(cluster, leader);
+  if (random.chance(0.01)) {
     const target = random.pick([null, nodeId(1 + random.below(POOL))]) ?? null;
     const result = cluster.input(leader, (raft) => raft.transferLeadership(target));
     if (result.type === 'started') covered.transfers += 1;
   }
-  if (leader !== undefined && random.chance(0.01)) {
+  if (random.chance(0.01)) {
     cluster.input(leader, (raft) => raft.reportUnreachable(nodeId(1 + random.below(POOL))));
   }
 }
@@ -64,7 +85,9 @@ function changeMembership(cluster: Cluster, leader: ClusterNode): void {
   const any = nodeId(1 + random.below(POOL));
   cluster.input(leader, (raft) => {
     const { membership } = raft.status().membership;
-    const chosen = random.subset([...membership.nodes.keys()], 0.7);
+    const chosen = random.subset([...membership.nodes.keys()], 0.8);
+    // Now and then very few; mostly enough to disagree.
+    if (chosen.length < 3 && random.chance(0.8)) return null;
     switch (random.below(4)) {
       case 0:
         return raft.proposeMembership({ type: 'removeLearner', node: any });
@@ -85,7 +108,13 @@ function run(seed: number): void {
     seed,
     voters: 3,
     standbys: POOL - 3,
-    limits: { maxAppendBytes: 300, maxInflightMessages: 3, maxTailBytes: 700, maxCommittedBytes: 400 },
+    limits: {
+      electionTimeoutTicks: 5,
+      maxAppendBytes: 300,
+      maxInflightMessages: 3,
+      maxTailBytes: 700,
+      maxCommittedBytes: 400,
+    },
   });
   const { random } = cluster;
   cluster.faults = {
@@ -93,13 +122,16 @@ function run(seed: number): void {
     duplication: random.next() * 0.2,
     delaySteps: random.below(6),
   };
+  // Some runs are quiet, some crash all the time.
+  const crashRate = random.next() ** 3 * 0.04;
   const crashAt = (): CrashPoint | null => {
-    if (!random.chance(0.003)) return null;
+    if (!random.chance(crashRate)) return null;
     covered.crashes += 1;
     return random.pick(CRASH_POINTS) ?? null;
   };
+  const pace = new Map<number, number>();
   for (let step = 0; step < STEPS; step += 1) {
-    disturb(cluster, step);
+    disturb(cluster, step, pace);
     cluster.step(crashAt);
   }
   recover(cluster);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { logIndex, nodeId, term } from '../src/ids.ts';
-import { Cluster, membershipOf } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 import { append, bytes, logIdAt, one, only, Solo } from './solo.ts';
 
 /* One test per bug that another implementation had, or this one. */
@@ -28,6 +28,18 @@ describe('votes', () => {
     expect(ready).toMatchObject({ mustSync: true, hardState: { term: 2, votedFor: 1 } });
     expect(solo.status.role).toBe('candidate');
     solo.finish(ready);
+    expect(solo.status.role).toBe('leader');
+  });
+
+  test('the Ready before the vote does not count it', () => {
+    const solo = new Solo({ voters: [1] });
+    solo.act((raft) => raft.readIndex(1));
+    const earlier = solo.act((raft) => raft.ready());
+    solo.act((raft) => raft.tick());
+    solo.finish(earlier);
+    expect(solo.status).toMatchObject({ role: 'candidate', term: 2 });
+    expect(solo.disk.hardState.term).toBe(1);
+    solo.run();
     expect(solo.status.role).toBe('leader');
   });
 
@@ -291,146 +303,5 @@ describe('elections', () => {
     if (heartbeat === undefined) throw new Error('server 2 gets a heartbeat');
     for (const answer of server.receive(heartbeat)) leader.receive(answer);
     expect(leader.status).toMatchObject({ role: 'follower', term: 7 });
-  });
-});
-
-describe('snapshots', () => {
-  function compactedLeader(): Solo {
-    const solo = new Solo({ terms: [1, 1, 1], committed: 4 });
-    solo.leadAndCommit();
-    const to = solo.status.lastLog;
-    solo.disk.compact(to);
-    solo.act((raft) => raft.compacted(to));
-    return solo;
-  }
-
-  test('a follower behind a log that is gone entirely gets a snapshot (openraft 1828)', () => {
-    const solo = compactedLeader();
-    const added = solo.act((raft) =>
-      raft.proposeMembership({ type: 'addLearner', node: nodeId(4), record: { addr: 'd:1' } }),
-    );
-    expect(added.type).toBe('appended');
-    const probe = only(solo.run(), 'appendEntries').find((message) => message.to === 4);
-    expect(probe?.previous.index).toBe(6);
-    const sent = solo.respond(4, { type: 'rejected', rejected: logIndex(6), hint: logIdAt(0, 0) });
-    const { snapshot } = one(sent, 'installSnapshot');
-    expect(snapshot).toMatchObject({ last: { index: 5 }, membershipLogId: { index: 1 } });
-    expect(solo.status.peers.get(nodeId(4))?.state).toBe('snapshot');
-  });
-
-  test.each(['sent', 'failed'] as const)('a peer goes on after a snapshot that was %s', (result) => {
-    const solo = compactedLeader();
-    solo.act((raft) =>
-      raft.proposeMembership({ type: 'addLearner', node: nodeId(4), record: { addr: 'd:1' } }),
-    );
-    solo.run();
-    solo.respond(4, { type: 'rejected', rejected: logIndex(6), hint: logIdAt(0, 0) });
-    solo.act((raft) => raft.reportSnapshot(nodeId(4), result));
-    expect(solo.run()).toEqual([]);
-    const sent = solo.contact(4, 0);
-    if (result === 'failed') {
-      expect(only(sent, 'installSnapshot')).toHaveLength(1);
-    } else {
-      expect(one(sent, 'appendEntries').previous.index).toBe(5);
-      solo.accept(4, 6);
-      expect(solo.status.peers.get(nodeId(4))).toMatchObject({ matched: 6, state: 'replicate' });
-    }
-  });
-
-  test('the membership of an installed snapshot is the one in effect (openraft)', () => {
-    const solo = new Solo({ terms: [2, 2], committed: 1 });
-    const membership = membershipOf([4, 5].map(nodeId), [nodeId(1)]);
-    const snapshot = { last: logIdAt(3, 9), membership, membershipLogId: logIdAt(2, 6) };
-    solo.receive({ type: 'installSnapshot', ...solo.envelope(4, 3), snapshot, round: 0 });
-    expect(solo.status).toMatchObject({
-      role: 'learner',
-      membership: { logId: { index: 6 }, membership },
-      committedMembership: { logId: { index: 6 } },
-    });
-  });
-
-  test('a snapshot of what is committed here is acknowledged and not installed', () => {
-    const solo = new Solo({ terms: [2, 2], committed: 3 });
-    const { membership } = solo.status.membership;
-    const snapshot = { last: logIdAt(2, 2), membership, membershipLogId: logIdAt(1, 1) };
-    solo.act((raft) => raft.step({ type: 'installSnapshot', ...solo.envelope(2, 3), snapshot, round: 0 }));
-    const ready = solo.act((raft) => raft.ready());
-    expect(ready.snapshot).toBeNull();
-    expect(one(ready.messages, 'appendEntriesResponse').result).toEqual({ type: 'accepted', matched: 3 });
-  });
-
-  test('a snapshot that contradicts what is committed here stops the server (openraft 1892)', () => {
-    const solo = new Solo({ terms: [2, 2], committed: 3 });
-    const { membership } = solo.status.membership;
-    const snapshot = { last: logIdAt(3, 3), membership, membershipLogId: logIdAt(1, 1) };
-    expect(() =>
-      solo.act((raft) => raft.step({ type: 'installSnapshot', ...solo.envelope(2, 3), snapshot, round: 0 })),
-    ).toThrow('agrees with what is committed');
-  });
-});
-
-describe('the driver', () => {
-  test('advance takes the Ready that is out, and no other', () => {
-    const solo = new Solo();
-    solo.act((raft) => raft.campaign());
-    const first = solo.act((raft) => raft.ready());
-    expect(solo.raft.hasReady()).toBe(false);
-    expect(() => solo.raft.ready()).toThrow('not advanced');
-    solo.finish(first);
-    expect(() => solo.raft.advance(first)).toThrow('handed out last');
-  });
-
-  test('entries that were truncated while they were written are written again', () => {
-    const solo = new Solo();
-    solo.act((raft) => raft.step(append(solo, { from: 2, term: 2, previous: [1, 1], terms: [2, 2, 2] })));
-    const first = solo.act((raft) => raft.ready());
-    solo.act((raft) => raft.step(append(solo, { from: 3, term: 3, previous: [2, 2], terms: [3] })));
-    solo.finish(first);
-    expect(solo.status).toMatchObject({ persisted: 2, lastLog: { term: 3, index: 3 } });
-    solo.run();
-    expect(solo.logTerms).toEqual([1, 2, 3]);
-    expect(solo.status.persisted).toBe(3);
-  });
-
-  test('a commit index alone needs no sync', () => {
-    const solo = new Solo({ terms: [1, 1] });
-    solo.receive(append(solo, { from: 2, term: 2, previous: [1, 3] }));
-    solo.act((raft) => raft.step(append(solo, { from: 2, term: 2, previous: [1, 3], committed: 2 })));
-    const ready = solo.act((raft) => raft.ready());
-    expect(ready).toMatchObject({ mustSync: false, hardState: { committed: 2 } });
-  });
-
-  test('committed entries come in bounded portions', () => {
-    const solo = new Solo({ terms: [1, 1, 1, 1, 1], committed: 6, config: { maxCommittedBytes: 150 } });
-    const portions: number[] = [];
-    while (solo.raft.hasReady()) {
-      const ready = solo.act((raft) => raft.ready());
-      portions.push(ready.committed.length);
-      solo.finish(ready);
-    }
-    expect(portions).toEqual([2, 2, 1]);
-    expect(solo.status.applied).toBe(6);
-  });
-
-  test('an idle node has nothing to do', () => {
-    const solo = new Solo();
-    solo.leadAndCommit();
-    expect(solo.raft.hasReady()).toBe(false);
-    expect(solo.run()).toEqual([]);
-  });
-});
-
-describe('settings', () => {
-  test.each(['electionTimeoutTicks', 'maxAppendBytes', 'maxInflightMessages', 'maxTailBytes'] as const)(
-    '%s must be a positive integer',
-    (name) => {
-      for (const value of [0, -1, 1.5, Number.NaN]) {
-        expect(() => new Solo({ config: { [name]: value } })).toThrow(`${name} must be a positive integer`);
-      }
-    },
-  );
-
-  test('an election timeout outlasts heartbeats', () => {
-    expect(() => new Solo({ config: { electionTimeoutTicks: 3, heartbeatTicks: 3 } })).toThrow('must exceed');
   });
 });
