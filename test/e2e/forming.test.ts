@@ -1,7 +1,9 @@
+import { rmSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { json } from './http.ts';
 import { spawnMetad } from './metad-process.ts';
+import { waitUntil } from './wait-until.ts';
 
 const cluster = useCluster();
 
@@ -59,6 +61,38 @@ describe('--join', () => {
     await cluster.stop(4);
     await cluster.start(4);
     expect(await cluster.read(4, 'before')).toBe('joining');
+  });
+});
+
+describe('a voter that comes back with an empty disk', () => {
+  test('is refused with the way out, and the way out works', async () => {
+    const words = cluster.ids.filter((id) => id <= 3).map((id) => `${id}=${cluster.node(id).addr}`);
+    await cluster.stop(3);
+    rmSync(cluster.node(3).dataDir, { recursive: true });
+    // It does not remember for whom it has voted, nor what it has acknowledged.
+    const returned = cluster.launch(3, '--initial_cluster', words.join(','));
+    await cluster.listening(3);
+    const logs = (): string => [1, 2, 3].map((id) => cluster.process(id).log).join('');
+    await waitUntil(
+      () => /node 3 .*another data directory.*remove/.test(logs()),
+      'a message that says how to mend it',
+    );
+    expect((await cluster.manage(3, 'GET', '/ready')).status).toBe(503);
+    await returned.end('SIGKILL');
+
+    await cluster.write(1, 'while', 'two are left');
+    expect(await cluster.changeMembership(1, [1, 2])).toMatchObject({
+      Ok: { membership: { configs: [[1, 2]] } },
+    });
+    rmSync(cluster.node(3).dataDir, { recursive: true });
+    cluster.launch(3, '--standby');
+    await cluster.listening(3);
+    expect(await cluster.addLearner(1, 3)).toHaveProperty('Ok');
+    expect(await cluster.changeMembership(2, [1, 2, 3])).toMatchObject({
+      Ok: { membership: { configs: [[1, 2, 3]] } },
+    });
+    await cluster.ready(3);
+    expect(await cluster.read(3, 'while')).toBe('two are left');
   });
 });
 
