@@ -44,8 +44,8 @@ export class Access {
   }
 
   /**
-   * Paths such that every leaf at or below `path` that may be read lies at or below one of them. Empty when there can
-   * be none. For knowing which changes may concern a client, not for deciding what it may see.
+   * Paths such that every leaf at or below `path` that may be read lies at or below one of them; none lies below
+   * another. Empty when there can be none. They say where to look, not what may be seen.
    */
   openings(path: string): readonly string[] {
     if (this.allows(path)) return [path];

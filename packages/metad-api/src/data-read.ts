@@ -2,6 +2,7 @@ import { type Leaf, ROOT, type StateView } from '@metad/kv-store';
 import type { Access } from './access.ts';
 import type { ClientProfile } from './client-profile.ts';
 import { type Found, MISSING } from './found.ts';
+import { compareUtf8 } from './utf8-order.ts';
 
 /** What a client finds in the data tree, where `/self` is a name like any other. */
 export function readData(view: StateView, profile: ClientProfile, path: string): Found {
@@ -14,10 +15,22 @@ export function readData(view: StateView, profile: ClientProfile, path: string):
 
 /** The leaves at or below `path` that may be read, with absolute paths, sorted by their UTF-8 bytes. */
 export function readableLeaves(view: StateView, access: Access | null, path: string): readonly Leaf[] {
-  const common = access === null ? false : access.allowsAllBelow(path);
-  if (access === null || common === false) return [];
+  if (access === null) return [];
+  const [opening, ...more] = access.openings(path);
+  if (opening === undefined) return [];
+  const leaves = leavesWithin(view, access, opening);
+  if (more.length === 0) return leaves;
+  // Only the places that are open are looked at: a client sees little of a tree that may be very large.
+  const all = [...leaves];
+  for (const other of more) {
+    for (const leaf of leavesWithin(view, access, other)) all.push(leaf);
+  }
+  return all.sort(([a], [b]) => compareUtf8(a, b));
+}
+
+function leavesWithin(view: StateView, access: Access, path: string): readonly Leaf[] {
   const leaves = view.leaves('data', path);
-  return common ? leaves : leaves.filter(([leaf]) => access.allows(leaf));
+  return access.allowsAllBelow(path) ? leaves : leaves.filter(([leaf]) => access.allows(leaf));
 }
 
 /** Turns absolute paths into paths from `base`. */

@@ -87,7 +87,10 @@ describe('what is derived from the rules', () => {
       fc.property(ruleLists, paths, fc.array(paths), (rules, top, leaves) => {
         const access = Access.ofRules(rules);
         const openings = access.openings(top);
-        for (const opening of openings) expect(isBelow(opening, top)).toBe(true);
+        for (const opening of openings) {
+          expect(isBelow(opening, top)).toBe(true);
+          expect(openings.filter((other) => isBelow(opening, other))).toEqual([opening]);
+        }
         for (const leaf of leaves.filter((path) => isBelow(path, top) && access.allows(path))) {
           expect(openings.some((opening) => isBelow(leaf, opening))).toBe(true);
         }

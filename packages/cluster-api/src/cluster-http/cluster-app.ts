@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { readBody } from '@metad/metad-api';
 import { nodeId } from '@metad/raft-core';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { parseAddress } from '../config/address.ts';
 import type { Call, CallOutcome } from '../consensus/call.ts';
-import { addKvRoutes, type KvDeps, writeFailure } from './kv-routes.ts';
+import { addKvRoutes, type KvDeps } from './kv-routes.ts';
 import { type BigJson, callAnswer, stringifyBigJson } from './openraft-json.ts';
 
 export interface ClusterAppDeps extends KvDeps {
@@ -40,7 +40,6 @@ export function createClusterApp(deps: ClusterAppDeps): Hono {
   const app = new Hono();
   app.get('/health', (c) => c.json({ status: 'up' }));
   app.use(requireToken(deps.clusterToken));
-  app.use(limitBody(deps.limits.maxBodyBytes));
   addKvRoutes(app, deps);
   app.get('/metrics', (c) => answer(c, 200, deps.metrics()));
   app.post('/add-learner', (c) =>
@@ -71,10 +70,11 @@ async function callRoute<T>(
   body: z.ZodType<T>,
   toCall: (body: T) => Call,
 ): Promise<Response> {
+  const text = await readBody(c.req.raw, deps.limits.maxBodyBytes);
+  if (text.type === 'problem') return answer(c, 413, failure(413, text.problem.message));
   let json: unknown;
   try {
-    const text = await c.req.text();
-    json = text.trim() === '' ? null : JSON.parse(text);
+    json = text.value.trim() === '' ? null : JSON.parse(text.value);
   } catch (error) {
     return answer(
       c,
@@ -132,15 +132,6 @@ function refuseRoute(c: Context, app: Hono): Response {
     return answer(c, 404, failure(404, `there is no ${c.req.path} on the cluster port`));
   c.header('Allow', methods.join(', '));
   return answer(c, 405, failure(405, `${c.req.path} takes ${methods.join(' or ')}, not ${c.req.method}`));
-}
-
-function limitBody(maxBytes: number): MiddlewareHandler {
-  const message = `the body is larger than ${maxBytes} bytes`;
-  return bodyLimit({
-    maxSize: maxBytes,
-    onError: (c) =>
-      c.req.path === '/write' ? writeFailure(c, 413, message) : answer(c, 413, failure(413, message)),
-  });
 }
 
 function requireToken(token: string | null): MiddlewareHandler {

@@ -1,4 +1,5 @@
 import { type Command, encodeCommand, type StateDatabase, type Version } from '@metad/kv-store';
+import { readBody } from '@metad/metad-api';
 import { unreachable } from '@metad/raft-core';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
@@ -29,14 +30,18 @@ const READ = z.string('expected a key as a JSON string');
 /** The KV API of the source document: a flat view of the tree's own values. */
 export function addKvRoutes(app: Hono, deps: KvDeps): void {
   app.post('/write', async (c) => {
-    const request = parseWrite(await c.req.text(), deps.limits);
+    const body = await readBody(c.req.raw, deps.limits.maxBodyBytes);
+    if (body.type === 'problem') return writeFailure(c, 413, body.problem.message);
+    const request = parseWrite(body.value, deps.limits);
     if ('refusal' in request) return writeFailure(c, request.status, request.refusal);
     const outcome = await deps.router.execute({ type: 'propose', command: encodeCommand(request.command) });
     return writeAnswer(c, outcome);
   });
 
   app.post('/read', async (c) => {
-    const key = parseJson(await c.req.text(), READ);
+    const body = await readBody(c.req.raw, deps.limits.maxBodyBytes);
+    if (body.type === 'problem') return readFailure(c, 413, body.problem.message);
+    const key = parseJson(body.value, READ);
     if ('refusal' in key) return readFailure(c, 400, key.refusal);
     const parsed = parseKvKey(key.value, deps.limits);
     if (parsed.type === 'refused') return readFailure(c, 400, parsed.reason);
@@ -111,12 +116,12 @@ function writeAnswer(c: Context, outcome: CallOutcome): Response {
   }
 }
 
-export function writeFailure(c: Context, status: 400 | 413 | 503 | 504, reason: string): Response {
+function writeFailure(c: Context, status: 400 | 413 | 503 | 504, reason: string): Response {
   setReason(c, status, reason);
   return c.json('Err', status);
 }
 
-function readFailure(c: Context, status: 400 | 503, message: string): Response {
+function readFailure(c: Context, status: 400 | 413 | 503, message: string): Response {
   setReason(c, status, message);
   return c.json({ err: { code: status, message } }, status);
 }
