@@ -20,6 +20,7 @@ import type { ConsensusMetrics } from './metrics.ts';
 import { Proposals } from './proposals.ts';
 import { QuorumContact } from './quorum-contact.ts';
 import { type BarrierOutcome, ReadBarriers } from './read-barriers.ts';
+import { StatusWatches } from './status-watches.ts';
 
 export interface NodeOptions {
   readonly store: Store;
@@ -46,12 +47,6 @@ export interface NodeState {
   readonly caughtUp: boolean;
 }
 
-interface Watch {
-  readonly holds: (status: RaftStatus) => boolean;
-  readonly deadlineTick: number;
-  readonly resolve: (held: boolean) => void;
-}
-
 /**
  * The consensus loop: ticks, messages, proposals and reads go into one `Raft`, and what it makes ready is carried out
  * in turns: persist, send, answer, advance. What arrives while a disk sync holds up one turn is taken together in the
@@ -65,7 +60,7 @@ export class Node {
   readonly #barriers: ReadBarriers;
   readonly #appliedListeners = new Set<(batch: AppliedBatch) => void>();
   readonly #stateListeners = new Set<(state: NodeState) => void>();
-  readonly #watches = new Set<Watch>();
+  readonly #watches = new StatusWatches();
   #state: NodeState;
   #peers: unknown = null;
   #tick = 0;
@@ -117,8 +112,7 @@ export class Node {
     if (this.#turn) clearImmediate(this.#turn);
     this.#proposals.abandon();
     this.#barriers.abandon();
-    for (const watch of this.#watches) watch.resolve(false);
-    this.#watches.clear();
+    this.#watches.abandon();
   }
 
   /** Calls `listener` with each applied batch, in log order, once this node's state shows it. */
@@ -190,9 +184,7 @@ export class Node {
   until(holds: (status: RaftStatus) => boolean, ticks: number): Promise<boolean> {
     if (holds(this.#raft.status())) return Promise.resolve(true);
     if (this.#stopped) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      this.#watches.add({ holds, deadlineTick: this.#tick + ticks, resolve });
-    });
+    return this.#watches.until(holds, this.#tick + ticks);
   }
 
   /** Whether an entry is applied on this node within the node's patience. */
@@ -301,12 +293,7 @@ export class Node {
     }
     const { role, term, leader } = status;
     this.#enterState({ ...this.#state, role, term, leader });
-    for (const watch of this.#watches) {
-      const held = watch.holds(status);
-      if (!held && watch.deadlineTick > this.#tick) continue;
-      this.#watches.delete(watch);
-      watch.resolve(held);
-    }
+    this.#watches.check(status, this.#tick);
   }
 
   #enterState(next: NodeState): void {
