@@ -145,12 +145,20 @@ export class Cluster {
   }
 
   async #whileRunning(id: number, what: string, condition: () => Promise<boolean>): Promise<void> {
-    const outcome = await waitUntil(
-      async () => this.process(id).exit ?? (await condition()),
-      `node ${id} ${what}`,
-    );
-    if (outcome === true) return;
-    throw new Error(`node ${id} ended with ${JSON.stringify(outcome)} before it was ${what}`);
+    try {
+      const outcome = await waitUntil(
+        async () => this.process(id).exit ?? (await condition()),
+        `node ${id} ${what}`,
+      );
+      if (outcome !== true)
+        throw new Error(`node ${id} ended with ${JSON.stringify(outcome)} before it was ${what}`);
+    } catch (error) {
+      // No test is to blame while the nodes are being prepared for them, so nobody else would print it.
+      console.error(
+        `---- node ${id}, the end of its log ----\n${this.process(id).log.slice(-LOG_TAIL_CHARS)}`,
+      );
+      throw error;
+    }
   }
 
   /** Ends a node in order. */
