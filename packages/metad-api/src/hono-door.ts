@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { Context } from 'hono';
 import type { Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { REQUEST_ID_HEADER, VERSION_HEADER } from './header-names.ts';
+import { onSocketClose } from './socket-close.ts';
 
 /** What `@hono/node-server` passes along with a request; nothing of it is there in a test without a socket. */
 interface NodeBindings {
@@ -19,12 +21,14 @@ export function requestFrom(c: Context): ApiRequest {
 /** `env` is what the request came with: the bindings of `@hono/node-server`, or nothing. */
 export function nodeRequest(env: unknown, raw: Request): ApiRequest {
   const incoming = isNodeBindings(env) ? env.incoming : undefined;
+  const socket = incoming?.socket;
   return {
     method: raw.method,
     target: incoming?.url ?? targetOf(raw.url),
-    peerAddress: incoming?.socket?.remoteAddress,
+    peerAddress: socket?.remoteAddress,
     header: (name) => raw.headers.get(name) ?? undefined,
-    onGone: (listener) => listenForAbort(raw.signal, listener),
+    onGone: (listener) =>
+      socket instanceof Socket ? onSocketClose(socket, listener) : onAbort(raw.signal, listener),
   };
 }
 
@@ -60,7 +64,7 @@ function targetOf(url: string): string {
   return start < 0 ? '/' : url.slice(start);
 }
 
-function listenForAbort(signal: AbortSignal, listener: () => void): () => void {
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
   if (signal.aborted) {
     listener();
     return () => undefined;

@@ -1,4 +1,4 @@
-import { ROOT } from '@metad/kv-store';
+import { isAtOrBelow, ROOT } from '@metad/kv-store';
 import { type Context, Hono } from 'hono';
 import { type Answer, answerOf, failureAnswer, problemAnswer } from './answer.ts';
 import { dataTree } from './data-tree.ts';
@@ -9,6 +9,7 @@ import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { mappingTree } from './mapping-tree.ts';
 import { negotiate } from './negotiate.ts';
 import type { Observer } from './observer.ts';
+import type { PathLimits } from './path-limits.ts';
 import { methodNotAllowed, NOT_FOUND } from './problem.ts';
 import { isPretty } from './query-options.ts';
 import { type Form, renderDocument } from './render.ts';
@@ -23,8 +24,9 @@ type Handler = (request: ManageRequest) => Promise<Answer> | Answer;
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 interface Route {
-  /** What it is called in measurements; `/*` is appended where it has paths below it. */
+  /** Also what it is called in measurements. */
   readonly path: string;
+  /** Whether there are paths below it. */
   readonly isTree?: true;
   /** Open to everyone; all else is for those whom the guard lets through. */
   readonly isOpen?: true;
@@ -49,16 +51,13 @@ export function createManageApp(
 ): Hono {
   const { parts, observer, metrics } = options;
   const frame = { parts, observer, guard: createManageGuard(parts.settings.manageToken) };
+  const routes = routesOf(parts, metrics);
   const app = new Hono({
-    getPath: (request, context) => {
-      const target = nodeRequest(context?.env, request).target;
-      const parsed = parseTarget(target, parts.settings);
-      // What can't be decoded goes to its resource all the same, which says so.
-      return parsed.type === 'ok' ? parsed.value.path : target.replace(/[?].*$/s, '');
-    },
+    getPath: (request, context) =>
+      routingPath(nodeRequest(context?.env, request).target, routes, parts.settings),
   });
-  for (const route of routesOf(parts, metrics)) {
-    const path = route.isTree ? `${route.path}/*` : route.path;
+  for (const route of routes) {
+    const { path } = route;
     for (const [method, handler] of Object.entries(route.handlers)) {
       app.on(method, path, (c) => respond(c, route, handler, frame));
     }
@@ -74,6 +73,14 @@ export function createManageApp(
   }
   app.notFound((c) => respond(c, UNKNOWN, ({ form }) => problemAnswer(NOT_FOUND, form, null), frame));
   return app;
+}
+
+/** What Hono matches on: the path of the resource. The path below it may hold anything, even a line break. */
+function routingPath(target: string, routes: readonly Route[], limits: PathLimits): string {
+  const parsed = parseTarget(target, limits);
+  // What can't be decoded goes to its resource all the same, which says so.
+  const path = parsed.type === 'ok' ? parsed.value.path : target.replace(/[?].*$/s, '');
+  return routes.find((route) => route.isTree && isAtOrBelow(path, route.path))?.path ?? path;
 }
 
 function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): Route[] {

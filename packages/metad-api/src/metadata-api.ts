@@ -1,4 +1,5 @@
 import { isAtOrBelow } from '@metad/kv-store';
+import { unreachable } from '@metad/raft-core';
 import { type Answer, answerOf, problemAnswer } from './answer.ts';
 import { AnswerCache } from './answer-cache.ts';
 import type { ApiRequest } from './api-request.ts';
@@ -19,6 +20,9 @@ import type { Waiters } from './wait.ts';
 
 /** Browsers ask for it by themselves; it is never data. */
 const FAVICON = '/favicon.ico';
+
+/** Nobody reads it; it is for the count of requests by status. */
+const CLIENT_GONE: Problem = { status: 499, message: 'The client has gone' };
 
 /** Who asks for what. */
 interface Question {
@@ -102,9 +106,17 @@ export class MetadataApi {
     if (since !== null && !(await this.#catchUp.reaches(since, onGone))) return this.#answer(question);
     if (this.#waiters.isFull) return this.#problem(unavailable('too many requests are waiting'), form);
     const end = await this.#waiters.wait({ host, path, since, timeoutMs: timeoutMs.value, onGone });
-    return end === 'stopped'
-      ? this.#problem(unavailable('this node is stopping'), form)
-      : this.#answer(question);
+    switch (end) {
+      case 'changed':
+      case 'timedOut':
+        return this.#answer(question);
+      case 'stopped':
+        return this.#problem(unavailable('this node is stopping'), form);
+      case 'gone':
+        return this.#problem(CLIENT_GONE, form);
+      default:
+        return unreachable(end);
+    }
   }
 
   /** What is sent and its version come from one read transaction, now or when the kept answer was made. */
@@ -123,8 +135,7 @@ export class MetadataApi {
 
   #freshAnswer({ host, path, form }: Question): Answer {
     return this.#feed.read((view, version) => {
-      const changesKnownTo = this.#feed.isLive ? this.#feed.deliveredVersion : version;
-      if (!this.#feed.isLive) this.#profiles.clear();
+      const changesKnownTo = this.#feed.deliveredVersion;
       const profile = profileAt(this.#profiles, host, { view, version, changesKnownTo });
       const found = readMetadata(view, profile, path);
       const answer =

@@ -5,6 +5,7 @@ import { REQUEST_ID_HEADER, VERSION_HEADER } from './header-names.ts';
 import { type MetadataApi, metadataRoute } from './metadata-api.ts';
 import { negotiate } from './negotiate.ts';
 import type { Observer } from './observer.ts';
+import { onSocketClose } from './socket-close.ts';
 
 /**
  * The metadata API as a listener of `node:http`: the same answers as its Hono app, without a Request, a Response and
@@ -12,7 +13,7 @@ import type { Observer } from './observer.ts';
  */
 export function createMetadataListener(api: MetadataApi, observer: Observer): RequestListener {
   return (incoming, outgoing) => {
-    const request = new NodeRequest(incoming, outgoing);
+    const request = new NodeRequest(incoming);
     const exchange = observer.begin('metadata', request.method);
     const send = (answer: Answer): void => {
       exchange.end(metadataRoute(request.target), answer.status);
@@ -37,13 +38,11 @@ class NodeRequest implements ApiRequest {
   readonly method: string;
   readonly target: string;
   readonly #incoming: IncomingMessage;
-  readonly #outgoing: ServerResponse;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse) {
+  constructor(incoming: IncomingMessage) {
     this.method = incoming.method ?? 'GET';
     this.target = incoming.url ?? '/';
     this.#incoming = incoming;
-    this.#outgoing = outgoing;
   }
 
   get peerAddress(): string | undefined {
@@ -56,13 +55,7 @@ class NodeRequest implements ApiRequest {
   }
 
   onGone(listener: () => void): () => void {
-    // A response that is already closed will not say so again.
-    if (this.#outgoing.destroyed) {
-      listener();
-      return () => undefined;
-    }
-    this.#outgoing.once('close', listener);
-    return () => this.#outgoing.off('close', listener);
+    return onSocketClose(this.#incoming.socket, listener);
   }
 }
 

@@ -6,6 +6,9 @@ const PLAIN = /^[A-Za-z_/][A-Za-z0-9_./-]*$/;
 /** Words that some version of YAML takes for a boolean, nothing or a number. */
 const RESERVED = /^(?:true|false|yes|no|on|off|y|n|null|nan|inf)$/i;
 
+/** YAML 1.2, 8.2.2: an implicit key takes at most 1024 characters. */
+const MAX_IMPLICIT_KEY_LENGTH = 1000;
+
 /**
  * Block style with a newline at the end. Strings are quoted wherever any YAML version could read something else, so
  * that every leaf comes back as the string that it is.
@@ -25,8 +28,10 @@ function writeLines(
     for (const [name, member] of membersOf(document, layout)) {
       const key = writeScalar(name);
       const inline = writeInline(member);
-      if (inline !== null) lines.push(`${key}: ${inline}`);
-      else lines.push(`${key}:`, ...indent(writeNested(member, layout)));
+      // A key that long must be marked as one.
+      const head = key.length > MAX_IMPLICIT_KEY_LENGTH ? `? ${key}\n:` : `${key}:`;
+      if (inline !== null) lines.push(...`${head} ${inline}`.split('\n'));
+      else lines.push(...head.split('\n'), ...indent(writeNested(member, layout)));
     }
   } else {
     for (const item of document) {

@@ -105,6 +105,17 @@ describe.each(Object.entries(DOORS))('the metadata API through %s', (_name, door
     expect(node.clock.timerCount).toBe(0);
   });
 
+  test('notices it for every request that the client sent ahead', async () => {
+    const node = new TestNode();
+    await node.allow('127.0.0.1', '/');
+    const port = await serve(door(node));
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /a?wait=true HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(20));
+    await vi.waitFor(() => expect(node.apps.waiters()).toBe(20));
+    socket.destroy();
+    await vi.waitFor(() => expect(node.apps.waiters()).toBe(0));
+  });
+
   test('answers a wait over the connection that holds it', async () => {
     const node = new TestNode();
     await node.allow('127.0.0.1', '/');

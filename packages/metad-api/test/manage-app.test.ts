@@ -308,6 +308,17 @@ describe('paths and methods', () => {
     expect(await sent(node, 'GET', path)).toEqual([404, NOT_FOUND]);
   });
 
+  test('a name may hold anything but a slash', async () => {
+    const node = new TestNode();
+    const names = { 'line\nbreak': '1', 'a?b#c': '2', ':id{}*': '3', ' ': '4', '\u0000': '5' };
+    await node.write('PUT', '/v1/data', names);
+    await node.allow('10.1.0.1', '/');
+    for (const [name, value] of Object.entries(names)) {
+      expect(await shown(node, `/v1/data/${encodeURIComponent(name)}`)).toBe(value);
+      expect(await node.json(`/${encodeURIComponent(name)}`)).toBe(value);
+    }
+  });
+
   test.each(['//v1//data/./a', '/v1%2Fdata%2Fa', '/x/../v1/data/a/'])('%s is /v1/data/a', async (path) => {
     const node = new TestNode();
     await node.write('PUT', '/v1/data/a', '1');

@@ -135,6 +135,12 @@ describe('yaml', () => {
     );
   });
 
+  test('keeps keys that are too long to stand before a colon', () => {
+    const name = 'x '.repeat(800);
+    const text = renderFound(tree({ [`/${name}/a`]: '1', '/b': '2', [`/c/${name}`]: '3' }), YAML);
+    expect(parseYaml(text)).toEqual({ [name]: { a: '1' }, b: '2', c: { [name]: '3' } });
+  });
+
   test('of a leaf is its scalar', () => {
     expect(renderFound({ type: 'leaf', value: '80' }, YAML)).toBe('"80"\n');
     expect(renderFound(tree({}), YAML)).toBe('{}\n');
