@@ -13,8 +13,8 @@ export type Payload =
 export type Entry = LogId & { readonly payload: Payload };
 
 /** What an entry is charged for against every limit in bytes: its command plus a fixed overhead. */
-export function entryBytes(entry: Entry): number {
-  return ENTRY_OVERHEAD_BYTES + (entry.payload.type === 'command' ? entry.payload.data.byteLength : 0);
+export function entryBytes({ payload }: { readonly payload: Payload }): number {
+  return ENTRY_OVERHEAD_BYTES + (payload.type === 'command' ? payload.data.byteLength : 0);
 }
 
 const ENTRY_OVERHEAD_BYTES = 64;

@@ -1,6 +1,6 @@
 import { assert } from './assert.ts';
 import { maybeCommit } from './commit.ts';
-import { type Entry, entryBytes } from './entry.ts';
+import { entryBytes, type Payload } from './entry.ts';
 import { type LogId, type NodeId, nextIndex } from './ids.ts';
 import { isVoter, type Membership, voters } from './membership.ts';
 import { changeMembership, type MembershipChange, type MembershipResult } from './membership-change.ts';
@@ -42,8 +42,8 @@ export function becomeLeader(state: RaftState): void {
 
 export function propose(state: RaftState, leader: LeaderState, data: Uint8Array): ProposeResult {
   if (leader.transfer !== null) return { type: 'transferring' };
-  const payload: Entry['payload'] = { type: 'command', data };
-  const bytes = leader.uncommittedBytes + entryBytes({ ...state.log.last, payload });
+  const payload: Payload = { type: 'command', data };
+  const bytes = leader.uncommittedBytes + entryBytes({ payload });
   if (leader.uncommittedBytes > 0 && bytes > state.config.maxUncommittedBytes) return { type: 'overloaded' };
   return { type: 'appended', logId: appendEntry(state, leader, payload) };
 }

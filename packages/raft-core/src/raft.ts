@@ -115,7 +115,7 @@ export class Raft {
     progress.becomeProbe(nextIndex(maxIndex(next, progress.matched)), true);
   }
 
-  /** The driver's log begins behind `to` from now on; never beyond what is applied. */
+  /** The driver's log begins behind `to` from now on; never beyond `status().applied`. */
   compacted(to: LogId): void {
     this.#state.log.compactTo(to);
   }

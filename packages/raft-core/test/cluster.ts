@@ -1,10 +1,8 @@
 import { assert } from '../src/assert.ts';
 import { bootstrapLog } from '../src/bootstrap.ts';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '../src/config.ts';
-import type { Entry } from '../src/entry.ts';
-import { compareLogId, type LogId, type NodeId, nodeId, ZERO_LOG_ID } from '../src/ids.ts';
+import { compareLogId, type NodeId, nodeId } from '../src/ids.ts';
 import { checkInvariants, checkTransition } from '../src/invariants.ts';
-import type { StoredMembership } from '../src/log-reader.ts';
 import type { Membership } from '../src/membership.ts';
 import type { InstallSnapshot, Message, ReadId } from '../src/message.ts';
 import { Raft } from '../src/raft.ts';
@@ -12,15 +10,7 @@ import type { Ready } from '../src/ready.ts';
 import { History } from './history.ts';
 import { MemoryDisk } from './memory-disk.ts';
 import { Random } from './random.ts';
-
-/** The applied commands in order, with the membership that goes with them: what a snapshot holds. */
-interface StateMachine {
-  readonly last: LogId;
-  readonly stored: StoredMembership | null;
-  readonly commands: readonly string[];
-}
-
-const EMPTY_STATE: StateMachine = { last: ZERO_LOG_ID, stored: null, commands: [] };
+import { applied, EMPTY_STATE, type StateMachine } from './state-machine.ts';
 
 /** Where a driver's turn can be cut short. */
 export const CRASH_POINTS = [
@@ -33,18 +23,26 @@ export const CRASH_POINTS = [
 export type CrashPoint = (typeof CRASH_POINTS)[number];
 
 export interface Faults {
+  /** How likely a driver stops between two steps of a Ready until the next step of the world: inputs come meanwhile. */
+  readonly stall: number;
   readonly loss: number;
   readonly duplication: number;
   /** Messages take up to this many steps more than one, each on its own: they overtake each other. */
   readonly delaySteps: number;
 }
 
-export const NO_FAULTS: Faults = { loss: 0, duplication: 0, delaySteps: 0 };
+export const NO_FAULTS: Faults = { stall: 0, loss: 0, duplication: 0, delaySteps: 0 };
 
 interface Delivery {
   readonly message: Message;
   readonly at: number;
   readonly snapshot: StateMachine | null;
+}
+
+/** A Ready that its driver has not finished: what is left of it, the next first. */
+interface Turn {
+  readonly ready: Ready;
+  readonly left: CrashPoint[];
 }
 
 export class ClusterNode {
@@ -55,6 +53,7 @@ export class ClusterNode {
   /** What of the state machine a crash leaves: it may lag behind `state`, never behind the compacted log. */
   durable: StateMachine = EMPTY_STATE;
   readonly received = new Map<number, StateMachine>();
+  turn: Turn | null = null;
 
   constructor(id: NodeId, disk: MemoryDisk) {
     this.id = id;
@@ -131,6 +130,7 @@ export class Cluster {
 
   crash(node: ClusterNode): void {
     node.raft = null;
+    node.turn = null;
     node.received.clear();
     node.disk.crash(this.random.chance(0.5));
     this.#reads = this.#reads.filter((read) => read.node !== node.id);
@@ -168,10 +168,10 @@ export class Cluster {
     return id;
   }
 
-  /** Compacts the node's log up to what its state machine has durably, less `keep` entries. */
+  /** Compacts the node's log up to what its state machine has durably and its core counts as applied, less `keep`. */
   compact(node: ClusterNode, keep: number): void {
     node.durable = node.state;
-    const index = node.durable.last.index - keep;
+    const index = Math.min(node.durable.last.index, node.raft?.status().applied ?? 0) - keep;
     const to = node.disk.log.find((entry) => entry.index === index);
     if (to === undefined) return;
     node.disk.compact(to);
@@ -185,14 +185,19 @@ export class Cluster {
     this.#network = this.#network.filter((delivery) => delivery.at > this.#now);
     for (const delivery of due) this.#deliver(delivery);
     for (const node of this.running) {
-      while (node.raft?.hasReady() === true) this.#turn(node, node.raft, crashAt(node));
+      while (node.turn !== null || node.raft?.hasReady() === true) {
+        if (!this.#maybeTurn(node, crashAt(node))) break;
+      }
     }
   }
 
   /** Steps until nothing moves any more without a tick. */
   settle(): void {
     do this.step();
-    while (this.#network.length > 0 || this.running.some((node) => node.raft?.hasReady()));
+    while (
+      this.#network.length > 0 ||
+      this.running.some((node) => node.turn !== null || node.raft?.hasReady())
+    );
   }
 
   tickAll(): void {
@@ -220,21 +225,39 @@ export class Cluster {
     }
   }
 
-  #turn(node: ClusterNode, raft: Raft, crashAt: CrashPoint | null): void {
-    const ready = this.input(node, (it) => it.ready());
-    const steps: Record<CrashPoint, () => void> = {
-      beforeEarly: () => this.#send(node, ready.early),
-      beforePersist: () => this.#persist(node, ready),
-      beforeMessages: () => this.#send(node, ready.messages),
-      beforeApply: () => this.#apply(node, ready),
-      beforeAdvance: () => this.input(node, () => raft.advance(ready)),
-    };
-    for (const point of CRASH_POINTS) {
+  /** Does the node's Ready, or the rest of it. Returns false when the driver stalls or crashes on the way. */
+  #maybeTurn(node: ClusterNode, crashAt: CrashPoint | null): boolean {
+    node.turn ??= { ready: this.input(node, (raft) => raft.ready()), left: [...CRASH_POINTS] };
+    const { ready, left } = node.turn;
+    for (let point = left.shift(); point !== undefined; point = left.shift()) {
       if (point === crashAt) {
         this.crash(node);
-        return;
+        return false;
       }
-      steps[point]();
+      if (point === 'beforeAdvance') node.turn = null;
+      this.#do(point, node, ready);
+      if (left.length > 0 && this.random.chance(this.faults.stall)) return false;
+    }
+    return true;
+  }
+
+  #do(point: CrashPoint, node: ClusterNode, ready: Ready): void {
+    switch (point) {
+      case 'beforeEarly':
+        this.#send(node, ready.early);
+        return;
+      case 'beforePersist':
+        this.#persist(node, ready);
+        return;
+      case 'beforeMessages':
+        this.#send(node, ready.messages);
+        return;
+      case 'beforeApply':
+        this.#apply(node, ready);
+        return;
+      case 'beforeAdvance':
+        this.input(node, (raft) => raft.advance(ready));
+        return;
     }
   }
 
@@ -316,19 +339,6 @@ export class Cluster {
     if (node.raft === null || this.blocked.has(`${message.from}>${message.to}`)) return;
     if (snapshot !== null) node.received.set(snapshot.last.index, snapshot);
     this.input(node, (raft) => raft.step(message));
-  }
-}
-
-function applied(state: StateMachine, entry: Entry): StateMachine {
-  const { payload, term, leader, index } = entry;
-  const last = { term, leader, index };
-  switch (payload.type) {
-    case 'command':
-      return { ...state, last, commands: [...state.commands, new TextDecoder().decode(payload.data)] };
-    case 'membership':
-      return { ...state, last, stored: { logId: last, membership: payload.membership } };
-    case 'blank':
-      return { ...state, last };
   }
 }
 

@@ -118,6 +118,7 @@ function run(seed: number): void {
   });
   const { random } = cluster;
   cluster.faults = {
+    stall: random.chance(0.5) ? random.next() * 0.4 : 0,
     loss: random.next() * 0.2,
     duplication: random.next() * 0.2,
     delaySteps: random.below(6),
