@@ -103,7 +103,7 @@ function changeMembership(cluster: Cluster, leader: ClusterNode): void {
   });
 }
 
-function run(seed: number): void {
+function run(seed: number): Cluster {
   const cluster = new Cluster({
     seed,
     voters: 3,
@@ -141,6 +141,7 @@ function run(seed: number): void {
   covered.memberships += cluster.history.memberships;
   covered.reads += cluster.history.reads;
   covered.commands += cluster.history.committedCommands.length;
+  return cluster;
 }
 
 /** Without faults the cluster must elect, commit, serve reads on every member, and agree. */
@@ -196,6 +197,14 @@ describe('random faults', () => {
       }
     });
   }
+
+  test('the same seed gives the same run', () => {
+    const [one, other] = [run(7), run(7)].map((cluster) => ({
+      nodes: cluster.nodes.map((node) => [node.raft?.status(), node.disk.log, node.state]),
+      draw: cluster.random.next(),
+    }));
+    expect(one).toEqual(other);
+  });
 
   test('the runs have met every kind of event', () => {
     for (const [kind, count] of Object.entries(covered)) expect(count, kind).toBeGreaterThan(SEEDS / 4);
