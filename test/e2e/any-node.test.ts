@@ -1,12 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { json, type Reply, versionOf } from './http.ts';
+import { waitUntil } from './wait-until.ts';
 
 const cluster = useCluster();
 const client = '192.0.2.7';
 
 beforeAll(async () => {
-  await cluster.form(3);
+  await cluster.form(3, '--catch_up_wait', '2s');
   await cluster.manage(1, 'PUT', '/v1/data', { hosts: { a: { name: 'host-a' } }, other: 'untouched' });
   await cluster.manage(2, 'PUT', '/v1/mapping', { [client]: { host: '/hosts/a' } });
   await cluster.manage(3, 'PUT', '/v1/rule', { [client]: [{ path: '/', mode: 1 }] });
@@ -97,6 +98,29 @@ describe.each(turns)('a write to node $writer', ({ writer, reader, waiter }) => 
     expect(json(await cluster.manage(reader, 'GET', '/v1/data/hosts/a/name'))).toBe(`kv-${writer}`);
     expect(await cluster.read(waiter, '/hosts/a/name')).toBe(`kv-${writer}`);
   });
+});
+
+test('a node that hung shows nothing old to a linearizable read, though it was asked before it knew better', async () => {
+  const leader = await cluster.leader();
+  const writer = cluster.ids.find((id) => id !== leader) ?? 0;
+  for (const hung of cluster.ids.filter((id) => id !== writer)) {
+    const name = `written while ${hung} hung`;
+    cluster.pause(hung);
+    await waitUntil(() => putName(writer, name), 'a write without the node that hangs').catch(
+      (error: unknown) => {
+        cluster.resume(hung);
+        throw error;
+      },
+    );
+    // Already waiting when the node goes on: it answers them before it has looked around.
+    const reads = [
+      cluster.read(hung, 'hosts/a/name'),
+      cluster.metadata(hung, '/self/host/name?consistency=linearizable', client).then(json),
+      cluster.manage(hung, 'GET', '/v1/data/hosts/a/name').then(json),
+    ];
+    cluster.resume(hung);
+    expect(await Promise.all(reads)).toEqual([name, name, name]);
+  }
 });
 
 test('a version that was never handed out is not waited for without end', async () => {
