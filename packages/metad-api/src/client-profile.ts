@@ -1,7 +1,8 @@
-import type { AccessRule, StateView, Version } from '@metad/kv-store';
+import { type AccessRule, type StateView, type Version, version } from '@metad/kv-store';
 import { Access } from './access.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { type Mapping, readMapping } from './mapping.ts';
+import { ProfileHistory } from './profile-history.ts';
 
 /** All that decides what a client sees. Clients with equal rules and mapping share one profile. */
 export interface ClientProfile {
@@ -22,6 +23,12 @@ interface Known {
   readonly loadedAt: Version;
 }
 
+/** Where a profile is asked for: a version of the state, and the newest of which every change was delivered. */
+interface At {
+  readonly version: Version;
+  readonly changesKnownTo: Version;
+}
+
 /**
  * Keeps compiled profiles.
  *
@@ -32,39 +39,58 @@ export class ClientProfiles {
   readonly #byHost: BoundedCache<Known>;
   /** Equal profiles, by all that they are made of. */
   readonly #byContent: BoundedCache<ClientProfile>;
+  readonly #history: ProfileHistory;
   #lastId = NO_PROFILE.id;
 
   constructor(options: { readonly maxCachedClients: number }) {
     this.#byHost = new BoundedCache({ maxWeight: options.maxCachedClients });
     this.#byContent = new BoundedCache({ maxWeight: options.maxCachedClients });
+    this.#history = new ProfileHistory(options);
   }
 
-  /** The profile as of `version` if it is known without reading; `changesKnownTo`: the newest version delivered. */
-  known(
-    host: string,
-    at: { readonly version: Version; readonly changesKnownTo: Version },
-  ): ClientProfile | null {
+  /** The present profile if it is known without reading. */
+  known(host: string, at: At): ClientProfile | null {
     const known = this.#byHost.get(host);
     if (known === undefined) return null;
     return at.version <= Math.max(known.loadedAt, at.changesKnownTo) ? known.profile : null;
   }
 
-  /** Reads the profile from a view of `version`, past anything that is kept. */
-  load(view: StateView, host: string, version: Version): ClientProfile {
+  /** The profile that a client had at an earlier version; null when that is not known. */
+  earlier(host: string, version: Version): ClientProfile | null {
+    return this.#history.at(host, version);
+  }
+
+  /** Reads the profile from a view, past anything that is kept. */
+  load(view: StateView, host: string, at: At): ClientProfile {
+    this.#remember(host, at.changesKnownTo);
     const rules = view.rules(host);
     const hostPath = `/${host}`;
     const mapping = readMapping(hostPath, view.leaves('mapping', hostPath));
     const profile = this.#shared(rules, mapping);
-    this.#byHost.set(host, { profile, loadedAt: version });
+    this.#byHost.set(host, { profile, loadedAt: at.version });
     return profile;
   }
 
-  forget(host: string): void {
+  /** To be called for each delivered change of the rules or the mapping of `host`, with its version. */
+  forget(host: string, changed: Version): void {
+    const known = this.#byHost.get(host);
+    // What was read later than that shows it already.
+    if (known === undefined || known.loadedAt >= changed) return;
+    this.#remember(host, version(changed - 1));
     this.#byHost.delete(host);
   }
 
   clear(): void {
     this.#byHost.clear();
+    this.#history.clear();
+  }
+
+  /** What is kept for `host`, about to go, was right up to `until` at least. */
+  #remember(host: string, until: Version): void {
+    const known = this.#byHost.get(host);
+    if (known === undefined) return;
+    const { profile, loadedAt: from } = known;
+    this.#history.add(host, { profile, from, until: version(Math.max(from, until)) });
   }
 
   #shared(rules: readonly AccessRule[] | undefined, mapping: Mapping | null): ClientProfile {
@@ -88,8 +114,8 @@ export class ClientProfiles {
 export function profileAt(
   profiles: ClientProfiles,
   host: string | null,
-  at: { readonly view: StateView; readonly version: Version; readonly changesKnownTo: Version },
+  at: At & { readonly view: StateView },
 ): ClientProfile {
   if (host === null) return NO_PROFILE;
-  return profiles.known(host, at) ?? profiles.load(at.view, host, at.version);
+  return profiles.known(host, at) ?? profiles.load(at.view, host, at);
 }

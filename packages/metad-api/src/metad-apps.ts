@@ -52,7 +52,7 @@ export function createMetadApps(dependencies: MetadDependencies): MetadApps {
   feed.listen((changes) => {
     for (const change of changes) {
       if (change.type === 'reset') profiles.clear();
-      else if (change.type !== 'data') for (const host of change.hosts) profiles.forget(host);
+      else if (change.type !== 'data') for (const host of change.hosts) profiles.forget(host, change.version);
     }
   });
   const catchUp = new CatchUp({

@@ -1,4 +1,4 @@
-import type { Change, Version } from '@metad/kv-store';
+import type { Change, StateView, Version } from '@metad/kv-store';
 import type { ChangeFeed } from './change-feed.ts';
 import type { NamedChange } from './change-window.ts';
 import { type ClientProfile, type ClientProfiles, profileAt } from './client-profile.ts';
@@ -18,6 +18,16 @@ export interface WaitRequest {
   readonly timeoutMs: number;
   /** Calls `listener` when the client has gone, until the returned function is called. */
   onGone(listener: () => void): () => void;
+}
+
+/** A wait that is about to begin, in the transaction in which it is compared. */
+interface Query {
+  readonly view: StateView;
+  readonly version: Version;
+  readonly since: Version;
+  readonly host: string | null;
+  readonly path: string;
+  readonly profile: ClientProfile;
 }
 
 /** As many waiters are released in one turn of the event loop; each of them reads and renders. */
@@ -64,9 +74,8 @@ export class Waiters {
   async wait(request: WaitRequest): Promise<WaitEnd> {
     if (this.#isStopped) return 'stopped';
     const { host, path } = request;
-    const [profile, version] = this.#profileOf(host);
-    const since = request.since ?? this.#feed.version;
-    if (this.#hasMissed(since, { host, path, profile })) return 'changed';
+    const { profile, version, since, hasMissed } = this.#compare(request);
+    if (hasMissed) return 'changed';
     let leave = (): void => undefined;
     const end = await new Promise<WaitEnd>((resolve) => {
       const waiter = new Waiter({ host, path, since, profile, profileFirstReadAt: version, end: resolve });
@@ -85,23 +94,54 @@ export class Waiters {
     for (const waiter of [...this.#all]) this.#end(waiter, 'stopped');
   }
 
-  #profileOf(host: string | null): [ClientProfile, Version] {
-    return this.#feed.read((view, version) => [
-      profileAt(this.#profiles, host, { view, version, changesKnownTo: this.#feed.deliveredVersion }),
-      version,
-    ]);
+  /** Reads what the client sees by now, and whether it has missed something since its version. */
+  #compare({ host, path, since: seen }: WaitRequest): {
+    readonly profile: ClientProfile;
+    readonly version: Version;
+    readonly since: Version;
+    readonly hasMissed: boolean;
+  } {
+    return this.#feed.read((view, version) => {
+      const since = seen ?? this.#feed.version;
+      const profile = profileAt(this.#profiles, host, {
+        view,
+        version,
+        changesKnownTo: this.#feed.deliveredVersion,
+      });
+      const hasMissed =
+        !this.#feed.covers(since) || this.#hasMissed({ view, version, since, host, path, profile });
+      return { profile, version, since, hasMissed };
+    });
   }
 
   /** Whether something that was delivered after `since` concerns the client, or it can't be known. */
-  #hasMissed(since: Version, query: { host: string | null; path: string; profile: ClientProfile }): boolean {
-    if (!this.#feed.covers(since)) return true;
-    const { host, path, profile } = query;
-    const scope = scopeOf(profile, path);
-    return this.#feed.someChangeAfter(since, (change: NamedChange) => {
-      if (change.type === 'data') return change.paths.some((changed) => scope.shows(changed));
-      if (host === null || !change.hosts.includes(host)) return false;
-      return change.type === 'rules' || dependsOnMapping(profile, path);
-    });
+  #hasMissed(query: Query): boolean {
+    const { since, host, path, profile } = query;
+    const ownChanged = this.#feed.someChangeAfter(
+      since,
+      (change) =>
+        change.type !== 'data' &&
+        host !== null &&
+        change.hosts.includes(host) &&
+        (change.type === 'rules' || dependsOnMapping(profile, path)),
+    );
+    const before = ownChanged ? this.#profileBefore(query) : profile;
+    if (before === null) return true;
+    const scopes = (before === profile ? [profile] : [before, profile]).map((one) => scopeOf(one, path));
+    const dataChanged = this.#feed.someChangeAfter(
+      since,
+      (change) =>
+        change.type === 'data' &&
+        change.paths.some((changed) => scopes.some((scope) => scope.shows(changed))),
+    );
+    return dataChanged || (before !== profile && showsOtherwise(query.view, path, [before, profile]));
+  }
+
+  /** The client's profile at `since`; null when it can't be known, or not be compared with the present one. */
+  #profileBefore({ since, host, version }: Query): ClientProfile | null {
+    // The data may have changed in a way that is not delivered yet: the old profile must not be asked about it.
+    if (host === null || version > this.#feed.deliveredVersion) return null;
+    return this.#profiles.earlier(host, since);
   }
 
   #deliver(changes: readonly Change[]): void {
@@ -132,25 +172,24 @@ export class Waiters {
     for (const waiter of this.#index.ofHost(host)) {
       if (change.version <= waiter.since) continue;
       if (change.type === 'mapping' && !dependsOnMapping(waiter.profile, waiter.path)) continue;
-      if (change.version <= waiter.profileFirstReadAt || this.#showsOtherwise(waiter, host, change.version)) {
+      if (change.version <= waiter.profileFirstReadAt || this.#isEndedBy(waiter, host, change.version)) {
         this.#end(waiter, 'changed');
       }
     }
   }
 
   /**
-   * Compares what the waiter shows under its old and its present profile; when that is the same, it goes on under the
-   * present one.
+   * Whether a change of the rules or the mapping of its host ends a wait: if what the waiter shows under its old and its
+   * present profile is the same, it goes on under the present one.
    */
-  #showsOtherwise(waiter: Waiter, host: string, changed: Version): boolean {
+  #isEndedBy(waiter: Waiter, host: string, changed: Version): boolean {
     const { path, profile: old } = waiter;
     const present = this.#feed.read((view, version) => {
       const place = { view, version, changesKnownTo: this.#feed.deliveredVersion };
       const profile = profileAt(this.#profiles, host, place);
       if (profile.id === old.id) return old;
       // The data may have changed after the profile: the old profile must not be asked about data that it never saw.
-      if (version > changed || mappingPart(old, path) !== mappingPart(profile, path)) return null;
-      return sameFound(readMetadata(view, old, path), readMetadata(view, profile, path)) ? profile : null;
+      return version > changed || showsOtherwise(view, path, [old, profile]) ? null : profile;
     });
     if (present === null) return true;
     if (present !== old) {
@@ -175,4 +214,15 @@ export class Waiters {
     this.#released = this.#released.slice(batch.length);
     if (this.#released.length > 0) setImmediate(() => this.#release());
   }
+}
+
+/** Whether a client with one profile is answered otherwise than one with the other. */
+function showsOtherwise(
+  view: StateView,
+  path: string,
+  [one, other]: readonly [ClientProfile, ClientProfile],
+): boolean {
+  if (one.id === other.id) return false;
+  if (mappingPart(one, path) !== mappingPart(other, path)) return true;
+  return !sameFound(readMetadata(view, one, path), readMetadata(view, other, path));
 }

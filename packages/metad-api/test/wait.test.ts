@@ -185,13 +185,49 @@ describe('prev_version', () => {
     expect(await held.json()).toMatchObject({ ip: 'c' });
   });
 
-  test('from before a change of the own rules, or of the mapping that it shows: answered at once', async () => {
+  test('from before a change of the own rules or mapping that makes a difference: answered at once', async () => {
     const node = await openNode();
     const version = versionOf(await node.metadata('/nodes/1'));
     await node.write('PUT', '/v1/mapping', { [CLIENT]: { x: '/other' } });
     expect((await node.metadata(`/self?wait=true&prev_version=${version}`)).status).toBe(200);
     await node.allow(CLIENT, '/nodes');
     expect((await node.metadata(`/other?wait=true&prev_version=${version + 1}`)).status).toBe(404);
+  });
+
+  test('from before a change of the own rules that makes none: held', async () => {
+    const node = await openNode();
+    const version = versionOf(await node.metadata('/nodes/1'));
+    await node.allow(CLIENT, '/nodes', '/new');
+    await node.write('PUT', '/v1/data/other', 'y');
+    await node.allow(CLIENT, '/nodes/1', '/nodes/2');
+    const held = await node.hold(`/nodes?wait=true&prev_version=${version}`);
+    await node.write('PUT', '/v1/data/other', 'z');
+    expect(await held.isAnswered()).toBe(false);
+    await node.write('PUT', '/v1/data/nodes/1/ip', 'c');
+    expect(await held.json()).toMatchObject({ 1: { ip: 'c' } });
+  });
+
+  test('from before data changed that only the old rules, or only the new ones, show: answered at once', async () => {
+    const node = await openNode();
+    const version = versionOf(await node.metadata('/nodes'));
+    await node.write('DELETE', '/v1/data/nodes/2');
+    await node.allow(CLIENT, '/nodes/1');
+    const closed = await node.metadata(`/nodes?wait=true&prev_version=${version}`, { headers: JSON_TYPE });
+    expect(await closed.json()).toEqual({ 1: DATA.nodes[1] });
+    await node.write('PUT', '/v1/data/nodes/3', 'x');
+    await node.allow(CLIENT, '/nodes');
+    const opened = await node.metadata(`/nodes?wait=true&prev_version=${version + 2}`, {
+      headers: JSON_TYPE,
+    });
+    expect(await opened.json()).toEqual({ 1: DATA.nodes[1], 3: 'x' });
+  });
+
+  test('from before a change of rules, at a node that never knew the old ones: answered at once', async () => {
+    const node = await openNode();
+    const version = await node.write('PUT', '/v1/data/nodes/1/ip', 'b');
+    await node.allow(CLIENT, '/nodes');
+    const response = await node.metadata(`/nodes?wait=true&prev_version=${version}`);
+    expect(response.status).toBe(200);
   });
 
   test('from longer ago than is remembered: answered at once', async () => {
