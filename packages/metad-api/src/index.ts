@@ -1,8 +1,7 @@
-export type { Clock } from './deadlines.ts';
-export type { MetricsPage } from './manage-app.ts';
+export type { RequestReport } from './http/observer.ts';
+export { readBody } from './http/read-body.ts';
+export type { MetricsPage } from './manage/manage-app.ts';
 export { createMetadApps, type MetadApps, type MetadDependencies } from './metad-apps.ts';
-export type { RequestReport } from './observer.ts';
-export { readBody } from './read-body.ts';
 export type {
   BarrierOutcome,
   ProposeOutcome,
@@ -11,3 +10,4 @@ export type {
   ReplicaStatus,
 } from './replica.ts';
 export { DEFAULT_METAD_SETTINGS, type MetadSettings } from './settings.ts';
+export type { Clock } from './wait/deadlines.ts';

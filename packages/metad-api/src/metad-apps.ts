@@ -1,18 +1,18 @@
 import type { RequestListener } from 'node:http';
 import type { Hono } from 'hono';
-import { CatchUp } from './catch-up.ts';
-import { ChangeFeed } from './change-feed.ts';
-import { ClientProfiles } from './client-profile.ts';
-import { type Clock, SYSTEM_CLOCK } from './deadlines.ts';
-import { Freshness } from './freshness.ts';
-import { createManageApp, type MetricsPage } from './manage-app.ts';
-import { MetadataApi } from './metadata-api.ts';
-import { createMetadataApp } from './metadata-app.ts';
-import { createMetadataListener } from './node-door.ts';
-import { Observer, type RequestReport } from './observer.ts';
+import { ClientProfiles } from './access/client-profile.ts';
+import { createMetadataListener } from './http/node-door.ts';
+import { Observer, type RequestReport } from './http/observer.ts';
+import { createManageApp, type MetricsPage } from './manage/manage-app.ts';
+import { Freshness } from './read/freshness.ts';
+import { MetadataApi } from './read/metadata-api.ts';
+import { createMetadataApp } from './read/metadata-app.ts';
 import type { Replica } from './replica.ts';
 import type { MetadSettings } from './settings.ts';
-import { Waiters } from './wait.ts';
+import { CatchUp } from './wait/catch-up.ts';
+import { ChangeFeed } from './wait/change-feed.ts';
+import { type Clock, SYSTEM_CLOCK } from './wait/deadlines.ts';
+import { Waiters } from './wait/wait.ts';
 
 export interface MetadApps {
   readonly metadata: Hono;

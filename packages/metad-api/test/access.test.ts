@@ -1,7 +1,7 @@
 import type { AccessRule } from '@metad/kv-store';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Access } from '../src/access.ts';
+import { Access } from '../src/access/access.ts';
 
 const names = fc.constantFrom('a', 'b', 'c');
 const paths = fc.array(names, { maxLength: 4 }).map((segments) => `/${segments.join('/')}`);

@@ -1,11 +1,11 @@
 import { version } from '@metad/kv-store';
 import { describe, expect, test } from 'vitest';
-import type { Answer } from '../src/answer.ts';
-import { AnswerCache } from '../src/answer-cache.ts';
 import { BoundedCache } from '../src/bounded-cache.ts';
-import { Deadlines } from '../src/deadlines.ts';
-import { createRequestIds } from '../src/request-id.ts';
-import { type Indexed, WaiterIndex } from '../src/waiter-index.ts';
+import type { Answer } from '../src/http/answer.ts';
+import { createRequestIds } from '../src/http/request-id.ts';
+import { AnswerCache } from '../src/read/answer-cache.ts';
+import { Deadlines } from '../src/wait/deadlines.ts';
+import { type Indexed, WaiterIndex } from '../src/wait/waiter-index.ts';
 import { ManualClock } from './test-node.ts';
 
 describe('a bounded cache', () => {

@@ -1,7 +1,7 @@
 import { version } from '@metad/kv-store';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ChangeWindow, type NamedChange } from '../src/change-window.ts';
+import { ChangeWindow, type NamedChange } from '../src/wait/change-window.ts';
 
 const data = (at: number, ...paths: string[]): NamedChange => ({ type: 'data', version: version(at), paths });
 

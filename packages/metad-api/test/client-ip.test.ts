@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createClientIp } from '../src/client-ip.ts';
-import { canonicalAddress } from '../src/ip-address.ts';
+import { createClientIp } from '../src/http/client-ip.ts';
+import { canonicalAddress } from '../src/http/ip-address.ts';
 
 describe('an address as it is stored', () => {
   test.each([

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { plainDecimal } from '../src/decimal.ts';
-import { flatten } from '../src/flatten.ts';
-import { parseJsonBody } from '../src/json-body.ts';
+import { plainDecimal } from '../src/manage/decimal.ts';
+import { flatten } from '../src/manage/flatten.ts';
+import { parseJsonBody } from '../src/manage/json-body.ts';
 
 const LIMITS = { maxPathDepth: 64, maxPathBytes: 2048, maxValueBytes: 1024 };
 

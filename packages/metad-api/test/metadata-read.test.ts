@@ -1,9 +1,9 @@
 import type { AccessRule, Command, Leaf } from '@metad/kv-store';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { Access } from '../src/access.ts';
-import type { ClientProfile } from '../src/client-profile.ts';
-import { readMetadata } from '../src/metadata-read.ts';
+import { Access } from '../src/access/access.ts';
+import type { ClientProfile } from '../src/access/client-profile.ts';
+import { readMetadata } from '../src/read/metadata-read.ts';
 import { InProcessReplica } from './in-process-replica.ts';
 
 const path = fc

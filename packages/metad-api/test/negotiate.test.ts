@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { negotiate } from '../src/negotiate.ts';
+import { negotiate } from '../src/http/negotiate.ts';
 
 test.each([
   [undefined, 'text'],

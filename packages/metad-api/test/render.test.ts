@@ -2,8 +2,14 @@ import type { Leaf } from '@metad/kv-store';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import { type Form, renderConfirmation, renderFound, renderProblem, renderRuleSets } from '../src/render.ts';
-import { compareUtf8 } from '../src/utf8-order.ts';
+import {
+  type Form,
+  renderConfirmation,
+  renderFound,
+  renderProblem,
+  renderRuleSets,
+} from '../src/render/render.ts';
+import { compareUtf8 } from '../src/render/utf8-order.ts';
 
 const TEXT: Form = { format: 'text', pretty: false };
 const JSON_FORM: Form = { format: 'json', pretty: false };

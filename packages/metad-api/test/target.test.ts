@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseTarget } from '../src/target.ts';
+import { parseTarget } from '../src/http/target.ts';
 
 const LIMITS = { maxPathDepth: 4, maxPathBytes: 20 };
 

@@ -1,7 +1,7 @@
 import { onTestFinished, vi } from 'vitest';
-import type { Clock } from '../src/deadlines.ts';
 import { createMetadApps, type MetadApps, type MetadDependencies } from '../src/metad-apps.ts';
 import { DEFAULT_METAD_SETTINGS, type MetadSettings } from '../src/settings.ts';
+import type { Clock } from '../src/wait/deadlines.ts';
 import { InProcessReplica } from './in-process-replica.ts';
 
 /** A clock that stands still until it is told to go on. */

@@ -1,0 +1,45 @@
+import type { Command } from '@metad/kv-store';
+import { unreachable } from '@metad/raft-core';
+import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
+import { type Checked, type Problem, tooLarge, unavailable } from '../http/problem.ts';
+import { readBody } from '../http/read-body.ts';
+import { type Form, renderConfirmation } from '../render/render.ts';
+import type { RefusalReason } from '../replica.ts';
+import { type JsonValue, parseJsonBody } from './json-body.ts';
+import type { ManageParts, ManageRequest } from './manage-request.ts';
+
+export async function readJson(request: ManageRequest, parts: ManageParts): Promise<Checked<JsonValue>> {
+  const body = await readBody(request.raw, parts.settings.maxBodyBytes);
+  return body.type === 'ok' ? parseJsonBody(body.value) : body;
+}
+
+/** Replicates one command and says what became of it. The version of the answer includes the write. */
+export async function write(command: Command, form: Form, parts: ManageParts): Promise<Answer> {
+  const outcome = await parts.replica.propose(command);
+  switch (outcome.type) {
+    case 'applied':
+      parts.feed.noteVersion(outcome.version);
+      return answerOf({ form, body: renderConfirmation(form), version: outcome.version });
+    case 'refused':
+      return problemAnswer(refusalProblem(outcome.reason, outcome.message), form, parts.feed.version);
+    case 'unknown': {
+      const message = `it is unknown whether the write was applied: ${outcome.message}`;
+      return problemAnswer({ status: 504, message }, form, parts.feed.version);
+    }
+    default:
+      return unreachable(outcome);
+  }
+}
+
+function refusalProblem(reason: RefusalReason, message: string): Problem {
+  switch (reason) {
+    case 'tooLarge':
+      return tooLarge(message);
+    case 'noLeader':
+    case 'overloaded':
+    case 'stopping':
+      return unavailable(message);
+    default:
+      return unreachable(reason);
+  }
+}
