@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { spawnMetad } from './e2e/metad-process.ts';
+import { spawnMetad } from './e2e/script-process.ts';
 
 // What holds for the repository as a whole, and what no tool checks otherwise.
 

@@ -3,7 +3,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
-import { spawnMetad } from './metad-process.ts';
+import { spawnMetad } from './script-process.ts';
 import { waitUntil } from './wait-until.ts';
 
 // A node that can't run as it was told ends with an exit code and one message that names what is wrong.

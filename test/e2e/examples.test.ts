@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
-import { ScriptProcess } from './metad-process.ts';
+import { ScriptProcess } from './script-process.ts';
 import { waitUntil } from './wait-until.ts';
 
 // The examples, as they are, against three nodes.

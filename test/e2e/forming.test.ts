@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { json } from './http.ts';
-import { spawnMetad } from './metad-process.ts';
+import { spawnMetad } from './script-process.ts';
 import { waitUntil } from './wait-until.ts';
 
 const cluster = useCluster();

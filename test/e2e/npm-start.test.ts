@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { json, send, versionOf } from './http.ts';
-import { ScriptProcess } from './metad-process.ts';
 import { releasePorts, reserveRow } from './ports.ts';
+import { ScriptProcess } from './script-process.ts';
 import { waitUntil } from './wait-until.ts';
 
 // What `npm start` runs, on other ports and in a folder of its own.
