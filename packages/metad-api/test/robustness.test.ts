@@ -105,18 +105,9 @@ test('nothing that is sent is answered with anything but an answer', async () =>
     await fc.assert(
       fc.asyncProperty(method, resource, target, header, json, async (verb, prefix, path, value, body) => {
         const hasBody = verb !== 'GET' && verb !== 'HEAD';
-        const headers = {
-          accept: value,
-          host: value,
-          origin: value === '' ? 'x' : value,
-          'x-metad-version': value,
-        };
-        const { origin, ...plain } = headers;
-        const sent = {
-          headers: value.length % 5 === 0 ? headers : plain,
-          ...(hasBody ? { rawBody: body } : {}),
-        };
-        expect(origin).toBeDefined();
+        const origin = value.length % 5 === 0 ? { origin: value } : {};
+        const headers = { accept: value, host: value, 'x-metad-version': value, ...origin };
+        const sent = { headers, ...(hasBody ? { rawBody: body } : {}) };
         const response = await node.manage(verb, prefix + path, undefined, sent);
         expect(STATUSES).toContain(response.status);
         await response.text();
