@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureReads, measureWrites } from './cells.mjs';
 import { killAll, makeDataDir, startCluster } from './processes.mjs';
-import { describeMachine, printTable } from './report.mjs';
+import { describeMachine, loadAverage, printTable } from './report.mjs';
 
 const SUITES = {
   write: { title: 'durable writes', measure: measureWrites },
@@ -38,6 +38,7 @@ try {
     printTable(SUITES[name].title, await SUITES[name].measure({ cluster, dir, seconds }));
     await cluster.stop();
   }
+  console.log(`load average at the end: ${loadAverage()}`);
 } finally {
   await killAll();
   remove();

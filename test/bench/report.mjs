@@ -7,8 +7,13 @@ export function describeMachine(dir) {
   const gib = (os.totalmem() / 1024 ** 3).toFixed(0);
   return (
     `${os.cpus().length} × ${cpu?.model ?? 'unknown'}, ${gib} GiB, ${os.type()} ${os.release()}, ` +
-    `Node ${process.versions.node}, data on ${fileSystemOf(dir)}; load average before: ${os.loadavg()[0].toFixed(1)}`
+    `Node ${process.versions.node}, data on ${fileSystemOf(dir)}; load average ${loadAverage()}`
   );
+}
+
+/** Of the last minute: beside other work the figures say little. */
+export function loadAverage() {
+  return os.loadavg()[0].toFixed(1);
 }
 
 /** The kind of file system that holds a folder: by the longest mount point above it. */
