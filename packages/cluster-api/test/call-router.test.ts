@@ -1,0 +1,114 @@
+import { version } from '@metad/kv-store';
+import { EMPTY_MEMBERSHIP, logIndex, type NodeId, nodeId, term } from '@metad/raft-core';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Call, CallError, CallOutcome } from '../src/consensus/call.ts';
+import { CallRouter } from '../src/consensus/call-router.ts';
+import type { LeaderCalls } from '../src/consensus/leader-calls.ts';
+import { ConsensusMetrics } from '../src/consensus/metrics.ts';
+import type { Node } from '../src/consensus/node.ts';
+
+const call: Call = { type: 'propose', command: new Uint8Array() };
+const logId = { term: term(1), leader: nodeId(1), index: logIndex(5) };
+const done: CallOutcome = { type: 'done', logId, version: version(3), membership: EMPTY_MEMBERSHIP };
+const unknown: CallOutcome = { type: 'unknown', message: 'the link broke' };
+
+function refused(error: CallError): CallOutcome {
+  return { type: 'refused', error };
+}
+
+/** What each attempt meets: the leader that this node knows then, and that leader's answer. */
+interface Attempt {
+  readonly leader: NodeId | null;
+  readonly outcome?: CallOutcome;
+}
+
+let sent: NodeId[];
+let appliedHere: number[];
+
+beforeEach(() => {
+  sent = [];
+  appliedHere = [];
+});
+
+/** Node 1, in a world that goes on by one attempt whenever the router waits. */
+function router(attempts: readonly Attempt[], leaderWaitMs = 10_000): CallRouter {
+  let now = 0;
+  const attempt = () => attempts[Math.min(now, attempts.length - 1)] ?? { leader: null };
+  const answer = (leader: NodeId) => {
+    sent.push(leader);
+    return Promise.resolve(attempt().outcome ?? refused({ type: 'forwardToLeader', leader: null }));
+  };
+  const node = {
+    id: nodeId(1),
+    get state() {
+      return { leader: attempt().leader };
+    },
+    until: () => {
+      now += 1;
+      return Promise.resolve(false);
+    },
+    appliedHere: (index: number) => {
+      appliedHere.push(index);
+      return Promise.resolve(true);
+    },
+  };
+  return new CallRouter({
+    node: node as unknown as Node,
+    leaderCalls: { execute: () => answer(nodeId(1)) } as unknown as LeaderCalls,
+    transport: { call: (to) => answer(to) },
+    metrics: new ConsensusMetrics(),
+    tickMs: 1,
+    leaderWaitMs,
+    proposeTimeoutMs: 10_000,
+    membershipTimeoutMs: 10_000,
+  });
+}
+
+describe('a call', () => {
+  test('is carried out here when this node leads', async () => {
+    expect(await router([{ leader: nodeId(1), outcome: done }]).execute(call)).toBe(done);
+    expect([sent, appliedHere]).toEqual([[1], []]);
+  });
+
+  test('that another node carries out is answered once this node has applied it, too', async () => {
+    expect(await router([{ leader: nodeId(2), outcome: done }]).execute(call)).toBe(done);
+    expect([sent, appliedHere]).toEqual([[2], [5]]);
+  });
+
+  test('waits for a leader, and follows it when it has moved', async () => {
+    const attempts = [
+      { leader: null },
+      { leader: nodeId(2), outcome: refused({ type: 'noLink', message: 'no connection' }) },
+      { leader: nodeId(2), outcome: refused({ type: 'forwardToLeader', leader: nodeId(3) }) },
+      { leader: nodeId(3), outcome: done },
+    ];
+    expect(await router(attempts).execute(call)).toBe(done);
+    expect(sent).toEqual([2, 2, 3]);
+  });
+
+  test('that may have been taken is never sent again', async () => {
+    const attempts = [
+      { leader: nodeId(2), outcome: unknown },
+      { leader: nodeId(3), outcome: done },
+    ];
+    expect(await router(attempts).execute(call)).toBe(unknown);
+    expect(sent).toEqual([2]);
+  });
+
+  test.each<CallError>([
+    { type: 'overloaded' },
+    { type: 'emptyMembership' },
+    { type: 'inProgress', change: logId },
+    { type: 'unreachable', message: 'node 4 does not answer' },
+  ])('that the leader refuses as %j is not sent again', async (error) => {
+    expect(await router([{ leader: nodeId(2), outcome: refused(error) }]).execute(call)).toEqual(
+      refused(error),
+    );
+    expect(sent).toEqual([2]);
+  });
+
+  test('without a leader is refused when the time to look for one is over', async () => {
+    const outcome = await router([{ leader: null }], 0).execute(call);
+    expect(outcome).toEqual(refused({ type: 'forwardToLeader', leader: null }));
+  });
+});

@@ -1,0 +1,145 @@
+import { encodeCommand } from '@metad/kv-store';
+import { type NodeId, nodeId } from '@metad/raft-core';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Call, CallOutcome } from '../src/consensus/call.ts';
+import { LeaderCalls } from '../src/consensus/leader-calls.ts';
+import type { IdentifyOutcome } from '../src/peers/transport.ts';
+import { type Member, NodeCluster } from './node-cluster.ts';
+
+let cluster: NodeCluster;
+let leader: Member;
+let answers: Map<string, IdentifyOutcome>;
+
+beforeEach(async () => {
+  cluster = new NodeCluster(1);
+  leader = await cluster.leader();
+  answers = new Map();
+});
+
+afterEach(() => cluster.close());
+
+function identified(addr: string, node: number, clusterId: string | null = null): void {
+  const identity = { node: nodeId(node), instance: `disk-${node}`, cluster: clusterId };
+  answers.set(addr, { type: 'identified', identity });
+}
+
+function execute(call: Call, on: Member = leader): Promise<CallOutcome> {
+  return calls(on).execute(call);
+}
+
+function calls(on: Member): LeaderCalls {
+  return new LeaderCalls({
+    node: on.node,
+    transport: {
+      identify: (addr) =>
+        Promise.resolve(answers.get(addr) ?? { type: 'failed', reason: 'connection refused' }),
+    },
+    clusterId: () => 'test',
+    maxEntryBytes: 1000,
+    identifyTimeoutMs: 1000,
+    membershipPatienceTicks: 50,
+  });
+}
+
+function addLearner(node: number, addr: string): Call {
+  return { type: 'addLearner', node: nodeId(node), addr };
+}
+
+function nodes(): NodeId[] {
+  return [...leader.node.status().membership.membership.nodes.keys()];
+}
+
+describe('adding a learner', () => {
+  test('asks the address who it is, and records the disk', async () => {
+    identified('127.0.0.1:2', 2);
+    expect(await execute(addLearner(2, '127.0.0.1:2'))).toMatchObject({ type: 'done' });
+    expect(leader.node.status().membership.membership.nodes.get(nodeId(2))).toEqual({
+      addr: '127.0.0.1:2',
+      instance: 'disk-2',
+    });
+  });
+
+  test('again changes nothing', async () => {
+    identified('127.0.0.1:2', 2, 'test');
+    await execute(addLearner(2, '127.0.0.1:2'));
+    expect(await execute(addLearner(2, '127.0.0.1:2'))).toMatchObject({ type: 'done' });
+    expect(await execute(addLearner(1, '127.0.0.1:21001'))).toMatchObject({ type: 'done' });
+    expect(nodes()).toEqual([1, 2]);
+  });
+
+  test('that does not answer names the command that starts it', async () => {
+    const outcome = await execute(addLearner(2, '127.0.0.1:2'));
+    expect(outcome).toMatchObject({
+      error: { type: 'unreachable', message: expect.stringContaining('--id 2 --standby') },
+    });
+    expect(nodes()).toEqual([1]);
+  });
+
+  test('with another id, or of another cluster, is refused', async () => {
+    identified('127.0.0.1:3', 3);
+    identified('127.0.0.1:2', 2, 'elsewhere');
+    expect(await execute(addLearner(2, '127.0.0.1:3'))).toMatchObject({
+      error: { type: 'conflict', message: expect.stringContaining('has the id 3, not 2') },
+    });
+    expect(await execute(addLearner(2, '127.0.0.1:2'))).toMatchObject({
+      error: { type: 'conflict', message: expect.stringContaining('another cluster') },
+    });
+    expect(nodes()).toEqual([1]);
+  });
+
+  test('at the address of another node is refused', async () => {
+    identified('127.0.0.1:2', 2);
+    await execute(addLearner(2, '127.0.0.1:2'));
+    identified('127.0.0.1:2', 3);
+    expect(await execute(addLearner(3, '127.0.0.1:2'))).toMatchObject({
+      error: { type: 'conflict', message: expect.stringContaining('already the address of node 2') },
+    });
+  });
+});
+
+describe('a change of voters', () => {
+  test('waits for a learner that never catches up, then says so and changes nothing', async () => {
+    identified('127.0.0.1:2', 2);
+    await execute(addLearner(2, '127.0.0.1:2'));
+    const outcome = await execute({ type: 'changeMembership', voters: [nodeId(1), nodeId(2)] });
+    expect(outcome).toMatchObject({
+      error: { type: 'unreachable', message: expect.stringContaining('catch up') },
+    });
+    expect(leader.node.status().membership.membership.configs).toEqual([[1]]);
+  });
+
+  test.each([
+    [[], 'emptyMembership'],
+    [[1, 7], 'learnerNotFound'],
+  ])('to %j is refused: %s', async (voters, type) => {
+    const outcome = await execute({ type: 'changeMembership', voters: voters.map(nodeId) });
+    expect(outcome).toMatchObject({ type: 'refused', error: { type } });
+  });
+});
+
+test('a voter is not removed as a learner', async () => {
+  expect(await execute({ type: 'removeLearner', node: nodeId(1) })).toMatchObject({
+    error: { type: 'conflict' },
+  });
+});
+
+test('the lead of a single node goes nowhere', async () => {
+  expect(await execute({ type: 'transferLeader', to: null })).toMatchObject({
+    error: { type: 'conflict', message: 'no other node can take the lead' },
+  });
+});
+
+test('a command over the limit is refused', async () => {
+  const command = encodeCommand({ type: 'merge', tree: 'data', leaves: [['/a', 'x'.repeat(1000)]] });
+  expect(await execute({ type: 'propose', command })).toEqual({
+    type: 'refused',
+    error: { type: 'tooLarge', maxBytes: 1000 },
+  });
+});
+
+test('what no node could apply does not get into the log, whoever forwards it', async () => {
+  const { index } = leader.node.status().lastLog;
+  const outcome = await calls(leader).executeForwarded({ type: 'propose', command: Uint8Array.of(99, 1, 2) });
+  expect(outcome).toMatchObject({ type: 'refused', error: { type: 'conflict' } });
+  expect(leader.node.status().lastLog.index).toBe(index);
+});

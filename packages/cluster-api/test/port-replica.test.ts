@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { type AppliedBatch, decodeCommand, StateDatabase, Store, version } from '@metad/kv-store';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { ToConsensus, ToHttp } from '../src/http-thread/port.ts';
+import { PortReplica } from '../src/http-thread/port-replica.ts';
+
+let dir: string;
+let store: Store;
+let state: StateDatabase;
+let consensus: MessagePort;
+let http: MessagePort;
+let replica: PortReplica;
+let received: ToConsensus[];
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'metad-port-'));
+  store = Store.open(dir);
+  state = StateDatabase.open(store.stateFile);
+  const { port1, port2 } = new MessageChannel();
+  [consensus, http] = [port1, port2];
+  received = [];
+  consensus.on('message', (message: ToConsensus) => received.push(message));
+  const status = { caughtUp: false, hasLeader: false };
+  replica = new PortReplica({ port: http, state, status, maxEntryBytes: 200 });
+  http.on('message', (message: Exclude<ToHttp, { type: 'stop' }>) => replica.receive(message));
+});
+
+afterEach(() => {
+  consensus.close();
+  http.close();
+  state.close();
+  store.close();
+  rmSync(dir, { recursive: true });
+});
+
+/** The next message that crosses the port. */
+async function next(): Promise<ToConsensus> {
+  for (;;) {
+    const message = received.shift();
+    if (message) return message;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function answer(message: ToHttp): void {
+  consensus.postMessage(message);
+}
+
+const put = (path: string, value = 'x') =>
+  replica.propose({ type: 'merge', tree: 'data', leaves: [[path, value]] });
+
+test('the commands of one turn cross the port together, and each gets its own outcome', async () => {
+  const outcomes = [put('/a'), put('/b')];
+  const message = await next();
+  if (message.type !== 'propose') throw new Error(`unexpected ${message.type}`);
+  expect(message.proposals.map(({ command }) => decodeCommand(command))).toMatchObject([
+    { leaves: [['/a', 'x']] },
+    { leaves: [['/b', 'x']] },
+  ]);
+  const [a, b] = message.proposals;
+  answer({
+    type: 'outcomes',
+    outcomes: [
+      { id: b?.id ?? 0, outcome: { type: 'unknown', message: 'who knows' } },
+      { id: a?.id ?? 0, outcome: { type: 'applied', version: version(4) } },
+    ],
+  });
+  expect(await Promise.all(outcomes)).toEqual([
+    { type: 'applied', version: 4 },
+    { type: 'unknown', message: 'who knows' },
+  ]);
+});
+
+test('a command that no entry can hold is refused before it crosses the port', async () => {
+  expect(await put('/a', 'x'.repeat(300))).toMatchObject({ type: 'refused', reason: 'tooLarge' });
+  expect(received).toEqual([]);
+});
+
+test('all who ask for a barrier in one turn share it; who asks later gets another', async () => {
+  const first = [replica.readBarrier(), replica.readBarrier()];
+  const asked = await next();
+  const second = replica.readBarrier();
+  const askedAgain = await next();
+  if (asked.type !== 'barrier' || askedAgain.type !== 'barrier') throw new Error('expected barriers');
+  answer({ type: 'barrier', id: asked.id, outcome: { type: 'ready' } });
+  answer({ type: 'barrier', id: askedAgain.id, outcome: { type: 'unavailable', message: 'no leader' } });
+  expect(await Promise.all(first)).toEqual([{ type: 'ready' }, { type: 'ready' }]);
+  expect(await second).toMatchObject({ type: 'unavailable' });
+});
+
+test('batches reach those who subscribed, until they no longer do, and status is the latest', async () => {
+  const seen: AppliedBatch[] = [];
+  const unsubscribe = replica.subscribe((batch) => seen.push(batch));
+  const batch: AppliedBatch = { applied: store.state.applied, version: version(1), changes: [] };
+  answer({ type: 'applied', batch });
+  answer({ type: 'status', status: { caughtUp: true, hasLeader: true } });
+  while (!replica.status().caughtUp) await new Promise((resolve) => setImmediate(resolve));
+  unsubscribe();
+  answer({ type: 'applied', batch });
+  answer({ type: 'status', status: { caughtUp: true, hasLeader: false } });
+  while (replica.status().hasLeader) await new Promise((resolve) => setImmediate(resolve));
+  expect(seen).toEqual([batch]);
+});
