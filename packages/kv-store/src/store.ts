@@ -1,15 +1,6 @@
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import {
-  assert,
-  type Entry,
-  type InitialState,
-  logIndex,
-  type Membership,
-  type NodeId,
-  nodeId,
-  term,
-} from '@metad/raft-core';
+import { bootstrapLog, type InitialState, logIndex, type Membership } from '@metad/raft-core';
 import { LogStore, type NodeIdentity } from './log-store.ts';
 import { StateMachine } from './state-machine.ts';
 import { REBUILD_ADVICE, StoreError } from './store-error.ts';
@@ -70,14 +61,8 @@ export class Store {
    * that they agree on it without an election. The log must be empty.
    */
   bootstrap(membership: Membership, identity: NodeIdentity): void {
-    const first: Entry = {
-      term: term(1),
-      leader: lowestVoter(membership),
-      index: logIndex(1),
-      payload: { type: 'membership', membership },
-    };
-    const hardState = { term: term(1), votedFor: null, committed: logIndex(1) };
-    this.log.initialize({ entries: [first], hardState, sync: true }, identity);
+    const { entry, hardState } = bootstrapLog(membership);
+    this.log.initialize({ entries: [entry], hardState, sync: true }, identity);
   }
 
   /** Writes what still waits in memory, and lets others have the directory. */
@@ -85,12 +70,6 @@ export class Store {
     this.state.close();
     this.log.close();
   }
-}
-
-function lowestVoter(membership: Membership): NodeId {
-  const voters = membership.configs.flat();
-  assert(voters.length > 0, 'a cluster begins with a voter');
-  return nodeId(Math.min(...voters));
 }
 
 /** The log is synced before anything of it is applied, so the state can never be ahead of it. */

@@ -27,7 +27,7 @@ function filledDirectory(): string {
   );
   store.log.write({
     entries,
-    hardState: { term: term(1), votedFor: null, committed: logIndex(41) },
+    hardState: { ...store.log.hardState, committed: logIndex(41) },
     sync: true,
   });
   store.state.apply(store.log.entries({ from: logIndex(1), to: logIndex(42), maxBytes: 1e9 }));
@@ -66,7 +66,7 @@ test('nodes that start with the same membership begin with the same committed en
     expect(store.log.identity()).toEqual(identity);
     const first = { term: 1, leader: 1, index: 1 };
     expect(store.initialState()).toEqual({
-      hardState: { term: 1, votedFor: null, committed: 1 },
+      hardState: { term: 1, votedFor: 1, committed: 1 },
       compacted: ZERO_LOG_ID,
       lastLog: first,
       applied: ZERO_LOG_ID,

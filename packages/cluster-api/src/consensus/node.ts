@@ -11,6 +11,7 @@ import {
   type RaftConfig,
   type RaftStatus,
   type Ready,
+  type StoredMembership,
   unreachable,
 } from '@metad/raft-core';
 import type { Logger } from 'pino';
@@ -62,7 +63,7 @@ export class Node {
   readonly #stateListeners = new Set<(state: NodeState) => void>();
   readonly #watches = new StatusWatches();
   #state: NodeState;
-  #peers: unknown = null;
+  #followed: { readonly membership: StoredMembership; readonly committed: StoredMembership } | null = null;
   #tick = 0;
   #ticker: NodeJS.Timeout | null = null;
   #turn: NodeJS.Immediate | null = null;
@@ -286,14 +287,18 @@ export class Node {
 
   /** Tells the others what has changed since the last turn. */
   #observe(status: RaftStatus): void {
-    const { nodes } = status.membership.membership;
-    if (nodes !== this.#peers) {
-      this.#peers = nodes;
-      this.#options.transport.setPeers(nodes);
-    }
+    this.#followMembership(status);
     const { role, term, leader } = status;
     this.#enterState({ ...this.#state, role, term, leader });
     this.#watches.check(status, this.#tick);
+  }
+
+  /** Whoever leaves stays connected until its removal is committed, so that it learns of it. */
+  #followMembership({ membership, committedMembership }: RaftStatus): void {
+    if (membership === this.#followed?.membership && committedMembership === this.#followed.committed) return;
+    this.#followed = { membership, committed: committedMembership };
+    const { nodes } = membership.membership;
+    this.#options.transport.setPeers(new Map([...committedMembership.membership.nodes, ...nodes]));
   }
 
   #enterState(next: NodeState): void {
