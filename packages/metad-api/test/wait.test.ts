@@ -116,6 +116,19 @@ describe('what ends a wait', () => {
     expect(await below.json()).toBe('dos');
   });
 
+  test('for the root of a client with a mapping: data named self only by way of the mapping', async () => {
+    const node = await openNode();
+    await node.write('PUT', '/v1/mapping', { [CLIENT]: { n: '/nodes/1/name' } });
+    const root = await node.hold('/?wait=true');
+    await node.write('PUT', '/v1/data/self/mine', 'hidden');
+    expect(await root.isAnswered()).toBe(false);
+    await node.write('PUT', `/v1/mapping/${CLIENT}/m`, '/self/mine');
+    expect(await root.json()).toMatchObject({ self: { n: 'one', m: 'hidden' } });
+    const again = await node.hold('/?wait=true');
+    await node.write('PUT', '/v1/data/self/mine', 'shown');
+    expect(await again.json()).toMatchObject({ self: { m: 'shown' } });
+  });
+
   test('a remap is followed: the old target no longer counts, the new one does', async () => {
     const node = new TestNode();
     await node.write('PUT', '/v1/data', DATA);
@@ -292,6 +305,16 @@ describe('a state that is ahead of what was delivered', () => {
     expect(await unrelated.isAnswered()).toBe(false);
   });
 
+  test('a path that is closed, and deleted without that having been delivered, is not missed', async () => {
+    const node = await openNode();
+    const version = versionOf(await node.metadata('/'));
+    await node.allow(CLIENT, '/nodes');
+    node.replica.holdBack();
+    node.replica.applyAll([{ type: 'delete', tree: 'data', paths: ['/other'] }]);
+    const response = await node.metadata(`/?wait=true&prev_version=${version}`, { headers: JSON_TYPE });
+    expect(await response.json()).toEqual({ nodes: DATA.nodes });
+  });
+
   test('a path that is closed and deleted in one batch is not missed', async () => {
     const node = await openNode();
     const held = await node.hold('/?wait=true');
@@ -351,8 +374,11 @@ describe('how long a wait lasts', () => {
       expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
     }
     expect([node.apps.waiters(), node.replica.listenerCount, node.clock.timerCount]).toEqual([0, 0, 0]);
-    await node.write('PUT', '/v1/data/nodes/1/ip', 'late');
+    // Written at another node: nobody tells this one any more.
+    node.replica.applyAll([{ type: 'merge', tree: 'data', leaves: [['/nodes/1/ip', 'late']] }]);
     expect(await node.json('/nodes/1/ip')).toBe('late');
+    node.replica.applyAll([{ type: 'merge', tree: 'data', leaves: [['/nodes/1/ip', 'later']] }]);
+    expect(await node.json('/nodes/1/ip')).toBe('later');
     await node.allow(CLIENT, '/other');
     expect(await node.json('/nodes/1/ip')).toEqual(NOT_FOUND);
   });
