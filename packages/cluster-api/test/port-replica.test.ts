@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { type AppliedBatch, decodeCommand, StateDatabase, Store, version } from '@metad/kv-store';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { AppliedVersion } from '../src/http-thread/applied-version.ts';
 import type { ToConsensus, ToHttp } from '../src/http-thread/port.ts';
 import { PortReplica } from '../src/http-thread/port-replica.ts';
 
@@ -14,6 +15,7 @@ let consensus: MessagePort;
 let http: MessagePort;
 let replica: PortReplica;
 let received: ToConsensus[];
+let applied: AppliedVersion;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'metad-port-'));
@@ -24,7 +26,8 @@ beforeEach(() => {
   received = [];
   consensus.on('message', (message: ToConsensus) => received.push(message));
   const status = { caughtUp: false, hasLeader: false };
-  replica = new PortReplica({ port: http, state, status, maxEntryBytes: 200 });
+  applied = new AppliedVersion();
+  replica = new PortReplica({ port: http, state, status, appliedVersion: applied, maxEntryBytes: 200 });
   http.on('message', (message: Exclude<ToHttp, { type: 'stop' }>) => replica.receive(message));
 });
 
@@ -103,4 +106,10 @@ test('batches reach those who subscribed, until they no longer do, and status is
   answer({ type: 'status', status: { caughtUp: true, hasLeader: false } });
   while (replica.status().hasLeader) await new Promise((resolve) => setImmediate(resolve));
   expect(seen).toEqual([batch]);
+});
+
+test('the version is known as soon as it is applied, before the batch has crossed the port', () => {
+  expect(replica.version()).toBe(0);
+  applied.set(version(7));
+  expect(replica.version()).toBe(7);
 });

@@ -13,6 +13,11 @@ export interface Replica {
   propose(command: Command): Promise<ProposeOutcome>;
   /** Resolves once `state` shows everything that was committed anywhere before the call. */
   readBarrier(): Promise<BarrierOutcome>;
+  /**
+   * The newest version that `state` shows: a read that begins now sees it, or a newer one. May be ahead of what was
+   * delivered to those who subscribed.
+   */
+  version(): Version;
   /** Calls `listener` once for each applied batch, in log order, until the returned function is called. */
   subscribe(listener: (batch: AppliedBatch) => void): () => void;
   status(): ReplicaStatus;

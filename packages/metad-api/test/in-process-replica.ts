@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AppliedBatch, type Command, encodeCommand, StateDatabase, StateMachine } from '@metad/kv-store';
+import {
+  type AppliedBatch,
+  type Command,
+  encodeCommand,
+  StateDatabase,
+  StateMachine,
+  type Version,
+} from '@metad/kv-store';
 import { type Entry, logIndex, nodeId, term } from '@metad/raft-core';
 import type { BarrierOutcome, ProposeOutcome, Replica, ReplicaStatus } from '../src/replica.ts';
 
@@ -29,6 +36,10 @@ export class InProcessReplica implements Replica {
 
   get listenerCount(): number {
     return this.#listeners.size;
+  }
+
+  version(): Version {
+    return this.#machine.version;
   }
 
   propose(command: Command): Promise<ProposeOutcome> {

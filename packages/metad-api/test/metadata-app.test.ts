@@ -200,6 +200,15 @@ describe('how new a read is', () => {
     expect(await node.json('/nodes/2/name')).toBe('dos');
   });
 
+  test('a local read, too, sees what this node has applied, delivered or not', async () => {
+    const node = await nodeWithData();
+    await node.write('PUT', '/v1/rule', { [CLIENT]: [{ path: '/', mode: 1 }] });
+    expect(await node.json('/nodes/1/name')).toBe('one');
+    node.replica.holdBack();
+    node.replica.applyAll([{ type: 'merge', tree: 'data', leaves: [['/nodes/1/name', 'uno']] }]);
+    expect(await node.json('/nodes/1/name')).toBe('uno');
+  });
+
   test('without a quorum a linearizable read is refused, a local one is answered', async () => {
     const node = await nodeWithData();
     await node.allow(CLIENT, '/');

@@ -1,6 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
-import { type AppliedBatch, type Command, encodeCommand, type StateReader } from '@metad/kv-store';
+import {
+  type AppliedBatch,
+  type Command,
+  encodeCommand,
+  type StateReader,
+  type Version,
+} from '@metad/kv-store';
 import type { BarrierOutcome, ProposeOutcome, Replica, ReplicaStatus } from '@metad/metad-api';
+import type { AppliedVersion } from './applied-version.ts';
 import type { ToConsensus, ToHttp } from './port.ts';
 
 /** The replica as the HTTP thread sees it: reads from its own connection, everything else over the port. */
@@ -8,6 +15,7 @@ export class PortReplica implements Replica {
   readonly state: StateReader;
   readonly #port: MessagePort;
   readonly #maxEntryBytes: number;
+  readonly #appliedVersion: AppliedVersion;
   readonly #listeners = new Set<(batch: AppliedBatch) => void>();
   readonly #proposals = new Map<number, (outcome: ProposeOutcome) => void>();
   readonly #barriers = new Map<number, (outcome: BarrierOutcome) => void>();
@@ -21,12 +29,14 @@ export class PortReplica implements Replica {
     port: MessagePort;
     state: StateReader;
     status: ReplicaStatus;
+    appliedVersion: AppliedVersion;
     maxEntryBytes: number;
   }) {
     this.state = options.state;
     this.#port = options.port;
     this.#status = options.status;
     this.#maxEntryBytes = options.maxEntryBytes;
+    this.#appliedVersion = options.appliedVersion;
   }
 
   /** Takes one message from the consensus thread; `stop` is for the thread itself. */
@@ -63,6 +73,10 @@ export class PortReplica implements Replica {
       this.#outbox.push({ id, command: bytes });
       if (this.#outbox.length === 1) setImmediate(() => this.#flush());
     });
+  }
+
+  version(): Version {
+    return this.#appliedVersion.get();
   }
 
   /** All who ask in one turn of the event loop share one barrier: it begins after the last of them asked. */

@@ -8,6 +8,8 @@ export interface HttpThreadData {
   /** `state.db`, which the thread reads through a connection of its own. */
   readonly stateFile: string;
   readonly status: ReplicaStatus;
+  /** See AppliedVersion. */
+  readonly appliedVersion: SharedArrayBuffer;
 }
 
 /** HTTP thread → consensus thread. `id` pairs a request with its answer. */

@@ -6,10 +6,11 @@ import { explainCallError } from '../consensus/call-error.ts';
 import type { CallRouter } from '../consensus/call-router.ts';
 import type { Node } from '../consensus/node.ts';
 import { ListenError } from '../http-listener.ts';
+import { AppliedVersion } from './applied-version.ts';
 import type { HttpThreadData, ToConsensus, ToHttp } from './port.ts';
 
 export interface HttpThreadOptions {
-  readonly data: HttpThreadData;
+  readonly data: Omit<HttpThreadData, 'appliedVersion'>;
   readonly node: Node;
   readonly router: CallRouter;
   readonly metrics: () => Promise<string>;
@@ -25,6 +26,7 @@ export class HttpThread {
   readonly #options: HttpThreadOptions;
   readonly #worker: Worker;
   readonly #port: MessagePort;
+  readonly #appliedVersion = new AppliedVersion();
   #outcomes: { id: number; outcome: ProposeOutcome }[] = [];
   #settled: { listening: () => void; failed: (error: Error) => void } | null = null;
   #stopping = false;
@@ -36,7 +38,7 @@ export class HttpThread {
     this.#port = port1;
     this.#port.on('message', (message: ToConsensus) => this.#receive(message));
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: { ...options.data, port: port2 },
+      workerData: { ...options.data, appliedVersion: this.#appliedVersion.buffer, port: port2 },
       transferList: [port2],
     });
     this.#worker.on('error', (error) => this.#fail(error));
@@ -46,7 +48,11 @@ export class HttpThread {
         resolve();
       });
     });
-    options.node.onApplied((batch) => this.#post({ type: 'applied', batch }));
+    this.#appliedVersion.set(options.node.version);
+    options.node.onApplied((batch) => {
+      this.#appliedVersion.set(batch.version);
+      this.#post({ type: 'applied', batch });
+    });
     options.node.onState(() => this.#post({ type: 'status', status: replicaStatus(options.node) }));
   }
 

@@ -12,6 +12,7 @@ import type { NodeConfig } from '../config/config.ts';
 import { entryBytesLimit } from '../config/wire-limits.ts';
 import { closeServer, listen } from '../http-listener.ts';
 import { createLogger } from '../logger.ts';
+import { AppliedVersion } from './applied-version.ts';
 import { HttpMetrics } from './metrics.ts';
 import type { HttpThreadData, ToConsensus, ToHttp } from './port.ts';
 import { PortReplica } from './port-replica.ts';
@@ -28,6 +29,7 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     port,
     state,
     status: data.status,
+    appliedVersion: new AppliedVersion(data.appliedVersion),
     maxEntryBytes: entryBytesLimit(config),
   });
   const metrics = new HttpMetrics();

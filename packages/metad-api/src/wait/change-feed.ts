@@ -29,8 +29,9 @@ export class ChangeFeed {
     for (const batch of early) this.#deliver(batch);
   }
 
-  /** The newest version that was seen by a read, a write or a delivered change. Never decreases. */
+  /** The newest version that the state is known to show. Never decreases. */
   get version(): Version {
+    this.noteVersion(this.#replica.version());
     return this.#version;
   }
 

@@ -1,0 +1,24 @@
+import { type Version, version } from '@metad/kv-store';
+
+/**
+ * The version that this node's state shows, in memory that both threads see. A batch takes a moment to cross the port;
+ * this says at once that there is a newer state to read, so that nobody is shown less than was confirmed on this node.
+ */
+export class AppliedVersion {
+  /** To be handed to the other thread. */
+  readonly buffer: SharedArrayBuffer;
+  readonly #cell: BigInt64Array;
+
+  constructor(buffer = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)) {
+    this.buffer = buffer;
+    this.#cell = new BigInt64Array(buffer);
+  }
+
+  get(): Version {
+    return version(Number(Atomics.load(this.#cell, 0)));
+  }
+
+  set(applied: Version): void {
+    Atomics.store(this.#cell, 0, BigInt(applied));
+  }
+}
