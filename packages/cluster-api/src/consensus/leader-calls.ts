@@ -1,5 +1,5 @@
 import { CommandFormatError, decodeCommand } from '@metad/kv-store';
-import { type NodeId, type NodeRecord, unreachable } from '@metad/raft-core';
+import { isVoter, type NodeId, type NodeRecord, type RaftStatus, unreachable } from '@metad/raft-core';
 import type { PeerTransport } from '../peers/transport.ts';
 import type { Call, CallError, CallOutcome } from './call.ts';
 import type { Node } from './node.ts';
@@ -94,19 +94,21 @@ export class LeaderCalls {
     return { found: { addr, instance } };
   }
 
-  /** A learner that is far behind would hold up the commits of the configs that count it: it catches up first. */
+  /** A learner that is far behind would hold up the commits of the config that counts it: it catches up first. */
   async #setVoters(voters: readonly NodeId[]): Promise<CallOutcome> {
     const { node, membershipPatienceTicks } = this.#options;
-    const { lastLog } = node.status();
-    const caughtUp = await node.until(({ role, peers }) => {
-      const behind = voters.filter((id) => (peers.get(id)?.matched ?? lastLog.index) < lastLog.index);
-      return role !== 'leader' || behind.length === 0;
-    }, membershipPatienceTicks);
-    if (!caughtUp) {
-      return refuse({
-        type: 'unreachable',
-        message: 'a node that is to vote does not catch up with the log',
-      });
+    const { lastLog, membership } = node.status();
+    const added = voters.filter((id) => !isVoter(membership.membership, id));
+    const behind = ({ peers }: RaftStatus) =>
+      added.filter((id) => (peers.get(id)?.matched ?? lastLog.index) < lastLog.index);
+    await node.until(
+      (status) => status.role !== 'leader' || behind(status).length === 0,
+      membershipPatienceTicks,
+    );
+    const late = behind(node.status());
+    if (late.length > 0) {
+      const message = `${late.map((id) => `node ${id}`).join(', ')} can't vote yet: does not catch up with the log`;
+      return refuse({ type: 'unreachable', message });
     }
     return node.changeMembership({ type: 'setVoters', voters }, membershipPatienceTicks);
   }
