@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { createClusterApp } from './cluster-http/cluster-app.ts';
 import { metricsAnswer } from './cluster-http/openraft-json.ts';
 import { formatAddress } from './config/address.ts';
-import type { NodeConfig } from './config/config.ts';
+import type { NodeConfig } from './config/node-config.ts';
 import { entryBytesLimit, MAX_FRAME_BYTES } from './config/wire-limits.ts';
 import { CallRouter } from './consensus/call-router.ts';
 import { InstanceBinding } from './consensus/instance-binding.ts';

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { formatAddress, type ListenAddress } from './config/address.ts';
-import type { NodeLimits } from './config/config.ts';
+import type { NodeLimits } from './config/node-config.ts';
 
 /** Above the idle time-outs of common load balancers, which otherwise reuse a connection that is being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { NodeIdentity, Store } from '@metad/kv-store';
 import type { Membership, NodeId, NodeRecord } from '@metad/raft-core';
-import type { NodeConfig } from './config/config.ts';
+import type { NodeConfig } from './config/node-config.ts';
 import type { Admission, PeerIdentity } from './peers/transport.ts';
 
 /** The data directory and the configuration contradict each other: the message says what to do. */

@@ -2,7 +2,7 @@ import { isatty } from 'node:tty';
 import { isMainThread } from 'node:worker_threads';
 import { type DestinationStream, type Logger, pino, stdTimeFunctions } from 'pino';
 import { prettyFactory } from 'pino-pretty';
-import type { NodeConfig } from './config/config.ts';
+import type { NodeConfig } from './config/node-config.ts';
 
 export type { Logger };
 

@@ -5,7 +5,7 @@ import { decodeCommand, encodeCommand as encode, StateDatabase, Store, version }
 import { EMPTY_MEMBERSHIP, type Entry, logIndex, nodeId, term } from '@metad/raft-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createClusterApp } from '../src/cluster-http/cluster-app.ts';
-import { loadConfig } from '../src/config/config.ts';
+import { loadConfig } from '../src/config/load-config.ts';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
 import type { CallRouter } from '../src/consensus/call-router.ts';
 import type { Node } from '../src/consensus/node.ts';

@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadConfig, type NodeConfig, USAGE_EXIT_CODE } from '../src/config/config.ts';
+import { loadConfig, USAGE_EXIT_CODE } from '../src/config/load-config.ts';
 import { settingsMarkdown } from '../src/config/markdown.ts';
+import type { NodeConfig } from '../src/config/node-config.ts';
 import { SETTING_TABLE } from '../src/config/settings.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'metad-config-'));

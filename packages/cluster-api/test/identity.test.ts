@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Store } from '@metad/kv-store';
 import { EMPTY_MEMBERSHIP, nodeId } from '@metad/raft-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { loadConfig, type NodeConfig } from '../src/config/config.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import type { NodeConfig } from '../src/config/node-config.ts';
 import { admitPeer, establishIdentity, IdentityError } from '../src/identity.ts';
 
 let dir: string;

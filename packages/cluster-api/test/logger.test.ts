@@ -1,6 +1,6 @@
 import { nodeId } from '@metad/raft-core';
 import { expect, test } from 'vitest';
-import type { LogLevel } from '../src/config/config.ts';
+import type { LogLevel } from '../src/config/node-config.ts';
 import { createLogger } from '../src/logger.ts';
 
 function captureLines(options: { readonly pretty: boolean; readonly logLevel?: LogLevel }) {

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Hono } from 'hono';
-import { ClientProfiles } from './access/client-profile.ts';
+import { ClientProfiles } from './access/client-profiles.ts';
 import { createMetadataListener } from './http/node-door.ts';
 import { Observer, type RequestReport } from './http/observer.ts';
 import { createManageApp, type MetricsPage } from './manage/manage-app.ts';

@@ -1,4 +1,4 @@
-import type { NodeLimits } from '../config/config.ts';
+import type { NodeLimits } from '../config/node-config.ts';
 
 export type KvKey =
   | { readonly type: 'path'; readonly path: string }

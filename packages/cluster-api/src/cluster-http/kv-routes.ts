@@ -3,7 +3,7 @@ import { readBody } from '@metad/metad-api';
 import { unreachable } from '@metad/raft-core';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
-import type { NodeLimits } from '../config/config.ts';
+import type { NodeLimits } from '../config/node-config.ts';
 import type { CallOutcome } from '../consensus/call.ts';
 import { explainCallError } from '../consensus/call-error.ts';
 import type { CallRouter } from '../consensus/call-router.ts';

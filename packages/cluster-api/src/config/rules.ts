@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { formatAddress, isLoopback, isWildcard } from './address.ts';
-import type { NodeConfig, Start } from './config.ts';
+import type { NodeConfig, Start } from './node-config.ts';
 import type { Settings } from './settings.ts';
 import { formatMs, isToken, TOKEN_FORM } from './values.ts';
 

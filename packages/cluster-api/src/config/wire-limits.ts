@@ -1,4 +1,4 @@
-import type { NodeConfig } from './config.ts';
+import type { NodeConfig } from './node-config.ts';
 import { MAX_BODY_BYTES } from './settings.ts';
 
 /** How much larger than the body that brought it a command may get: short names below a long path repeat that path. */

@@ -1,6 +1,6 @@
 import type { AppliedBatch } from '@metad/kv-store';
 import type { BarrierOutcome, ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
-import type { NodeConfig } from '../config/config.ts';
+import type { NodeConfig } from '../config/node-config.ts';
 
 /** What the HTTP thread is started with. */
 export interface HttpThreadData {

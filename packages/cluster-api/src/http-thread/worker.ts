@@ -8,7 +8,7 @@ import {
   type MetadApps,
   type MetadSettings,
 } from '@metad/metad-api';
-import type { NodeConfig } from '../config/config.ts';
+import type { NodeConfig } from '../config/node-config.ts';
 import { entryBytesLimit } from '../config/wire-limits.ts';
 import { closeServer, listen } from '../http-listener.ts';
 import { createLogger } from '../logger.ts';

@@ -1,6 +1,7 @@
 import { isAtOrBelow } from '@metad/kv-store';
 import { unreachable } from '@metad/raft-core';
-import { type ClientProfile, type ClientProfiles, NO_PROFILE, profileAt } from '../access/client-profile.ts';
+import { type ClientProfile, NO_PROFILE } from '../access/client-profile.ts';
+import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
 import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { type ClientIp, createClientIp } from '../http/client-ip.ts';

@@ -1,5 +1,6 @@
 import type { Change, StateView, Version } from '@metad/kv-store';
-import { type ClientProfile, type ClientProfiles, profileAt } from '../access/client-profile.ts';
+import type { ClientProfile } from '../access/client-profile.ts';
+import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
 import { readMetadata } from '../read/metadata-read.ts';
 import { sameFound } from '../render/found.ts';
 import type { ChangeFeed } from './change-feed.ts';

@@ -1,71 +1,11 @@
 import { readFileSync } from 'node:fs';
-import type { NodeId } from '@metad/raft-core';
-import type { ListenAddress } from './address.ts';
 import { readEnvironment } from './environment.ts';
 import { readConfigFile } from './file.ts';
 import { type Flags, helpText, readFlags } from './flags.ts';
+import type { NodeConfig } from './node-config.ts';
 import { checkTogether } from './rules.ts';
-import { CONFIG_FLAG, SETTING_TABLE, SETTINGS, type Settings, variableOf } from './settings.ts';
+import { CONFIG_FLAG, SETTING_TABLE, SETTINGS, variableOf } from './settings.ts';
 import type { Given, Source } from './source.ts';
-
-/** How a node with an empty data directory begins; one that has data goes on with what it has. */
-export type Start =
-  | { readonly type: 'single' }
-  /** Empty, until a leader adds it. */
-  | { readonly type: 'standby' }
-  /** Asks these members, `HOST:PORT`, to add it as a learner. */
-  | { readonly type: 'join'; readonly members: readonly string[] }
-  /** Contains this node's own id. */
-  | { readonly type: 'initialCluster'; readonly members: ReadonlyMap<NodeId, string> };
-
-export type LogLevel = Settings['log_level'];
-
-/** Everything that a node needs to know to run; each setting is described in config-settings.ts. */
-export interface NodeConfig {
-  readonly id: NodeId;
-  /** Absolute. */
-  readonly dataDir: string;
-  readonly logLevel: LogLevel;
-  /** Absolute. */
-  readonly pidFile: string | null;
-
-  readonly listen: ListenAddress;
-  readonly listenManage: ListenAddress;
-  readonly listenCluster: ListenAddress;
-  /** `HOST:PORT` that goes into memberships; null when `listenCluster` has port 0 and so is known only once bound. */
-  readonly advertiseCluster: string | null;
-
-  readonly start: Start;
-
-  readonly xff: boolean;
-  /** Addresses and ranges; empty means that every peer is trusted. */
-  readonly trustedProxies: readonly string[];
-  readonly clusterToken: string | null;
-  readonly manageToken: string | null;
-  readonly insecure: boolean;
-
-  readonly heartbeatIntervalMs: number;
-  /** At least five heartbeats. */
-  readonly electionTimeoutMs: number;
-  readonly limits: NodeLimits;
-}
-
-export interface NodeLimits {
-  readonly leaderWaitMs: number;
-  readonly proposeTimeoutMs: number;
-  readonly catchUpWaitMs: number;
-  readonly waitTimeoutMs: number;
-  readonly maxWaitTimeoutMs: number;
-  readonly headerTimeoutMs: number;
-  readonly requestTimeoutMs: number;
-  readonly maxBodyBytes: number;
-  readonly maxValueBytes: number;
-  readonly maxPathBytes: number;
-  readonly maxPathDepth: number;
-  readonly maxInflightProposals: number;
-  readonly maxUncommittedBytes: number;
-  readonly maxWaiters: number;
-}
 
 export type ConfigOutcome =
   | { readonly type: 'config'; readonly config: NodeConfig }
