@@ -60,6 +60,7 @@ describe('defaults', () => {
     expect(config([]).limits).toMatchObject({
       maxBodyBytes: 8 * 1024 * 1024,
       maxValueBytes: 1024 * 1024,
+      maxLeaves: 100_000,
       maxPathDepth: 64,
       maxPathBytes: 2048,
       waitTimeoutMs: 60_000,

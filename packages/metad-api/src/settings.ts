@@ -9,6 +9,8 @@ export interface MetadSettings {
   readonly trustedProxies: readonly string[];
   readonly maxBodyBytes: number;
   readonly maxValueBytes: number;
+  /** Values in one write. */
+  readonly maxLeaves: number;
   readonly maxPathDepth: number;
   readonly maxPathBytes: number;
   /** Requests held open at once; one more is answered 503. */
@@ -35,6 +37,7 @@ export const DEFAULT_METAD_SETTINGS: MetadSettings = {
   trustedProxies: [],
   maxBodyBytes: 8 * 1024 * 1024,
   maxValueBytes: 1024 * 1024,
+  maxLeaves: 100_000,
   maxPathDepth: 64,
   maxPathBytes: 2048,
   maxWaiters: 20_000,

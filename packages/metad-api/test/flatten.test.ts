@@ -4,7 +4,7 @@ import { plainDecimal } from '../src/manage/decimal.ts';
 import { flatten } from '../src/manage/flatten.ts';
 import { parseJsonBody } from '../src/manage/json-body.ts';
 
-const LIMITS = { maxPathDepth: 64, maxPathBytes: 2048, maxValueBytes: 1024 };
+const LIMITS = { maxPathDepth: 64, maxPathBytes: 2048, maxValueBytes: 1024, maxLeaves: 1000 };
 
 function flattenText(text: string, base = '/c'): unknown {
   const parsed = parseJsonBody(text);
@@ -72,6 +72,12 @@ describe('what is refused', () => {
   test('a value beyond the limit is 413, in bytes and not in characters', () => {
     expect(flattenText(JSON.stringify({ a: 'é'.repeat(512) }))).toEqual({ '/c/a': 'é'.repeat(512) });
     expect(flattenText(JSON.stringify({ a: 'é'.repeat(513) }))).toMatchObject({ status: 413 });
+  });
+
+  test('more values than one write may hold are 413; the same one again is one', () => {
+    const values = (count: number) => JSON.stringify(Array.from({ length: count }, () => 'x'));
+    expect(flattenText(values(1000))).not.toHaveProperty('status');
+    expect(flattenText(values(1001))).toEqual({ status: 413, message: expect.stringContaining('1000') });
   });
 
   test('brackets within a string are no nesting', () => {

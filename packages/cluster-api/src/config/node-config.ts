@@ -54,6 +54,7 @@ export interface NodeLimits {
   readonly requestTimeoutMs: number;
   readonly maxBodyBytes: number;
   readonly maxValueBytes: number;
+  readonly maxLeaves: number;
   readonly maxPathBytes: number;
   readonly maxPathDepth: number;
   readonly maxInflightProposals: number;

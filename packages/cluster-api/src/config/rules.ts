@@ -166,6 +166,7 @@ function compose(settings: Settings, derived: Derived): NodeConfig {
       requestTimeoutMs: settings.request_timeout,
       maxBodyBytes: settings.max_body_size,
       maxValueBytes: settings.max_value_size,
+      maxLeaves: settings.max_leaves,
       maxPathBytes: settings.max_path_size,
       maxPathDepth: settings.max_path_depth,
       maxInflightProposals: settings.max_inflight_proposals,

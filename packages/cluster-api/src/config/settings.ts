@@ -178,6 +178,7 @@ export const SETTINGS = z.object({
 
   max_body_size: limits(size({ min: KIB, max: MAX_BODY_BYTES }), '<size>', '8MiB', 'of a request'),
   max_value_size: limits(size({ min: 1, max: 64 * MIB }), '<size>', '1MiB', 'of one value'),
+  max_leaves: limits(integer({ min: 1, max: 1_000_000 }), '<count>', '100000', 'values in one write'),
   max_path_size: limits(size({ min: 16, max: 64 * KIB }), '<size>', '2KiB', 'of one path'),
   max_path_depth: limits(integer({ min: 1, max: 1024 }), '<count>', '64', 'names in one path'),
   max_inflight_proposals: limits(

@@ -97,6 +97,7 @@ function metadSettings({ xff, trustedProxies, manageToken, limits }: NodeConfig)
     manageToken,
     maxBodyBytes: limits.maxBodyBytes,
     maxValueBytes: limits.maxValueBytes,
+    maxLeaves: limits.maxLeaves,
     maxPathDepth: limits.maxPathDepth,
     maxPathBytes: limits.maxPathBytes,
     maxWaiters: limits.maxWaiters,

@@ -1,5 +1,6 @@
 import { ok } from '../http/problem.ts';
-import { flatten, type LeafLimits } from './flatten.ts';
+import { flatten } from './flatten.ts';
+import type { LeafLimits } from './leaf-limits.ts';
 import type { TreeKind } from './tree-kind.ts';
 
 /** The metadata itself: any path, any JSON. */

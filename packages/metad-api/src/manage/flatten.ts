@@ -1,5 +1,5 @@
 import { joinPath, type Leaf, ROOT } from '@metad/kv-store';
-import { describePathExcess, findPathExcess, type PathLimits } from '../http/path-limits.ts';
+import { describePathExcess, findPathExcess } from '../http/path-limits.ts';
 import { badRequest, type Checked, ok, type Problem, refuse, tooLarge } from '../http/problem.ts';
 import { plainDecimal } from './decimal.ts';
 import {
@@ -10,10 +10,7 @@ import {
   type JsonScalar,
   type JsonValue,
 } from './json-body.ts';
-
-export interface LeafLimits extends PathLimits {
-  readonly maxValueBytes: number;
-}
+import { findLeafExcess, type LeafLimits } from './leaf-limits.ts';
 
 /**
  * Turns a JSON document into the leaves that it stands for when it is written at `base`, a canonical path. Scalars become
@@ -72,7 +69,9 @@ class Flattener {
     const path = names.length === 0 ? this.#base : joinPath(this.#base, `/${names.join('/')}`);
     const value = scalarText(scalar);
     this.problem = value === null ? invalidJson('a number is too large') : this.#findProblem(path, value);
-    if (value !== null && this.problem === null) this.leaves.set(path, value);
+    if (value === null || this.problem !== null) return;
+    this.leaves.set(path, value);
+    this.problem = findLeafExcess(this.leaves.size, this.#limits);
   }
 
   #findProblem(path: string, value: string): Problem | null {

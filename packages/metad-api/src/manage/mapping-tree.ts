@@ -1,12 +1,13 @@
 import { canonicalPath, joinPath, ROOT, segmentsOf } from '@metad/kv-store';
 import { canonicalAddress } from '../http/ip-address.ts';
-import { describePathExcess, findPathExcess, type PathLimits } from '../http/path-limits.ts';
+import { describePathExcess, findPathExcess } from '../http/path-limits.ts';
 import { badRequest, ok, type Problem, refuse } from '../http/problem.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from './json-body.ts';
+import { findLeafExcess, type LeafLimits } from './leaf-limits.ts';
 import type { TreeKind } from './tree-kind.ts';
 
 /** Per address a tree of names that lead to paths of the data. */
-export function mappingTree(limits: PathLimits): TreeKind {
+export function mappingTree(limits: LeafLimits): TreeKind {
   return {
     tree: 'mapping',
     locate,
@@ -38,9 +39,9 @@ function noAddress(host: string): Problem {
 class MappingReader {
   readonly leaves = new Map<string, string>();
   problem: Problem | null = null;
-  readonly #limits: PathLimits;
+  readonly #limits: LeafLimits;
 
-  constructor(limits: PathLimits) {
+  constructor(limits: LeafLimits) {
     this.#limits = limits;
   }
 
@@ -96,6 +97,7 @@ class MappingReader {
       this.problem = badRequest(describePathExcess(excess ?? 'tooLong', this.#limits));
     } else {
       this.leaves.set(path, wellFormed);
+      this.problem = findLeafExcess(this.leaves.size, this.#limits);
     }
   }
 }
