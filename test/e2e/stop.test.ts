@@ -33,10 +33,11 @@ test('SIGTERM releases the waiters, hands the leadership over and ends with code
   }
   const next = await waitUntil(async () => {
     const { Ok } = await cluster.metrics(await cluster.leader(others));
-    return Ok.current_term > term ? Ok.id : null;
+    return Ok.current_term > term ? Ok : null;
   }, 'another leader');
   const handedOverAt = performance.now();
-  expect(others).toContain(next);
+  expect(others).toContain(next.id);
+  expect(next.current_term, 'handed over, not fought for: one election').toBe(term + 1);
   expect(await exited).toEqual({ code: 0, signal: null });
   const exitedAt = performance.now();
 
