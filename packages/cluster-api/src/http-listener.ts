@@ -1,9 +1,11 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { formatAddress, type ListenAddress } from './config/address.ts';
 import type { NodeLimits } from './config/node-config.ts';
 
 /** Above the idle time-outs of common load balancers, which otherwise reuse a connection that is being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** How often a server that closes looks for connections whose last request has ended. */
+const IDLE_CHECK_MS = 50;
 
 /** An address can't be listened on; the message names the setting that chose it. */
 export class ListenError extends Error {
@@ -49,14 +51,21 @@ function explainListenError(where: string, error: NodeJS.ErrnoException): string
   }
 }
 
-/** Stops accepting, lets open requests end for at most `graceMs`, then closes what is left. */
+/**
+ * Stops accepting, lets open requests end for at most `graceMs`, then closes what is left. A client that keeps its
+ * connection busy is answered once more, and told to go.
+ */
 export function closeServer(server: Server, graceMs: number): Promise<void> {
+  server.prependListener('request', (_request, response: ServerResponse) => {
+    response.shouldKeepAlive = false;
+  });
   return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+    const grace = setTimeout(() => server.closeAllConnections(), graceMs);
     server.close(() => {
-      clearTimeout(timer);
+      clearInterval(idle);
+      clearTimeout(grace);
       resolve();
     });
-    server.closeIdleConnections();
   });
 }

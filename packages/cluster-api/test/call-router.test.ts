@@ -31,7 +31,7 @@ beforeEach(() => {
 });
 
 /** Node 1, in a world that goes on by one attempt whenever the router waits. */
-function router(attempts: readonly Attempt[], leaderWaitMs = 10_000): CallRouter {
+function router(attempts: readonly Attempt[], leaderWaitMs = 10_000, stopsAfter = Infinity): CallRouter {
   let now = 0;
   const attempt = () => attempts[Math.min(now, attempts.length - 1)] ?? { leader: null };
   const answer = (leader: NodeId) => {
@@ -40,6 +40,9 @@ function router(attempts: readonly Attempt[], leaderWaitMs = 10_000): CallRouter
   };
   const node = {
     id: nodeId(1),
+    get isStopped() {
+      return now >= stopsAfter;
+    },
     get state() {
       return { leader: attempt().leader };
     },
@@ -105,6 +108,11 @@ describe('a call', () => {
       refused(error),
     );
     expect(sent).toEqual([2]);
+  });
+
+  test('ends at once when this node stops', async () => {
+    const outcome = await router([{ leader: null }], 10_000, 3).execute(call);
+    expect(outcome).toEqual(refused({ type: 'stopping' }));
   });
 
   test('without a leader is refused when the time to look for one is over', async () => {

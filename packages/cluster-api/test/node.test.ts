@@ -144,3 +144,16 @@ test('stopping answers what is open', async () => {
   expect(await barrier).toMatchObject({ type: 'unavailable' });
   expect(await put(leader, '/b')).toEqual({ type: 'refused', error: { type: 'stopping' } });
 });
+
+test('whoever waits for something gives the loop its turn first', async () => {
+  cluster = new NodeCluster(1);
+  const leader = await cluster.leader();
+  let turns = 0;
+  leader.node.onApplied(() => {
+    turns += 1;
+  });
+  const write = put(leader, '/a');
+  await leader.node.until(() => true, 10);
+  expect(turns).toBe(1);
+  expect(await write).toMatchObject({ type: 'done' });
+});

@@ -41,6 +41,7 @@ export class CallRouter {
     const started = performance.now();
     const deadline = started + this.#timeoutMs(call);
     for (;;) {
+      if (node.isStopped) return { type: 'refused', error: { type: 'stopping' } };
       const { leader } = node.state;
       const outcome =
         leader === null ? refusedWithoutLeader : await this.#send(call, leader, deadline - performance.now());

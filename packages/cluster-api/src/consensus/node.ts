@@ -85,6 +85,11 @@ export class Node {
     return this.#state;
   }
 
+  /** Whether the node has ended, on request or by a fault. */
+  get isStopped(): boolean {
+    return this.#stopped;
+  }
+
   /** How many calls wait for their entries to be applied. */
   get inFlight(): number {
     return this.#proposals.size;
@@ -181,11 +186,15 @@ export class Node {
     return barrier;
   }
 
-  /** Resolves to true as soon as `holds` does, or to false after that many ticks or when the node stops. */
+  /**
+   * Resolves to true after the first turn at whose end `holds` does, or to false after that many ticks or when the node
+   * stops. Never sooner than the next turn: who asks again and again must not keep the loop from running.
+   */
   until(holds: (status: RaftStatus) => boolean, ticks: number): Promise<boolean> {
-    if (holds(this.#raft.status())) return Promise.resolve(true);
     if (this.#stopped) return Promise.resolve(false);
-    return this.#watches.until(holds, this.#tick + ticks);
+    const held = this.#watches.until(holds, this.#tick + ticks);
+    this.#schedule();
+    return held;
   }
 
   /** Whether an entry is applied on this node within the node's patience. */
