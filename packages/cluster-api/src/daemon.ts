@@ -24,6 +24,9 @@ import type { PeerHandlers } from './peers/transport.ts';
 
 const IDENTIFY_TIMEOUT_MS = 3_000;
 const MEMBERSHIP_TIMEOUT_MS = 30_000;
+/** How long a node that stops lets its calls end; then they are answered as they stand. */
+const DRAIN_MS = 2_000;
+/** How long it lets clients take their answers. */
 const STOP_GRACE_MS = 5_000;
 
 export interface DaemonOptions {
@@ -166,10 +169,13 @@ export class Daemon {
   async stop(): Promise<void> {
     this.#join?.stop();
     if (this.#node.state.leader === this.#node.id) await this.#node.transferLeadership(null);
-    await this.#http?.stop();
+    const servers = [this.#http?.stop(), closeServer(this.#clusterServer, STOP_GRACE_MS)];
+    const drainTicks = Math.ceil(DRAIN_MS / this.#options.config.heartbeatIntervalMs);
+    await this.#node.until(() => this.#router.openCalls === 0, drainTicks);
+    // What has no quorum by now is answered as unknown; the connections of peers are closed, so the servers can.
     this.#node.stop();
-    // A server closes only after the connections that were upgraded on it.
-    await Promise.all([closeServer(this.#clusterServer, STOP_GRACE_MS), this.#transport.stop()]);
+    await this.#transport.stop();
+    await Promise.all(servers);
     this.#state.close();
     this.#store.close();
   }

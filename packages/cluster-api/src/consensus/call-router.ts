@@ -25,13 +25,22 @@ export interface CallRouterOptions {
  */
 export class CallRouter {
   readonly #options: CallRouterOptions;
+  #openCalls = 0;
 
   constructor(options: CallRouterOptions) {
     this.#options = options;
   }
 
+  /** Calls that are not answered yet. */
+  get openCalls(): number {
+    return this.#openCalls;
+  }
+
   async execute(call: Call): Promise<CallOutcome> {
-    const outcome = await this.#route(call);
+    this.#openCalls += 1;
+    const outcome = await this.#route(call).finally(() => {
+      this.#openCalls -= 1;
+    });
     this.#options.metrics.calls.inc({ type: call.type, outcome: outcome.type });
     return outcome;
   }

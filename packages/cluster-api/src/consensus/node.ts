@@ -173,8 +173,11 @@ export class Node {
     const result = this.#enter(() => this.#raft.transferLeadership(to));
     if (result === undefined) return 'noTarget'; // stopped
     if (result.type !== 'started') return result.type;
-    const patienceTicks = 2 * this.#options.raft.electionTimeoutTicks;
-    const moved = await this.until(({ leader }) => leader !== null && leader !== this.id, patienceTicks);
+    const { electionTimeoutTicks } = this.#options.raft; // after that, the core itself gives up
+    const moved = await this.until(
+      ({ leader }) => leader !== null && leader !== this.id,
+      electionTimeoutTicks,
+    );
     return moved ? 'transferred' : 'timedOut';
   }
 
