@@ -1,7 +1,7 @@
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import { type NodeIdentity, StateDatabase, Store } from '@metad/kv-store';
+import { type NodeIdentity, StateDatabase, Store, StoreError } from '@metad/kv-store';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '@metad/raft-core';
 import type { Logger } from 'pino';
 import { createClusterApp } from './cluster-http/cluster-app.ts';
@@ -223,6 +223,10 @@ export class Daemon {
       state: this.#state,
       limits: config.limits,
       clusterToken: config.clusterToken,
+      onError: (err) => {
+        if (err instanceof StoreError) this.#options.onFault(err);
+        else this.#options.logger.error({ err }, 'a request on the cluster port failed');
+      },
       addressOf: (id) =>
         [...node.status().membership.membership.nodes].find(([other]) => other === id)?.[1].addr ?? null,
       metrics: () =>

@@ -18,6 +18,7 @@ let calls: Call[];
 let refuseWith: CallOutcome | null;
 let barrier: BarrierOutcome;
 let caughtUp: boolean;
+let errors: unknown[];
 
 /** Stands for the cluster: applies each command to a real state machine at once. */
 function execute(call: Call): Promise<CallOutcome> {
@@ -41,6 +42,7 @@ function app(clusterToken: string | null = null) {
     clusterToken,
     metrics: () => ({ Ok: { id: 1 } }),
     addressOf: () => '127.0.0.1:21002',
+    onError: (error) => errors.push(error),
   });
 }
 
@@ -57,6 +59,7 @@ beforeEach(() => {
   refuseWith = null;
   barrier = { type: 'ready' };
   caughtUp = true;
+  errors = [];
 });
 
 afterEach(() => {
@@ -84,7 +87,7 @@ describe('/write and /read', () => {
   });
 
   test.each([
-    ['{"Put":', 'invalid JSON'],
+    ['{"Put":', 'invalid json'],
     ['{"Put":{"key":"a"}}', 'expected {"Put"'],
     ['{"Put":{"key":"a","value":1}}', 'expected {"Put"'],
     ['{"Put":{"key":"a","value":"x"},"Del":{"key":"a"}}', 'expected {"Put"'],
@@ -92,7 +95,7 @@ describe('/write and /read', () => {
     ['{"Put":{"key":"","value":"x"}}', 'key is empty'],
     ['{"Del":{"key":"a/../b"}}', 'dot segment'],
     ['{"Put":{"key":"a/b/c/d/e","value":"x"}}', 'deeper than 4'],
-    ['', 'invalid JSON'],
+    ['', 'invalid json'],
   ])('the write %j is refused with its reason', async (body, reason) => {
     const response = await post('/write', body);
     expect([response.status, await response.text()]).toEqual([400, '"Err"']);
@@ -159,6 +162,17 @@ describe('/read-all', () => {
     const response = await app().request('/read-all');
     expect(await response.json()).toEqual({ OK: [] });
     expect(response.headers.get('X-Metad-Version')).toBe('0');
+  });
+
+  test('is refused to the ninth who reads at once, until one of the others has ended', async () => {
+    const leaves = Array.from({ length: 5000 }, (_, i) => [`/k${i}`, 'x'] as const);
+    store.state.apply([commandEntry({ type: 'merge', tree: 'data', leaves })]);
+    const one = app();
+    const open = await Promise.all(Array.from({ length: 8 }, () => one.request('/read-all')));
+    const refused = await one.request('/read-all');
+    expect([refused.status, refused.headers.get('Retry-After')]).toEqual([503, '1']);
+    await open[0]?.text();
+    expect((await one.request('/read-all')).status).toBe(200);
   });
 
   test.each([1, 511, 512, 513, 1500])('shows all of %d keys in order, hidden values too', async (count) => {
@@ -236,6 +250,24 @@ describe('what is not served', () => {
     expect((await app().request('/nothing')).status).toBe(404);
     const wrongMethod = await app().request('/write');
     expect([wrongMethod.status, wrongMethod.headers.get('Allow')]).toEqual([405, 'POST']);
+  });
+
+  test('a page in a browser may not send what its user did not ask for', async () => {
+    const headers = { Origin: 'http://evil.example', Host: '127.0.0.1:21001' };
+    const body = JSON.stringify({ Put: { key: 'a', value: 'x' } });
+    expect((await app().request('/write', { method: 'POST', headers, body })).status).toBe(403);
+    expect(calls).toEqual([]);
+  });
+
+  test('what went wrong inside is reported, and not shown', async () => {
+    state.close();
+    const response = await post('/read', '"a"');
+    expect([response.status, await response.json()]).toEqual([
+      500,
+      { err: { code: 500, message: 'internal error' } },
+    ]);
+    expect(errors).toHaveLength(1);
+    state = StateDatabase.open(store.stateFile);
   });
 
   test('with a token only the health check is open', async () => {

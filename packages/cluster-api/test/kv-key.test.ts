@@ -11,7 +11,7 @@ describe('a key', () => {
     ['ключ', '/ключ'],
     ['...', '/...'],
   ])('%j is the path %j', (key, path) => {
-    expect(parseKvKey(key, limits)).toEqual({ type: 'path', path });
+    expect(parseKvKey(key, limits)).toEqual({ type: 'ok', value: path });
     expect(kvKeyOf(path)).toBe(key.replace(/^\//, ''));
   });
 

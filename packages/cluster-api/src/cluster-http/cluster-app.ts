@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { readBody } from '@metad/metad-api';
+import { createPortGuard } from '@metad/metad-api';
 import { nodeId } from '@metad/raft-core';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import { parseAddress } from '../config/address.ts';
 import type { Call, CallOutcome } from '../consensus/call.ts';
+import { readJsonRequest } from './json-request.ts';
 import { addKvRoutes, type KvDeps } from './kv-routes.ts';
 import { type BigJson, callAnswer, stringifyBigJson } from './openraft-json.ts';
 
@@ -12,6 +12,8 @@ export interface ClusterAppDeps extends KvDeps {
   readonly clusterToken: string | null;
   readonly metrics: () => BigJson;
   readonly addressOf: (node: number) => string | null;
+  /** A bug or a fault that a request ran into; the client is not told more than that. */
+  readonly onError: (error: unknown) => void;
 }
 
 const NODE_ID = z
@@ -35,11 +37,11 @@ const BODIES = {
   transferLeader: z.union([NODE_ID, z.null()], 'expected a node id or null'),
 };
 
-/** The KV and cluster API of the source document, on the cluster port. */
+/** The KV and cluster API, on the cluster port. */
 export function createClusterApp(deps: ClusterAppDeps): Hono {
   const app = new Hono();
   app.get('/health', (c) => c.json({ status: 'up' }));
-  app.use(requireToken(deps.clusterToken));
+  app.use(guard(deps.clusterToken));
   addKvRoutes(app, deps);
   app.get('/metrics', (c) => answer(c, 200, deps.metrics()));
   app.post('/add-learner', (c) =>
@@ -55,7 +57,10 @@ export function createClusterApp(deps: ClusterAppDeps): Hono {
     callRoute(c, deps, BODIES.transferLeader, (to) => ({ type: 'transferLeader', to })),
   );
   app.all('*', (c) => refuseRoute(c, app));
-  app.onError((error, c) => answer(c, 500, failure(500, error.message)));
+  app.onError((error, c) => {
+    deps.onError(error);
+    return answer(c, 500, failure(500, 'internal error'));
+  });
   return app;
 }
 
@@ -70,22 +75,10 @@ async function callRoute<T>(
   body: z.ZodType<T>,
   toCall: (body: T) => Call,
 ): Promise<Response> {
-  const text = await readBody(c.req.raw, deps.limits.maxBodyBytes);
-  if (text.type === 'problem') return answer(c, 413, failure(413, text.problem.message));
-  let json: unknown;
-  try {
-    json = text.value.trim() === '' ? null : JSON.parse(text.value);
-  } catch (error) {
-    return answer(
-      c,
-      400,
-      badRequest(`invalid JSON: ${error instanceof Error ? error.message : String(error)}`),
-    );
-  }
-  const parsed = body.safeParse(json);
-  if (!parsed.success)
-    return answer(c, 400, badRequest(parsed.error.issues[0]?.message ?? 'invalid request'));
-  const outcome = await deps.router.execute(toCall(parsed.data));
+  const { maxBodyBytes } = deps.limits;
+  const request = await readJsonRequest(c, body, { maxBodyBytes, emptyMeansNull: true });
+  if (request.type === 'refused') return answer(c, request.status, badRequest(request.reason));
+  const outcome = await deps.router.execute(toCall(request.value));
   return answer(c, statusOf(outcome), callAnswer(outcome, deps.addressOf));
 }
 
@@ -108,7 +101,7 @@ function statusOf(outcome: CallOutcome): 200 | 400 | 409 | 413 | 503 | 504 {
 
 function answer(
   c: Context,
-  status: 200 | 400 | 401 | 404 | 405 | 409 | 413 | 500 | 503 | 504,
+  status: 200 | 400 | 401 | 403 | 404 | 405 | 409 | 413 | 500 | 503 | 504,
   body: BigJson,
 ): Response {
   if (status === 503) c.header('Retry-After', '1');
@@ -134,19 +127,12 @@ function refuseRoute(c: Context, app: Hono): Response {
   return answer(c, 405, failure(405, `${c.req.path} takes ${methods.join(' or ')}, not ${c.req.method}`));
 }
 
-function requireToken(token: string | null): MiddlewareHandler {
-  const expected = token === null ? null : digest(`Bearer ${token}`);
-  return async function clusterToken(c, next) {
-    const given = digest(c.req.header('authorization') ?? '');
-    if (expected !== null && !timingSafeEqual(given, expected)) {
-      c.header('WWW-Authenticate', 'Bearer');
-      return answer(c, 401, failure(401, 'the cluster token is missing or wrong'));
-    }
-    return next();
+function guard(token: string | null): MiddlewareHandler {
+  const findProblem = createPortGuard(token, 'cluster');
+  return async function clusterGuard(c, next) {
+    const problem = findProblem({ header: (name) => c.req.header(name) });
+    if (problem === null) return next();
+    for (const [name, value] of Object.entries(problem.headers ?? {})) c.header(name, value);
+    return answer(c, problem.status === 401 ? 401 : 403, failure(problem.status, problem.message));
   };
-}
-
-/** Digests have one length, so that comparing them tells nothing about the token. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -1,30 +1,21 @@
-import type { NodeLimits } from '../config/node-config.ts';
-
-export type KvKey =
-  | { readonly type: 'path'; readonly path: string }
-  | { readonly type: 'refused'; readonly reason: string };
+import { describePathExcess, findPathExcess, type PathLimits } from '@metad/metad-api';
+import { type JsonRequest, refuse } from './json-request.ts';
 
 /** Reads a key of the KV API as the path that it is: `nodes/1/ip` and `/nodes/1/ip` are one and the same. */
-export function parseKvKey(key: string, limits: Pick<NodeLimits, 'maxPathBytes' | 'maxPathDepth'>): KvKey {
+export function parseKvKey(key: string, limits: PathLimits): JsonRequest<string> {
   const path = key.startsWith('/') ? key : `/${key}`;
   const segments = path.slice(1).split('/');
-  if (path === '/') return refused('the key is empty');
-  if (!key.isWellFormed()) return refused('the key is not well-formed Unicode');
-  if (segments.includes('')) return refused('the key has an empty segment');
+  if (path === '/') return refuse('the key is empty');
+  if (!key.isWellFormed()) return refuse('the key is not well-formed Unicode');
+  if (segments.includes('')) return refuse('the key has an empty segment');
   if (segments.some((segment) => segment === '.' || segment === '..'))
-    return refused('the key has a dot segment');
-  if (segments.length > limits.maxPathDepth)
-    return refused(`the key is deeper than ${limits.maxPathDepth} segments`);
-  if (Buffer.byteLength(path) > limits.maxPathBytes)
-    return refused(`the key is longer than ${limits.maxPathBytes} bytes`);
-  return { type: 'path', path };
+    return refuse('the key has a dot segment');
+  const excess = findPathExcess(path, limits);
+  if (excess !== null) return refuse(`as a key, ${describePathExcess(excess, limits)}`);
+  return { type: 'ok', value: path };
 }
 
 /** The key as the KV API shows it: without its leading slash. */
 export function kvKeyOf(path: string): string {
   return path.slice(1);
-}
-
-function refused(reason: string): KvKey {
-  return { type: 'refused', reason };
 }

@@ -1,5 +1,4 @@
 import { type Command, encodeCommand, type StateDatabase, type Version } from '@metad/kv-store';
-import { readBody } from '@metad/metad-api';
 import { unreachable } from '@metad/raft-core';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
@@ -8,8 +7,9 @@ import type { CallOutcome } from '../consensus/call.ts';
 import { explainCallError } from '../consensus/call-error.ts';
 import type { CallRouter } from '../consensus/call-router.ts';
 import type { Node } from '../consensus/node.ts';
+import { type JsonRequest, readJsonRequest, refuse } from './json-request.ts';
 import { parseKvKey } from './kv-key.ts';
-import { readAll } from './read-all.ts';
+import { ReadAll } from './read-all.ts';
 
 export interface KvDeps {
   readonly node: Node;
@@ -27,28 +27,27 @@ const WRITE = z.union(
 );
 const READ = z.string('expected a key as a JSON string');
 
-/** The KV API of the source document: a flat view of the tree's own values. */
+/** The KV API: a flat view of the tree's own values. */
 export function addKvRoutes(app: Hono, deps: KvDeps): void {
+  const { limits, state } = deps;
+  const readAll = new ReadAll(state);
+
   app.post('/write', async (c) => {
-    const body = await readBody(c.req.raw, deps.limits.maxBodyBytes);
-    if (body.type === 'problem') return writeFailure(c, 413, body.problem.message);
-    const request = parseWrite(body.value, deps.limits);
-    if ('refusal' in request) return writeFailure(c, request.status, request.refusal);
-    const outcome = await deps.router.execute({ type: 'propose', command: encodeCommand(request.command) });
+    const write = await readJsonRequest(c, WRITE, limits);
+    const request = write.type === 'ok' ? commandOf(write.value, limits) : write;
+    if (request.type === 'refused') return writeFailure(c, request.status, request.reason);
+    const outcome = await deps.router.execute({ type: 'propose', command: encodeCommand(request.value) });
     return writeAnswer(c, outcome);
   });
 
   app.post('/read', async (c) => {
-    const body = await readBody(c.req.raw, deps.limits.maxBodyBytes);
-    if (body.type === 'problem') return readFailure(c, 413, body.problem.message);
-    const key = parseJson(body.value, READ);
-    if ('refusal' in key) return readFailure(c, 400, key.refusal);
-    const parsed = parseKvKey(key.value, deps.limits);
-    if (parsed.type === 'refused') return readFailure(c, 400, parsed.reason);
+    const key = await readJsonRequest(c, READ, limits);
+    const path = key.type === 'ok' ? parseKvKey(key.value, limits) : key;
+    if (path.type === 'refused') return readFailure(c, path.status, path.reason);
     const unavailable = await awaitConsistency(c, deps.node);
     if (unavailable) return readFailure(c, ...unavailable);
-    const { value, version } = deps.state.read((view) => ({
-      value: view.value('data', parsed.path) ?? '',
+    const { value, version } = state.read((view) => ({
+      value: view.value('data', path.value) ?? '',
       version: view.version(),
     }));
     setVersion(c, version);
@@ -58,48 +57,23 @@ export function addKvRoutes(app: Hono, deps: KvDeps): void {
   app.get('/read-all', async (c) => {
     const unavailable = await awaitConsistency(c, deps.node);
     if (unavailable) return readFailure(c, ...unavailable);
-    const { version, body } = readAll(deps.state);
-    setVersion(c, version);
-    return c.body(body, 200, { 'Content-Type': 'application/json' });
+    const all = readAll.open();
+    if (all === null) return readFailure(c, 503, 'too many clients read everything at once');
+    setVersion(c, all.version);
+    return c.body(all.body, 200, { 'Content-Type': 'application/json' });
   });
 }
 
-interface Refusal {
-  readonly refusal: string;
-  readonly status: 400 | 413;
-}
-
-type Parsed<T> = { readonly value: T } | Refusal;
-
-function parseJson<T>(text: string, schema: z.ZodType<T>): Parsed<T> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return refuse(`invalid JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  const parsed = schema.safeParse(json);
-  return parsed.success
-    ? { value: parsed.data }
-    : refuse(parsed.error.issues[0]?.message ?? 'invalid request');
-}
-
-function refuse(refusal: string): Refusal {
-  return { refusal, status: 400 };
-}
-
-function parseWrite(text: string, limits: NodeLimits): { readonly command: Command } | Refusal {
-  const write = parseJson(text, WRITE);
-  if ('refusal' in write) return write;
-  const key = parseKvKey('Put' in write.value ? write.value.Put.key : write.value.Del.key, limits);
-  if (key.type === 'refused') return refuse(key.reason);
-  if ('Del' in write.value) return { command: { type: 'deleteValue', tree: 'data', path: key.path } };
-  const { value } = write.value.Put;
+function commandOf(write: z.infer<typeof WRITE>, limits: NodeLimits): JsonRequest<Command> {
+  const key = parseKvKey('Put' in write ? write.Put.key : write.Del.key, limits);
+  if (key.type === 'refused') return key;
+  if ('Del' in write) return { type: 'ok', value: { type: 'deleteValue', tree: 'data', path: key.value } };
+  const { value } = write.Put;
   if (!value.isWellFormed()) return refuse('the value is not well-formed Unicode');
   if (Buffer.byteLength(value) > limits.maxValueBytes) {
-    return { refusal: `the value is longer than ${limits.maxValueBytes} bytes`, status: 413 };
+    return refuse(`the value is longer than ${limits.maxValueBytes} bytes`, 413);
   }
-  return { command: { type: 'merge', tree: 'data', leaves: [[key.path, value]] } };
+  return { type: 'ok', value: { type: 'merge', tree: 'data', leaves: [[key.value, value]] } };
 }
 
 function writeAnswer(c: Context, outcome: CallOutcome): Response {

@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { createTokenCheck } from '@metad/metad-api';
 import { type NodeId, type NodeRecord, nodeId } from '@metad/raft-core';
 import { PEER_PROTOCOL_VERSION } from './protocol.ts';
 import type { Admission, PeerIdentity } from './transport.ts';
@@ -75,7 +75,7 @@ export function judgeUpgrade(options: {
   readonly admit: (peer: PeerIdentity) => Admission;
 }): UpgradeVerdict {
   const { headers, token, self } = options;
-  if (token !== null && !holdsToken(headers.authorization, token)) {
+  if (token !== null && !createTokenCheck(token)(headers.authorization)) {
     return refuse(401, 'the cluster token is missing or wrong: start both nodes with the same cluster_token');
   }
   if (headers.upgrade !== PEER_PROTOCOL) {
@@ -155,13 +155,4 @@ function readNode(value: string | string[] | undefined): NodeId | null {
 
 function isName(value: string | string[] | undefined): value is string {
   return typeof value === 'string' && /^[\w.:-]{1,128}$/.test(value);
-}
-
-/** Compares digests, so that neither the content nor the length of the token shows in the time that it takes. */
-function holdsToken(authorization: string | undefined, token: string): boolean {
-  return timingSafeEqual(sha256(authorization ?? ''), sha256(`Bearer ${token}`));
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -5,13 +5,13 @@ import { nodeRequest, requestFrom, responseFrom } from '../http/hono-door.ts';
 import { negotiate } from '../http/negotiate.ts';
 import type { Observer } from '../http/observer.ts';
 import type { PathLimits } from '../http/path-limits.ts';
+import { createPortGuard, type PortGuard } from '../http/port-guard.ts';
 import { methodNotAllowed, NOT_FOUND } from '../http/problem.ts';
 import { isPretty } from '../http/query-options.ts';
 import { parseTarget } from '../http/target.ts';
 import { record } from '../render/document.ts';
 import { type Form, renderDocument } from '../render/render.ts';
 import { dataTree } from './data-tree.ts';
-import { createManageGuard, type ManageGuard } from './manage-guard.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { mappingTree } from './mapping-tree.ts';
 import { RuleResource } from './rule-resource.ts';
@@ -38,7 +38,7 @@ interface Route {
 
 interface Frame {
   readonly parts: ManageParts;
-  readonly guard: ManageGuard;
+  readonly guard: PortGuard;
   readonly observer: Observer;
 }
 
@@ -50,7 +50,7 @@ export function createManageApp(
   options: Omit<Frame, 'guard'> & { readonly metrics: MetricsPage | undefined },
 ): Hono {
   const { parts, observer, metrics } = options;
-  const frame = { parts, observer, guard: createManageGuard(parts.settings.manageToken) };
+  const frame = { parts, observer, guard: createPortGuard(parts.settings.manageToken, 'manage') };
   const routes = routesOf(parts, metrics);
   const app = new Hono({
     getPath: (request, context) =>

@@ -1,27 +1,23 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
-import type { ApiRequest } from '../http/api-request.ts';
-import type { Problem } from '../http/problem.ts';
+import type { ApiRequest } from './api-request.ts';
+import { createTokenCheck } from './bearer-token.ts';
+import type { Problem } from './problem.ts';
 
-const UNAUTHORIZED: Problem = {
-  status: 401,
-  message: 'this needs the manage token',
-  headers: { 'WWW-Authenticate': 'Bearer' },
-};
-
-/** Decides whether the manage API may be used at all. */
-export type ManageGuard = (request: ApiRequest) => Problem | null;
+/** Decides whether an administrative port may be used at all. */
+export type PortGuard = (request: Pick<ApiRequest, 'header'>) => Problem | null;
 
 /** Without a token (null) everyone who reaches the port may use it, except by way of somebody's browser. */
-export function createManageGuard(manageToken: string | null): ManageGuard {
-  const expected = manageToken === null ? null : digest(manageToken);
+export function createPortGuard(token: string | null, port: 'manage' | 'cluster'): PortGuard {
+  const isAllowed = token === null ? () => true : createTokenCheck(token);
+  const unauthorized: Problem = {
+    status: 401,
+    message: `this needs the ${port} token`,
+    headers: { 'WWW-Authenticate': 'Bearer' },
+  };
   return (request) => {
-    const stranger = findStranger(request, expected !== null);
+    const stranger = findStranger(request, token !== null);
     if (stranger !== null) return stranger;
-    if (expected === null) return null;
-    const given = /^Bearer +(\S+) *$/i.exec(request.header('authorization') ?? '')?.[1] ?? '';
-    // Of digests, since a comparison in constant time needs equal lengths.
-    return timingSafeEqual(digest(given), expected) ? null : UNAUTHORIZED;
+    return isAllowed(request.header('authorization')) ? null : unauthorized;
   };
 }
 
@@ -30,7 +26,7 @@ export function createManageGuard(manageToken: string | null): ManageGuard {
  * says where it comes from. A page whose own name was made to lead here is same-origin to the browser; it is known by
  * a host name that is neither an address nor `localhost`. (With a token that is harmless: no browser sends it unasked.)
  */
-function findStranger(request: ApiRequest, hasToken: boolean): Problem | null {
+function findStranger(request: Pick<ApiRequest, 'header'>, hasToken: boolean): Problem | null {
   const origin = request.header('origin');
   const isBrowser = origin !== undefined || request.header('sec-fetch-site') !== undefined;
   if (!isBrowser) return null;
@@ -51,8 +47,4 @@ function isLocalName(host: string): boolean {
   const name = host.replace(/:\d+$/, '');
   const bare = name.startsWith('[') && name.endsWith(']') ? name.slice(1, -1) : name;
   return bare === 'localhost' || bare.endsWith('.localhost') || isIPv4(bare) || isIPv6(bare);
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

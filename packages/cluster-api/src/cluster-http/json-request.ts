@@ -1,0 +1,32 @@
+import { parseJsonBody, readBody } from '@metad/metad-api';
+import type { Context } from 'hono';
+import type { z } from 'zod';
+
+/** A request that is at fault; nothing has happened. */
+export interface Refusal {
+  readonly type: 'refused';
+  readonly status: 400 | 413;
+  readonly reason: string;
+}
+
+export type JsonRequest<T> = { readonly type: 'ok'; readonly value: T } | Refusal;
+
+export function refuse(reason: string, status: Refusal['status'] = 400): Refusal {
+  return { type: 'refused', status, reason };
+}
+
+/** Reads the one JSON document of a body and checks its shape. */
+export async function readJsonRequest<T>(
+  c: Context,
+  schema: z.ZodType<T>,
+  options: { readonly maxBodyBytes: number; readonly emptyMeansNull?: boolean },
+): Promise<JsonRequest<T>> {
+  const body = await readBody(c.req.raw, options.maxBodyBytes);
+  if (body.type === 'problem') return refuse(body.problem.message, 413);
+  const text = options.emptyMeansNull === true && body.value.trim() === '' ? 'null' : body.value;
+  const json = parseJsonBody(text);
+  if (json.type === 'problem') return refuse(json.problem.message);
+  const parsed = schema.safeParse(json.value);
+  if (parsed.success) return { type: 'ok', value: parsed.data };
+  return refuse(parsed.error.issues[0]?.message ?? 'the request has another form');
+}
