@@ -57,7 +57,7 @@ export class NodeProcess {
   /** @param {NodePlan} plan */
   constructor(plan) {
     this.plan = plan;
-    const log = openSync(plan.logFile, 'w');
+    const log = openSync(plan.logFile, 'a');
     // A process group of its own: Ctrl-C reaches this program only, which then stops the nodes one after the other.
     this.#child = spawn(process.execPath, [METAD, ...plan.args], {
       stdio: ['ignore', log, log],

@@ -20,6 +20,8 @@ import { unusablePorts } from './ports.mjs';
 import { loadSampleIfEmpty, SampleError } from './sample.mjs';
 
 const DEFAULT_DATA_DIR = fileURLToPath(new URL('../../.metad', import.meta.url));
+/** How long the rest is waited for once a majority is ready. */
+const LATE_MS = 5_000;
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 100;
 
@@ -54,10 +56,10 @@ async function main() {
 
 /** Returns once stopping has begun; throws a ClusterError when there is no cluster. */
 async function run(nodes, options, signal) {
-  await Promise.all(nodes.map((node) => untilReady(node, signal)));
+  const ready = await untilServing(nodes, signal);
   if (signal.aborted) return;
   const reported = Promise.all(nodes.map((node) => reportEnd(node, signal)));
-  const sampled = options.sample && (await loadSampleIfEmpty(`http://${HOST}:${nodes[0].plan.ports.manage}`));
+  const sampled = options.sample && (await loadSampleIfEmpty(`http://${HOST}:${ready[0].plan.ports.manage}`));
   const leader = await currentLeader(nodes);
   if (signal.aborted) return;
   say(overview(nodes, { leader, sampled, dataDir: shown(options.dataDir) }));
@@ -68,23 +70,46 @@ async function run(nodes, options, signal) {
   if (!signal.aborted) throw new ClusterError('No node is left.');
 }
 
-async function untilReady(node, signal) {
-  const { id, ports, logFile } = node.plan;
+/**
+ * The nodes that serve: all of them, or a majority when the rest keeps waiting for more than a little. A node that has
+ * been taken out of the cluster never becomes ready.
+ */
+async function untilServing(nodes, signal) {
+  const ready = [];
+  const all = Promise.all(nodes.map((node) => untilReady(node, signal).then(() => ready.push(node))));
+  const notReady = () => nodes.filter((node) => !ready.includes(node));
   const deadline = Date.now() + READY_TIMEOUT_MS;
+  while (ready.length * 2 <= nodes.length && !signal.aborted) {
+    if (Date.now() > deadline) throw new ClusterError(noMajority(notReady()));
+    await Promise.race([all, delay(READY_POLL_MS)]);
+  }
+  await Promise.race([all, delay(LATE_MS, undefined, { ref: false })]);
+  all.catch(() => undefined); // from here on, reportEnd tells when a node ends
+  for (const { plan } of signal.aborted ? [] : notReady()) {
+    complain(`Node ${plan.id} is not ready; it may have left the cluster. Log: ${shown(plan.logFile)}`);
+  }
+  return ready;
+}
+
+function noMajority(nodes) {
+  const tails = nodes.map(
+    (node) => `Node ${node.plan.id}, ${node.plan.logFile}, ends with:\n${node.logTail()}`,
+  );
+  return `Too few nodes were ready within ${READY_TIMEOUT_MS / 1000} s.\n${tails.join('\n')}`;
+}
+
+/** Throws a ClusterError when the node ends instead. */
+async function untilReady(node, signal) {
   let ended = null;
   node.ended.then((how) => {
     ended = how;
   });
   while (!signal.aborted) {
     if (ended !== null)
-      throw new ClusterError(`Node ${id} did not start (${ended}). Its log ends with:\n${node.logTail()}`);
-    if (await isReady(ports.manage)) return;
-    if (Date.now() > deadline) {
-      const waited = READY_TIMEOUT_MS / 1000;
       throw new ClusterError(
-        `Node ${id} was not ready within ${waited} s. Its log, ${logFile}, ends with:\n${node.logTail()}`,
+        `Node ${node.plan.id} did not start (${ended}). Its log ends with:\n${node.logTail()}`,
       );
-    }
+    if (await isReady(node.plan.ports.manage)) return;
     await delay(READY_POLL_MS);
   }
 }

@@ -16,9 +16,9 @@ import { ConsensusMetrics } from './consensus/metrics.ts';
 import { Node } from './consensus/node.ts';
 import { closeServer, listen } from './http-listener.ts';
 import { HttpThread, replicaStatus } from './http-thread/thread.ts';
-import { admitPeer, establishIdentity } from './identity.ts';
+import { admitPeer, describeStart, establishIdentity } from './identity.ts';
 import { JoinLoop } from './join-loop.ts';
-import type { PeerEvent } from './peers/event.ts';
+import { PeerEventLog } from './peers/event-log.ts';
 import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
 import type { PeerHandlers } from './peers/transport.ts';
 
@@ -53,7 +53,6 @@ export class Daemon {
   readonly #router: CallRouter;
   readonly #advertise: string;
   #identity: NodeIdentity;
-  #lastRefusal: string | null = null;
   #http: HttpThread | null = null;
   #join: JoinLoop | null = null;
 
@@ -91,13 +90,19 @@ export class Daemon {
     this.#store = store;
     this.#clusterServer = server;
     this.#advertise = config.advertiseCluster ?? boundAddress(server);
+    const isNew = store.log.identity() === null;
     this.#identity = establishIdentity(store, config, this.#advertise);
+    this.#announce(isNew);
     this.#state = StateDatabase.open(store.stateFile);
+    const peerLog = new PeerEventLog(logger);
     this.#transport = createTcpTransport({
       handlers: this.#peerHandlers(),
       token: config.clusterToken,
       limits: { maxFrameBytes: MAX_FRAME_BYTES },
-      onEvent: (event) => this.#onPeerEvent(event),
+      onEvent: (event) => {
+        this.#metrics.peerLinks.inc({ event: event.type });
+        peerLog.write(event);
+      },
     });
     const tickMs = config.heartbeatIntervalMs;
     this.#node = new Node({
@@ -135,6 +140,19 @@ export class Daemon {
 
   get node(): Node {
     return this.#node;
+  }
+
+  #announce(isNew: boolean): void {
+    const { node, instance, cluster } = this.#identity;
+    const { logger } = this.#options;
+    const membership = this.#store.initialState().memberships.at(-1)?.membership;
+    logger.info({ cluster, instance }, describeStart(membership, this.#identity, isNew));
+    const recorded = membership?.nodes.get(node)?.addr;
+    if (recorded === undefined || recorded === this.#advertise) return;
+    const move = `POST /add-learner [${node}, "${this.#advertise}"]`;
+    logger.warn(
+      `the others look for this node at ${recorded}, not at ${this.#advertise}: move it with ${move}`,
+    );
   }
 
   async #open(): Promise<void> {
@@ -195,15 +213,6 @@ export class Daemon {
       call: (call) => this.#leaderCalls.executeForwarded(call),
       unreachable: (peer) => this.#node.reportUnreachable(peer),
     };
-  }
-
-  /** A refusal comes again with every attempt: it is news only when its reason is. */
-  #onPeerEvent(event: PeerEvent): void {
-    const { logger } = this.#options;
-    this.#metrics.peerLinks.inc({ event: event.type });
-    const isNews = event.type === 'linkRefused' && event.reason !== this.#lastRefusal;
-    if (event.type === 'linkRefused') this.#lastRefusal = event.reason;
-    logger[isNews ? 'warn' : 'debug'](event, 'peer connection');
   }
 
   /** A standby belongs to the cluster whose member first speaks to it, for as long as its data directory lives. */

@@ -1,4 +1,11 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Socket } from 'node:net';
 import { formatAddress, type ListenAddress } from './config/address.ts';
 import type { NodeLimits } from './config/node-config.ts';
 
@@ -25,6 +32,7 @@ export function listen(options: {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   };
   const server = createServer({ ...timeouts, noDelay: true }, options.handler);
+  trackSilentSockets(server);
   const { host, port } = options.address;
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -51,6 +59,21 @@ function explainListenError(where: string, error: NodeJS.ErrnoException): string
   }
 }
 
+/** Connections that have not sent a request yet: Node does not count them as idle. */
+const silentSockets = new WeakMap<Server, Set<Socket>>();
+
+function trackSilentSockets(server: Server): void {
+  const silent = new Set<Socket>();
+  silentSockets.set(server, silent);
+  const speaks = ({ socket }: IncomingMessage) => silent.delete(socket);
+  server.on('request', speaks);
+  server.on('upgrade', speaks);
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+}
+
 /**
  * Stops accepting, lets open requests end for at most `graceMs`, then closes what is left. A client that keeps its
  * connection busy is answered once more, and told to go.
@@ -67,5 +90,6 @@ export function closeServer(server: Server, graceMs: number): Promise<void> {
       clearTimeout(grace);
       resolve();
     });
+    for (const socket of silentSockets.get(server) ?? []) socket.destroy();
   });
 }

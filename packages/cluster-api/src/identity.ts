@@ -60,6 +60,18 @@ function foundingMembership(config: NodeConfig, instance: string, advertise: str
   }
 }
 
+/** One line for the log: what this node is when it starts. */
+export function describeStart(
+  membership: Membership | undefined,
+  identity: NodeIdentity,
+  isNew: boolean,
+): string {
+  if (membership === undefined) return `node ${identity.node} waits to be added to a cluster`;
+  const [voters = [], ...joint] = membership.configs;
+  const members = joint.length > 0 ? 'changing voters' : `voters ${voters.join(', ')}`;
+  return `node ${identity.node} ${isNew ? 'founds a cluster' : 'goes on in its cluster'}: ${members}`;
+}
+
 /**
  * Whether a peer may talk to this node. A member that this node has not heard of yet is let in, since its own
  * membership may be old; a node of another cluster, or another disk under a known id, never is.

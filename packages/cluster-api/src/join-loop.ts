@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { NodeId } from '@metad/raft-core';
 import type { Logger } from 'pino';
 import { request } from 'undici';
@@ -37,6 +38,7 @@ export class JoinLoop {
 
   async #run(): Promise<void> {
     const { members, logger } = this.#options;
+    const told = new Map<string, string>();
     for (let attempt = 0; !this.#abort.signal.aborted; attempt += 1) {
       const member = members[attempt % members.length] ?? '';
       const problem = await this.#ask(member);
@@ -45,7 +47,11 @@ export class JoinLoop {
         return;
       }
       if (this.#abort.signal.aborted) return;
-      logger.warn({ member, problem }, 'not added to the cluster yet');
+      logger[told.get(member) === problem ? 'debug' : 'warn'](
+        { member, problem },
+        'not added to the cluster yet',
+      );
+      told.set(member, problem);
       await this.#pause();
     }
   }
@@ -71,13 +77,11 @@ export class JoinLoop {
     }
   }
 
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, RETRY_MS);
-      this.#abort.signal.addEventListener('abort', () => {
-        clearTimeout(timer);
-        resolve();
-      });
+  /** Ends early when the loop is stopped. */
+  async #pause(): Promise<void> {
+    const { signal } = this.#abort;
+    await setTimeout(RETRY_MS, undefined, { signal }).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
     });
   }
 }

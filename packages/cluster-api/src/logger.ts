@@ -52,6 +52,11 @@ function standardOutput(): LogOutput {
 
 /** Formats within the call: what pino-pretty offers as a stream passes lines on later, and loses them at exit. */
 function prettyTo(stream: DestinationStream): DestinationStream {
-  const format = prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l', ignore: 'node' });
+  const format = prettyFactory({
+    colorize: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'node',
+    singleLine: true,
+  });
   return { write: (line) => stream.write(format(line)) };
 }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { formatAddress } from './config/address.ts';
 import { loadConfig } from './config/load-config.ts';
 import type { NodeConfig } from './config/node-config.ts';
+import { packageVersion } from './config/package-version.ts';
 import { Daemon } from './daemon.ts';
 import { ListenError } from './http-listener.ts';
 import { IdentityError } from './identity.ts';
@@ -21,6 +22,7 @@ export async function main(args: readonly string[]): Promise<void> {
   }
   const { config } = outcome;
   const logger = createLogger(config);
+  logger.info({ id: config.id, data: config.dataDir }, `metad ${packageVersion()} starts`);
   try {
     const daemon = await Daemon.start({ config, logger, onFault: (error) => die(logger, error) });
     if (config.pidFile) writeFileSync(config.pidFile, `${process.pid}\n`);
@@ -37,7 +39,7 @@ function announce(config: NodeConfig, logger: Logger): void {
     manage: formatAddress(config.listenManage),
     cluster: formatAddress(config.listenCluster),
   };
-  logger.info({ id: config.id, data: config.dataDir, ...addresses }, 'metad is up');
+  logger.info(addresses, 'metad is up');
 }
 
 function stopOnSignals(daemon: Daemon, config: NodeConfig, logger: Logger): void {

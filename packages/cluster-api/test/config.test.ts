@@ -367,12 +367,31 @@ describe('security', () => {
     ]);
   });
 
-  test.each(['127.0.0.1:1', '127.8.9.1:1', '[::1]:1', '[::ffff:127.0.0.1]:1', 'localhost:1'])(
+  test.each(['127.0.0.1', '127.8.9.1', '[::1]', '[::ffff:127.0.0.1]', 'localhost'])(
     '%s is this machine',
-    (address) => {
-      expect(config(['--listen_manage', address, '--listen_cluster', address]).insecure).toBe(false);
+    (host) => {
+      expect(config(['--listen_manage', `${host}:1`, '--listen_cluster', `${host}:2`]).insecure).toBe(false);
     },
   );
+
+  test.each([
+    ['127.0.0.1:9611', 'listen_cluster'],
+    [':9611', 'listen'],
+  ])('two ports at %s are an error, by %s', (address, name) => {
+    expect(errors([`--${name}`, address])).toEqual([expect.stringContaining('the same port as listen')]);
+  });
+
+  test('ports that the system chooses never collide', () => {
+    const free = [
+      '--listen',
+      '127.0.0.1:0',
+      '--listen_manage',
+      '127.0.0.1:0',
+      '--listen_cluster',
+      '127.0.0.1:0',
+    ];
+    expect(config(free).listen.port).toBe(0);
+  });
 
   test('the metadata port may be open to everyone', () => {
     expect(config(['--listen', '0.0.0.0:80']).listen.host).toBe('0.0.0.0');

@@ -1,5 +1,5 @@
 import { Agent, get, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { closeServer, ListenError, listen } from '../src/http-listener.ts';
 
@@ -68,6 +68,14 @@ test('closing does not wait for a client that keeps its connection busy', async 
   expect(await busy.catch((error: NodeJS.ErrnoException) => error.code)).toMatch(
     /told to go|ECONNREFUSED|ECONNRESET/,
   );
+});
+
+test('closing does not wait for a connection that never says anything', async () => {
+  const { server, port } = await start((_, response) => response.end('x'));
+  const silent = connect(port, '127.0.0.1');
+  await new Promise((resolve) => server.once('connection', resolve));
+  await closeServer(server, 3_600_000);
+  silent.destroy();
 });
 
 test('closing lets an open request end', async () => {

@@ -67,6 +67,20 @@ describe('adding a learner', () => {
     expect(nodes()).toEqual([1, 2]);
   });
 
+  test('that is a member already gives it its new address, this node included', async () => {
+    identified('127.0.0.1:2', 2);
+    identified('127.0.0.1:22', 2, 'test');
+    await execute(addLearner(2, '127.0.0.1:2'));
+    expect(await execute(addLearner(2, '127.0.0.1:22'))).toMatchObject({ type: 'done' });
+    await leader.node.changeMembership(
+      { type: 'addLearner', node: leader.id, record: { addr: '127.0.0.1:21001', instance: 'disk-1' } },
+      50,
+    );
+    expect(await execute(addLearner(1, '127.0.0.1:11'))).toMatchObject({ type: 'done' });
+    const addresses = [...leader.node.status().membership.membership.nodes.values()].map(({ addr }) => addr);
+    expect(addresses).toEqual(['127.0.0.1:11', '127.0.0.1:22']);
+  });
+
   test('that does not answer names the command that starts it', async () => {
     const outcome = await execute(addLearner(2, '127.0.0.1:2'));
     expect(outcome).toMatchObject({

@@ -49,10 +49,11 @@ function addLearner(present: Membership, node: NodeId, record: NodeRecord): Chan
   }
   const known = present.nodes.get(node);
   if (known !== undefined) {
-    if (known.addr !== record.addr) {
+    const sameInstance = known.instance !== undefined && known.instance === record.instance;
+    if (known.addr !== record.addr && !sameInstance) {
       return { type: 'conflict', message: `node ${node} is already a member at ${known.addr}` };
     }
-    if (known.instance !== undefined && record.instance !== undefined && known.instance !== record.instance) {
+    if (known.instance !== undefined && record.instance !== undefined && !sameInstance) {
       return { type: 'conflict', message: `node ${node} is already a member with another data directory` };
     }
   }

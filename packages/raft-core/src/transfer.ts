@@ -33,17 +33,21 @@ export function startLeaving(state: RaftState, leader: LeaderState): void {
   sendTimeoutNow(state, leader);
 }
 
-/** Of the voters that stay: the one asked for, or the one that has most of the log, those heard of lately first. */
+/**
+ * Of the voters that stay: the one asked for, or the one that has most of the log. By itself it takes none whose
+ * answers have stopped (probed again after it had matched): the lead should not wait for a node that is gone.
+ */
 function chooseTarget(state: RaftState, { peers }: LeaderState, to: NodeId | null): NodeId | undefined {
   const voters = (effectiveMembership(state).configs.at(-1) ?? []).filter((node) => peers.has(node));
   if (to !== null) return voters.find((node) => node === to);
-  const rank = (node: NodeId) => peers.get(node);
-  return voters.reduce<NodeId | undefined>((best, node) => {
-    const [one, other] = [best === undefined ? undefined : rank(best), rank(node)];
-    if (one === undefined || other === undefined) return node;
-    if (one.recentlyActive !== other.recentlyActive) return other.recentlyActive ? node : best;
-    return other.matched > one.matched ? node : best;
-  }, undefined);
+  const matched = (node: NodeId) => peers.get(node)?.matched ?? 0;
+  const fed = voters.filter((node) => peers.get(node)?.flow.type === 'replicate');
+  const notHeardYet = voters.filter((node) => matched(node) === 0);
+  const choice = fed.length > 0 ? fed : notHeardYet;
+  return choice.reduce<NodeId | undefined>(
+    (best, node) => (best === undefined || matched(node) > matched(best) ? node : best),
+    undefined,
+  );
 }
 
 /** Once the target has the whole log. Sent again with each heartbeat, for it may be lost. */

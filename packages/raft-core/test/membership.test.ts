@@ -43,6 +43,17 @@ describe('changes of a membership', () => {
     expect(changeMembership(first.membership, learner(4))).toEqual(first);
   });
 
+  test('a member that is known by its data directory may move', () => {
+    const record = { addr: '10.0.0.2:21001', instance: 'a' };
+    const named = changeMembership(present, { type: 'addLearner', node: nodeId(2), record });
+    if (named.type !== 'changed') throw new Error(named.type);
+    const moved = { ...record, addr: '10.9.9.9:21001' };
+    const after = changeMembership(named.membership, { type: 'addLearner', node: nodeId(2), record: moved });
+    if (after.type !== 'changed') throw new Error(after.type);
+    expect(after.membership.nodes.get(nodeId(2))).toEqual(moved);
+    expect(after.membership.configs).toEqual(present.configs);
+  });
+
   test('no two members at one address', () => {
     expect(changeMembership(present, learner(9, '10.0.0.2:21001'))).toEqual({
       type: 'conflict',

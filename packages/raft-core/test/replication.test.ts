@@ -169,6 +169,26 @@ describe('leadership transfer', () => {
     expect(transfer(solo, null)).toEqual({ type: 'started', to: 3 });
   });
 
+  test('by default not to a peer that was lost, not even when it has most', () => {
+    const solo = new Solo();
+    solo.leadAndCommit();
+    propose(solo);
+    solo.run();
+    solo.accept(2, 3);
+    solo.act((raft) => raft.reportUnreachable(nodeId(2)));
+    expect(transfer(solo, null)).toEqual({ type: 'started', to: 3 });
+    const all = new Solo();
+    all.leadAndCommit();
+    for (const node of [2, 3]) all.act((raft) => raft.reportUnreachable(nodeId(node)));
+    expect(transfer(all, null)).toEqual({ type: 'noTarget' });
+  });
+
+  test('by default to anyone while nobody has answered this leader yet', () => {
+    const solo = new Solo();
+    solo.lead();
+    expect(transfer(solo, null)).toEqual({ type: 'started', to: 2 });
+  });
+
   test('to nobody but a voter that is another node', () => {
     const solo = new Solo({ voters: [1, 2], learners: [4] });
     solo.leadAndCommit();

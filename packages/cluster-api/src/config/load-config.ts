@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { readEnvironment } from './environment.ts';
 import { readConfigFile } from './file.ts';
 import { type Flags, helpText, readFlags } from './flags.ts';
 import type { NodeConfig } from './node-config.ts';
+import { packageVersion } from './package-version.ts';
 import { checkTogether } from './rules.ts';
 import { CONFIG_FLAG, SETTING_TABLE, SETTINGS, variableOf } from './settings.ts';
 import type { Given, Source } from './source.ts';
@@ -67,11 +67,4 @@ function refusal(errors: readonly string[]): ConfigOutcome {
     errors.length === 1 ? 'the configuration has an error' : `the configuration has ${errors.length} errors`;
   const lines = errors.map((error) => `  ${error}\n`).join('');
   return { type: 'exit', code: USAGE_EXIT_CODE, output: `metad: ${head}:\n${lines}See metad --help.\n` };
-}
-
-function packageVersion(): string {
-  const file: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  if (typeof file !== 'object' || file === null || !('version' in file))
-    throw new Error('package.json has no version');
-  return String(file.version);
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { formatAddress, isLoopback, isWildcard } from './address.ts';
+import { formatAddress, isLoopback, isWildcard, type ListenAddress } from './address.ts';
 import type { NodeConfig, Start } from './node-config.ts';
 import type { Settings } from './settings.ts';
 import { formatMs, isToken, TOKEN_FORM } from './values.ts';
@@ -28,6 +28,7 @@ export function checkTogether(settings: Settings, originOf: (name: keyof Setting
   checkTiming(check);
   checkSizes(check);
   checkProxies(check);
+  checkPorts(check);
   const clusterToken = readToken(check, 'cluster_token', 'cluster_token_file');
   const manageToken = readToken(check, 'manage_token', 'manage_token_file');
   if (clusterToken === null) checkExposure(check, 'listen_cluster', 'cluster_token');
@@ -61,6 +62,19 @@ function checkSizes({ settings, named, fail }: Check): void {
     `${named('max_uncommitted_size')}: expected at least max_body_size, which is ${settings.max_body_size} bytes, ` +
       `not ${settings.max_uncommitted_size}`,
   );
+}
+
+function checkPorts({ settings, named, fail }: Check): void {
+  const ports = ['listen', 'listen_manage', 'listen_cluster'] as const;
+  for (const [i, name] of ports.entries()) {
+    const taken = ports.slice(0, i).find((other) => overlaps(settings[name], settings[other]));
+    if (taken) fail(`${named(name)}: the same port as ${named(taken)}`);
+  }
+}
+
+function overlaps(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false;
+  return one.host === other.host || isWildcard(one) || isWildcard(other);
 }
 
 function checkProxies({ settings, named, fail }: Check): void {

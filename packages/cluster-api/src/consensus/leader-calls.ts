@@ -56,25 +56,18 @@ export class LeaderCalls {
     }
   }
 
-  /** Asks the address who it is first: a wrong address or a foreign disk must never get into the membership. */
+  /**
+   * Adds a node, or gives a member its new address. Asks the address who it is first: a wrong address or a foreign disk
+   * must never get into the membership.
+   */
   async #addLearner(id: NodeId, addr: string): Promise<CallOutcome> {
     const { node, membershipPatienceTicks } = this.#options;
-    const known = node.status().membership.membership.nodes.get(id);
-    if (id === node.id && known?.addr === addr) return this.#keepMember(id, known);
     if (node.state.leader !== node.id) return refuse({ type: 'forwardToLeader', leader: node.state.leader });
-    const record = await this.#identify(id, addr);
-    if ('refusal' in record) return refuse(record.refusal);
-    return node.changeMembership(
-      { type: 'addLearner', node: id, record: record.found },
-      membershipPatienceTicks,
-    );
-  }
-
-  #keepMember(id: NodeId, record: NodeRecord): Promise<CallOutcome> {
-    return this.#options.node.changeMembership(
-      { type: 'addLearner', node: id, record },
-      this.#options.membershipPatienceTicks,
-    );
+    const own = node.status().membership.membership.nodes.get(id);
+    const answer = id === node.id && own ? { found: { ...own, addr } } : await this.#identify(id, addr);
+    if ('refusal' in answer) return refuse(answer.refusal);
+    const change = { type: 'addLearner', node: id, record: answer.found } as const;
+    return node.changeMembership(change, membershipPatienceTicks);
   }
 
   async #identify(id: NodeId, addr: string): Promise<{ found: NodeRecord } | { refusal: CallError }> {
