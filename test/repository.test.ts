@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { settingsMarkdown } from '@metad/cluster-api';
 import { describe, expect, test } from 'vitest';
 import { spawnMetad } from './e2e/script-process.ts';
 
@@ -150,7 +152,6 @@ describe('the sources', () => {
 
 describe('the top level', () => {
   test('has only what is expected there', () => {
-    const ignored = ['.git', 'node_modules', '.metad', 'coverage'];
     const expected = [
       ...[
         '.ci',
@@ -164,7 +165,8 @@ describe('the top level', () => {
       ],
       ...['packages', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', 'test', 'tsconfig.json'],
     ];
-    const entries = readdirSync(ROOT).filter((name) => !ignored.includes(name) && !name.endsWith('.log'));
+    const tracked = execFileSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' }).trim().split('\n');
+    const entries = [...new Set(tracked.map((path) => path.split('/')[0] ?? ''))];
     expect(entries.filter((name) => !expected.includes(name))).toEqual([]);
     expect(entries).toEqual(
       expect.arrayContaining(['README.md', 'LICENSE', '.ci', 'examples', 'packages', 'test']),
@@ -187,6 +189,16 @@ describe('README.md', () => {
       table.filter((name) => !flags.includes(name)),
       'flags that metad does not have',
     ).toEqual([]);
+  });
+
+  test('shows the settings as they are', () => {
+    const rows = (text: string) =>
+      text
+        .split('\n')
+        .filter((line) => line.startsWith('| `--'))
+        .map((line) => line.replace(/ +/g, ' '));
+    const readme = rows(readFileSync(join(ROOT, 'README.md'), 'utf8'));
+    expect(rows(settingsMarkdown()).filter((row) => !readme.includes(row))).toEqual([]);
   });
 
   test('names only files that exist', () => {

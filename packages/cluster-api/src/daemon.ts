@@ -1,5 +1,7 @@
+import { statSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { type NodeIdentity, StateDatabase, Store, StoreError } from '@metad/kv-store';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '@metad/raft-core';
@@ -8,6 +10,7 @@ import { createClusterApp } from './cluster-http/cluster-app.ts';
 import { metricsAnswer } from './cluster-http/openraft-json.ts';
 import { formatAddress } from './config/address.ts';
 import type { NodeConfig } from './config/node-config.ts';
+import { packageVersion } from './config/package-version.ts';
 import { entryBytesLimit, MAX_FRAME_BYTES } from './config/wire-limits.ts';
 import { CallRouter } from './consensus/call-router.ts';
 import { InstanceBinding } from './consensus/instance-binding.ts';
@@ -44,7 +47,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #store: Store;
   readonly #state: StateDatabase;
-  readonly #metrics = new ConsensusMetrics();
+  readonly #metrics = new ConsensusMetrics(packageVersion());
   readonly #clusterServer: Server;
   readonly #transport: TcpTransport;
   readonly #node: Node;
@@ -131,6 +134,7 @@ export class Daemon {
       transport: this.#transport,
       metrics: this.#metrics,
       tickMs,
+      maxOpenCalls: config.limits.maxInflightProposals,
       leaderWaitMs: config.limits.leaderWaitMs,
       proposeTimeoutMs: config.limits.proposeTimeoutMs,
       membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
@@ -177,6 +181,7 @@ export class Daemon {
         node: config.id,
         addr: this.#advertise,
         token: config.clusterToken,
+        isMember: () => this.#identity.cluster !== null,
         logger,
       });
       this.#join.start();
@@ -218,8 +223,15 @@ export class Daemon {
   /** A standby belongs to the cluster whose member first speaks to it, for as long as its data directory lives. */
   #adoptCluster(cluster: string | null): void {
     if (cluster === null) return;
-    this.#identity = { ...this.#identity, cluster };
-    this.#store.log.saveIdentity(this.#identity);
+    const identity = { ...this.#identity, cluster };
+    try {
+      this.#store.log.saveIdentity(identity);
+    } catch (error) {
+      this.#node.stop();
+      this.#options.onFault(error);
+      return;
+    }
+    this.#identity = identity;
     this.#options.logger.info({ cluster }, 'joined a cluster');
   }
 
@@ -250,6 +262,9 @@ export class Daemon {
 
   #metricsText(): Promise<string> {
     const status = this.#node.status();
+    const { configs, nodes } = status.membership.membership;
+    const voters = new Set(configs.flat()).size;
+    const others = [...status.peers].filter(([peer]) => peer !== status.id);
     return this.#metrics.text({
       term: status.term,
       isLeader: status.role === 'leader',
@@ -259,9 +274,20 @@ export class Daemon {
       applied: status.applied,
       version: this.#node.version,
       inFlight: this.#node.inFlight,
-      peers: new Map([...status.peers].map(([peer, { matched }]) => [peer, matched])),
+      caughtUp: this.#node.state.caughtUp,
+      voters,
+      learners: nodes.size - voters,
+      logBytes: databaseBytes(join(this.#options.config.dataDir, 'log.db')),
+      stateBytes: databaseBytes(this.#store.stateFile),
+      peers: new Map(others.map(([peer, { matched }]) => [peer, matched])),
     });
   }
+}
+
+/** What a database takes on the disk, what is still in its write-ahead log included. */
+function databaseBytes(file: string): number {
+  const size = (name: string) => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
+  return size(file) + size(`${file}-wal`);
 }
 
 function raftConfig(config: NodeConfig): RaftConfig {

@@ -2,9 +2,11 @@ import { setTimeout } from 'node:timers/promises';
 import type { NodeId } from '@metad/raft-core';
 import type { Logger } from 'pino';
 import { request } from 'undici';
+import { reasonOf } from './reason.ts';
 
 const RETRY_MS = 1_000;
 const ANSWER_TIMEOUT_MS = 35_000;
+const MAX_ANSWER_BYTES = 2_048;
 
 export interface JoinLoopOptions {
   /** `HOST:PORT` of the cluster ports to ask. */
@@ -13,12 +15,14 @@ export interface JoinLoopOptions {
   /** Where the others reach this node. */
   readonly addr: string;
   readonly token: string | null;
+  /** Whether a member has spoken to this node: then it belongs to the cluster. */
+  readonly isMember: () => boolean;
   readonly logger: Logger;
 }
 
 /**
- * What `--join` does: asks one member after the other to add this node as a learner, until one confirms it. The
- * member's refusal goes into the log: it says what to do.
+ * What `--join` does: asks one member after the other to add this node as a learner, until a member
+ * speaks to it. A refusal goes into the log: it says what to do.
  */
 export class JoinLoop {
   readonly #options: JoinLoopOptions;
@@ -37,27 +41,21 @@ export class JoinLoop {
   }
 
   async #run(): Promise<void> {
-    const { members, logger } = this.#options;
+    const { members, logger, isMember } = this.#options;
     const told = new Map<string, string>();
-    for (let attempt = 0; !this.#abort.signal.aborted; attempt += 1) {
+    for (let attempt = 0; !this.#abort.signal.aborted && !isMember(); attempt += 1) {
       const member = members[attempt % members.length] ?? '';
-      const problem = await this.#ask(member);
-      if (problem === null) {
-        logger.info({ member }, 'added to the cluster as a learner');
-        return;
-      }
+      const answer = await this.#ask(member);
       if (this.#abort.signal.aborted) return;
-      logger[told.get(member) === problem ? 'debug' : 'warn'](
-        { member, problem },
-        'not added to the cluster yet',
-      );
-      told.set(member, problem);
+      const isNews = told.get(member) !== answer.text;
+      const level = !isNews ? 'debug' : answer.added ? 'info' : 'warn';
+      logger[level]({ member, answer: answer.text }, answer.added ? 'added as a learner' : 'not added yet');
+      told.set(member, answer.text);
       await this.#pause();
     }
   }
 
-  /** Why the member did not add this node; null when it did. */
-  async #ask(member: string): Promise<string | null> {
+  async #ask(member: string): Promise<{ readonly added: boolean; readonly text: string }> {
     const { node, addr, token } = this.#options;
     try {
       const { statusCode, body } = await request(`http://${member}/add-learner`, {
@@ -68,12 +66,14 @@ export class JoinLoop {
         },
         body: JSON.stringify([node, addr]),
         headersTimeout: ANSWER_TIMEOUT_MS,
+        bodyTimeout: ANSWER_TIMEOUT_MS,
         signal: this.#abort.signal,
       });
-      const text = await body.text();
-      return statusCode === 200 ? null : `${statusCode}: ${text}`;
+      const text = await readStart(body);
+      // Anything else may answer 200 at a wrong address.
+      return { added: statusCode === 200 && text.startsWith('{"Ok":'), text: `${statusCode}: ${text}` };
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return { added: false, text: reasonOf(error) };
     }
   }
 
@@ -84,4 +84,16 @@ export class JoinLoop {
       if (!signal.aborted) throw error;
     });
   }
+}
+
+/** As much of an answer as is worth showing. */
+async function readStart(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    bytes += chunk.byteLength;
+    if (bytes >= MAX_ANSWER_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, MAX_ANSWER_BYTES);
 }

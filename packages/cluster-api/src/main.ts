@@ -1,4 +1,3 @@
-import { rmSync, writeFileSync } from 'node:fs';
 import { StoreError } from '@metad/kv-store';
 import type { Logger } from 'pino';
 import { formatAddress } from './config/address.ts';
@@ -9,8 +8,13 @@ import { Daemon } from './daemon.ts';
 import { ListenError } from './http-listener.ts';
 import { IdentityError } from './identity.ts';
 import { createLogger } from './logger.ts';
+import { PidFileError, writePidFile } from './pid-file.ts';
+import { reasonOf } from './reason.ts';
 
 const FAILED_EXIT_CODE = 1;
+
+/** What is wrong outside of this program: the message says it all, and a stack would say nothing. */
+const EXPECTED_ERRORS = [StoreError, IdentityError, ListenError, PidFileError];
 
 /** The `metad` command: runs one node until SIGTERM or SIGINT, or until a fault ends it. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -23,13 +27,29 @@ export async function main(args: readonly string[]): Promise<void> {
   const { config } = outcome;
   const logger = createLogger(config);
   logger.info({ id: config.id, data: config.dataDir }, `metad ${packageVersion()} starts`);
+  await run(config, logger);
+}
+
+async function run(config: NodeConfig, logger: Logger): Promise<void> {
+  let removePidFile = (): void => undefined;
+  const die = (error: unknown): never => {
+    removePidFile();
+    return endProcess(logger, error);
+  };
   try {
-    const daemon = await Daemon.start({ config, logger, onFault: (error) => die(logger, error) });
-    if (config.pidFile) writeFileSync(config.pidFile, `${process.pid}\n`);
-    stopOnSignals(daemon, config, logger);
+    removePidFile = writePidFile(config.pidFile);
+    const started = Daemon.start({ config, logger, onFault: die });
+    // From here on: a node that is asked to stop while it starts may lead already, and stops in order as well.
+    onFirstSignal(async (signal) => {
+      logger.info({ signal }, 'stopping');
+      await started.then((daemon) => daemon.stop()).catch(die);
+      removePidFile();
+      logger.info('stopped');
+    });
+    await started;
     announce(config, logger);
   } catch (error) {
-    die(logger, error);
+    die(error);
   }
 }
 
@@ -42,29 +62,21 @@ function announce(config: NodeConfig, logger: Logger): void {
   logger.info(addresses, 'metad is up');
 }
 
-function stopOnSignals(daemon: Daemon, config: NodeConfig, logger: Logger): void {
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals) => {
-    if (stopping) return; // a second Ctrl-C does not make an orderly stop disorderly
-    stopping = true;
-    logger.info({ signal }, 'stopping');
-    daemon.stop().then(
-      () => {
-        if (config.pidFile) rmSync(config.pidFile, { force: true });
-        logger.info('stopped');
-      },
-      (error: unknown) => die(logger, error),
-    );
+/** A second Ctrl-C does not make an orderly stop disorderly. */
+function onFirstSignal(stop: (signal: NodeJS.Signals) => Promise<void>): void {
+  let isStopping = false;
+  const once = (signal: NodeJS.Signals) => {
+    if (isStopping) return;
+    isStopping = true;
+    void stop(signal);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  process.on('SIGTERM', once);
+  process.on('SIGINT', once);
 }
 
 /** Ends the process at once with the reason: what is on disk is safe, and nothing else is worth keeping. */
-function die(logger: Logger, error: unknown): never {
-  const expected = [StoreError, IdentityError, ListenError].some((kind) => error instanceof kind);
-  const message = error instanceof Error ? error.message : String(error);
-  if (expected) logger.fatal(message);
-  else logger.fatal({ err: error }, message);
+function endProcess(logger: Logger, error: unknown): never {
+  if (EXPECTED_ERRORS.some((kind) => error instanceof kind)) logger.fatal(reasonOf(error));
+  else logger.fatal({ err: error }, reasonOf(error));
   process.exit(FAILED_EXIT_CODE);
 }

@@ -3,9 +3,7 @@ import { EMPTY_MEMBERSHIP, logIndex, type NodeId, nodeId, term } from '@metad/ra
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Call, CallError, CallOutcome } from '../src/consensus/call.ts';
 import { CallRouter } from '../src/consensus/call-router.ts';
-import type { LeaderCalls } from '../src/consensus/leader-calls.ts';
 import { ConsensusMetrics } from '../src/consensus/metrics.ts';
-import type { Node } from '../src/consensus/node.ts';
 
 const call: Call = { type: 'propose', command: new Uint8Array() };
 const logId = { term: term(1), leader: nodeId(1), index: logIndex(5) };
@@ -31,7 +29,12 @@ beforeEach(() => {
 });
 
 /** Node 1, in a world that goes on by one attempt whenever the router waits. */
-function router(attempts: readonly Attempt[], leaderWaitMs = 10_000, stopsAfter = Infinity): CallRouter {
+function router(
+  attempts: readonly Attempt[],
+  leaderWaitMs = 10_000,
+  stopsAfter = Infinity,
+  catchesUp = true,
+): CallRouter {
   let now = 0;
   const attempt = () => attempts[Math.min(now, attempts.length - 1)] ?? { leader: null };
   const answer = (leader: NodeId) => {
@@ -44,7 +47,7 @@ function router(attempts: readonly Attempt[], leaderWaitMs = 10_000, stopsAfter 
       return now >= stopsAfter;
     },
     get state() {
-      return { leader: attempt().leader };
+      return { role: 'follower', term: 1, leader: attempt().leader, caughtUp: true } as const;
     },
     until: () => {
       now += 1;
@@ -52,15 +55,16 @@ function router(attempts: readonly Attempt[], leaderWaitMs = 10_000, stopsAfter 
     },
     appliedHere: (index: number) => {
       appliedHere.push(index);
-      return Promise.resolve(true);
+      return Promise.resolve(catchesUp);
     },
   };
   return new CallRouter({
-    node: node as unknown as Node,
-    leaderCalls: { execute: () => answer(nodeId(1)) } as unknown as LeaderCalls,
+    node,
+    leaderCalls: { execute: () => answer(nodeId(1)) },
     transport: { call: (to) => answer(to) },
-    metrics: new ConsensusMetrics(),
+    metrics: new ConsensusMetrics('test'),
     tickMs: 1,
+    maxOpenCalls: 100,
     leaderWaitMs,
     proposeTimeoutMs: 10_000,
     membershipTimeoutMs: 10_000,
@@ -108,6 +112,14 @@ describe('a call', () => {
       refused(error),
     );
     expect(sent).toEqual([2]);
+  });
+
+  test('that this node can not show yet is not answered as done', async () => {
+    const lagging = router([{ leader: nodeId(2), outcome: done }], 10_000, Infinity, false);
+    expect(await lagging.execute(call)).toMatchObject({
+      type: 'unknown',
+      message: expect.stringContaining('committed'),
+    });
   });
 
   test('ends at once when this node stops', async () => {

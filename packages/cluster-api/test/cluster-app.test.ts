@@ -7,8 +7,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createClusterApp } from '../src/cluster-http/cluster-app.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
-import type { CallRouter } from '../src/consensus/call-router.ts';
-import type { Node } from '../src/consensus/node.ts';
 import type { BarrierOutcome } from '../src/consensus/read-barriers.ts';
 
 let dir: string;
@@ -35,8 +33,11 @@ function app(clusterToken: string | null = null) {
   const outcome = loadConfig([], {});
   if (outcome.type !== 'config') throw new Error(outcome.output);
   return createClusterApp({
-    node: { readBarrier: () => Promise.resolve(barrier), state: { caughtUp } } as unknown as Node,
-    router: { execute } as unknown as CallRouter,
+    node: {
+      readBarrier: () => Promise.resolve(barrier),
+      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp },
+    },
+    router: { execute },
     state,
     limits: { ...outcome.config.limits, maxBodyBytes: 4096, maxValueBytes: 64, maxPathDepth: 4 },
     clusterToken,
@@ -162,6 +163,17 @@ describe('/read-all', () => {
     const response = await app().request('/read-all');
     expect(await response.json()).toEqual({ OK: [] });
     expect(response.headers.get('X-Metad-Version')).toBe('0');
+  });
+
+  test('to HEAD holds nothing open', async () => {
+    const leaves = Array.from({ length: 5000 }, (_, i) => [`/k${i}`, 'x'] as const);
+    store.state.apply([commandEntry({ type: 'merge', tree: 'data', leaves })]);
+    const one = app();
+    for (let i = 0; i < 20; i += 1) {
+      const head = await one.request('/read-all', { method: 'HEAD' });
+      expect([head.status, head.headers.get('X-Metad-Version')]).toEqual([200, '1']);
+    }
+    expect((await one.request('/read-all')).status).toBe(200);
   });
 
   test('is refused to the ninth who reads at once, until one of the others has ended', async () => {

@@ -43,3 +43,18 @@ test('what is recorded is never replaced by who comes later', async () => {
   expect(await member.node.readBarrier()).toEqual({ type: 'ready' });
   expect(recorded(member)).toEqual(['instance-1']);
 });
+
+test('a leader that stops with something left to record leaves the loop free', async () => {
+  cluster = new NodeCluster(3);
+  const leader = await cluster.leader();
+  const binding = new InstanceBinding({
+    node: leader.node,
+    logger: pino({ level: 'silent' }),
+    self: identity(leader.id),
+  });
+  leader.node.stop();
+  for (const id of [1, 2, 3]) binding.learn(identity(id));
+  // A loop of promises that never rests would keep this from ever coming.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(leader.node.state.role).not.toBe('leader');
+});

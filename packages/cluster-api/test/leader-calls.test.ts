@@ -150,7 +150,7 @@ test('a voter is not removed as a learner', async () => {
 
 test('the lead of a single node goes nowhere', async () => {
   expect(await execute({ type: 'transferLeader', to: null })).toMatchObject({
-    error: { type: 'conflict', message: 'no other node can take the lead' },
+    error: { type: 'conflict', message: 'no other voter can take the lead' },
   });
 });
 

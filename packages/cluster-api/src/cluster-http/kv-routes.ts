@@ -12,8 +12,8 @@ import { parseKvKey } from './kv-key.ts';
 import { ReadAll } from './read-all.ts';
 
 export interface KvDeps {
-  readonly node: Node;
-  readonly router: CallRouter;
+  readonly node: Pick<Node, 'readBarrier' | 'state'>;
+  readonly router: Pick<CallRouter, 'execute'>;
   readonly state: StateDatabase;
   readonly limits: NodeLimits;
 }
@@ -57,6 +57,13 @@ export function addKvRoutes(app: Hono, deps: KvDeps): void {
   app.get('/read-all', async (c) => {
     const unavailable = await awaitConsistency(c, deps.node);
     if (unavailable) return readFailure(c, ...unavailable);
+    if (c.req.method === 'HEAD') {
+      setVersion(
+        c,
+        state.read((view) => view.version()),
+      );
+      return c.body(null, 200, { 'Content-Type': 'application/json' });
+    }
     const all = readAll.open();
     if (all === null) return readFailure(c, 503, 'too many clients read everything at once');
     setVersion(c, all.version);
@@ -111,7 +118,7 @@ function setVersion(c: Context, version: Version): void {
 }
 
 /** Why the read can't be served now; null when it can. */
-async function awaitConsistency(c: Context, node: Node): Promise<[400 | 503, string] | null> {
+async function awaitConsistency(c: Context, node: KvDeps['node']): Promise<[400 | 503, string] | null> {
   const consistency = c.req.query('consistency') ?? 'linearizable';
   if (consistency === 'linearizable') {
     const barrier = await node.readBarrier();

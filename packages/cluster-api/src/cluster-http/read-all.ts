@@ -54,7 +54,7 @@ function streamPages({ view }: StateCursor, release: () => void): AllKeys {
         timer = setTimeout(() => {
           close();
           controller.error(new Error('the client took too long to read'));
-        }, DEADLINE_MS);
+        }, DEADLINE_MS).unref();
       },
       pull: (controller) => {
         const rows = view.values('data', { after, limit: PAGE_ROWS });

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { reasonOf } from '../reason.ts';
 import { SETTING_NAMES } from './settings.ts';
 import { didYouMean, type Given, type Source, settingNamed } from './source.ts';
 import type { RawValue } from './values.ts';
@@ -76,8 +77,4 @@ function rawValue(node: Node | null): RawValue | null | undefined {
 
 function scalarText(node: unknown): string | null {
   return isScalar(node) && typeof node.value === 'string' ? node.value : null;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

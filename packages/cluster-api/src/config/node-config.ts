@@ -14,7 +14,7 @@ export type Start =
 
 export type LogLevel = Settings['log_level'];
 
-/** Everything that a node needs to know to run; each setting is described in config-settings.ts. */
+/** Everything that a node needs to know to run; each setting is described in settings.ts. */
 export interface NodeConfig {
   readonly id: NodeId;
   /** Absolute. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { reasonOf } from '../reason.ts';
 import { formatAddress, isLoopback, isWildcard, type ListenAddress } from './address.ts';
 import type { NodeConfig, Start } from './node-config.ts';
 import type { Settings } from './settings.ts';
@@ -96,7 +97,7 @@ function readToken(
   try {
     text = readFileSync(file, 'utf8').trim();
   } catch (error) {
-    fail(`${named(fileName)}: cannot read it: ${error instanceof Error ? error.message : String(error)}`);
+    fail(`${named(fileName)}: cannot read it: ${reasonOf(error)}`);
     return null;
   }
   if (!isToken(text)) fail(`${named(fileName)}: expected ${file} to hold ${TOKEN_FORM}`);

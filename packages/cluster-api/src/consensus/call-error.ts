@@ -1,4 +1,4 @@
-import { unreachable } from '@metad/raft-core';
+import { type MembershipResult, type ProposeResult, unreachable } from '@metad/raft-core';
 import type { CallError } from './call.ts';
 
 /** One sentence for people: what is wrong and, where there is something to do, what. */
@@ -24,5 +24,28 @@ export function explainCallError(error: CallError): string {
       return error.message;
     default:
       return unreachable(error);
+  }
+}
+
+/** What a refusal of the core is to a caller. */
+export function refusalOf(
+  result: Exclude<ProposeResult | MembershipResult, { type: 'appended' }>,
+): CallError {
+  switch (result.type) {
+    case 'notLeader':
+      return { type: 'forwardToLeader', leader: result.leader };
+    // The lead is about to move: whoever asks again finds the new leader.
+    case 'transferring':
+      return { type: 'forwardToLeader', leader: null };
+    case 'learnerBehind':
+      return { type: 'unreachable', message: `node ${result.node} does not catch up with the log` };
+    case 'overloaded':
+    case 'inProgress':
+    case 'emptyMembership':
+    case 'learnerNotFound':
+    case 'conflict':
+      return result;
+    default:
+      return unreachable(result);
   }
 }

@@ -6,11 +6,13 @@ import type { ConsensusMetrics } from './metrics.ts';
 import type { Node } from './node.ts';
 
 export interface CallRouterOptions {
-  readonly node: Node;
-  readonly leaderCalls: LeaderCalls;
+  readonly node: Pick<Node, 'id' | 'isStopped' | 'state' | 'until' | 'appliedHere'>;
+  readonly leaderCalls: Pick<LeaderCalls, 'execute'>;
   readonly transport: Pick<PeerTransport, 'call'>;
   readonly metrics: ConsensusMetrics;
   readonly tickMs: number;
+  /** Calls held at once, those that look for a leader included; beyond it they are refused as `overloaded`. */
+  readonly maxOpenCalls: number;
   /** How long a call may look for a leader. */
   readonly leaderWaitMs: number;
   /** How long a write may take in all. */
@@ -37,6 +39,8 @@ export class CallRouter {
   }
 
   async execute(call: Call): Promise<CallOutcome> {
+    if (this.#openCalls >= this.#options.maxOpenCalls)
+      return { type: 'refused', error: { type: 'overloaded' } };
     this.#openCalls += 1;
     const outcome = await this.#route(call).finally(() => {
       this.#openCalls -= 1;
@@ -47,15 +51,17 @@ export class CallRouter {
 
   async #route(call: Call): Promise<CallOutcome> {
     const { node, tickMs, leaderWaitMs } = this.#options;
-    const started = performance.now();
-    const deadline = started + this.#timeoutMs(call);
+    const timeoutMs = this.#timeoutMs(call);
+    const deadline = performance.now() + timeoutMs;
+    const lookUntil = performance.now() + Math.min(leaderWaitMs, timeoutMs);
     for (;;) {
       if (node.isStopped) return { type: 'refused', error: { type: 'stopping' } };
       const { leader } = node.state;
-      const outcome =
-        leader === null ? refusedWithoutLeader : await this.#send(call, leader, deadline - performance.now());
+      const remainingMs = deadline - performance.now();
+      const isSent = leader !== null && remainingMs > 0;
+      const outcome = isSent ? await this.#send(call, leader, remainingMs) : refusedWithoutLeader;
       if (!mayRetry(outcome)) return outcome;
-      const ticks = Math.floor((started + leaderWaitMs - performance.now()) / tickMs);
+      const ticks = Math.floor((lookUntil - performance.now()) / tickMs);
       if (ticks < 1) return outcome;
       // One tick at a time: the leader that refused may still be the one this node knows.
       if (leader === null) await node.until((status) => status.leader !== null, ticks);
@@ -67,8 +73,8 @@ export class CallRouter {
     const { node, leaderCalls, transport } = this.#options;
     if (leader === node.id) return leaderCalls.execute(call);
     const outcome = await transport.call(leader, call, timeoutMs);
-    if (outcome.type === 'done') await node.appliedHere(outcome.logId.index);
-    return outcome;
+    if (outcome.type !== 'done' || (await node.appliedHere(outcome.logId.index))) return outcome;
+    return { type: 'unknown', message: 'it is committed, but this node does not catch up with it' };
   }
 
   #timeoutMs(call: Call): number {

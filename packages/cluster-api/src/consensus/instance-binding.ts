@@ -24,19 +24,24 @@ export class InstanceBinding {
 
   /** Takes note of a peer that was admitted. */
   learn(peer: PeerIdentity): void {
+    if (!this.#node.status().membership.membership.nodes.has(peer.node)) return;
     this.#instances.set(peer.node, peer.instance);
     this.#start();
   }
 
+  get #leads(): boolean {
+    return this.#node.state.role === 'leader' && !this.#node.isStopped;
+  }
+
   #start(): void {
-    if (this.#running || this.#node.state.role !== 'leader' || this.#next() === null) return;
+    if (this.#running || !this.#leads || this.#next() === null) return;
     this.#running = true;
     void this.#run();
   }
 
   async #run(): Promise<void> {
     const patienceTicks = 100;
-    for (let next = this.#next(); next !== null && this.#node.state.role === 'leader'; next = this.#next()) {
+    for (let next = this.#next(); next !== null && this.#leads; next = this.#next()) {
       const { node, record } = next;
       const outcome = await this.#node.changeMembership({ type: 'addLearner', node, record }, patienceTicks);
       this.#logger.debug({ node, outcome: outcome.type }, 'recording the instance of a member');

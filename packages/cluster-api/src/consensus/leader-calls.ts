@@ -89,26 +89,25 @@ export class LeaderCalls {
 
   /** A learner that is far behind would hold up the commits of the config that counts it: it catches up first. */
   async #setVoters(voters: readonly NodeId[]): Promise<CallOutcome> {
-    const { node, membershipPatienceTicks } = this.#options;
+    const { node } = this.#options;
+    const halfTicks = Math.floor(this.#options.membershipPatienceTicks / 2);
     const { lastLog, membership } = node.status();
     const added = voters.filter((id) => !isVoter(membership.membership, id));
     const behind = ({ peers }: RaftStatus) =>
       added.filter((id) => (peers.get(id)?.matched ?? lastLog.index) < lastLog.index);
-    await node.until(
-      (status) => status.role !== 'leader' || behind(status).length === 0,
-      membershipPatienceTicks,
-    );
+    await node.until((status) => status.role !== 'leader' || behind(status).length === 0, halfTicks);
     const late = behind(node.status());
     if (late.length > 0) {
       const message = `${late.map((id) => `node ${id}`).join(', ')} can't vote yet: does not catch up with the log`;
       return refuse({ type: 'unreachable', message });
     }
-    return node.changeMembership({ type: 'setVoters', voters }, membershipPatienceTicks);
+    return node.changeMembership({ type: 'setVoters', voters }, halfTicks);
   }
 
   async #transferLeader(to: NodeId | null): Promise<CallOutcome> {
     const { node } = this.#options;
-    const result = await node.transferLeadership(to);
+    const leadsAlready = to === node.id && node.state.leader === to;
+    const result = leadsAlready ? 'transferred' : await node.transferLeadership(to);
     switch (result) {
       case 'transferred': {
         const { lastLog, membership } = node.status();
@@ -117,10 +116,7 @@ export class LeaderCalls {
       case 'notLeader':
         return refuse({ type: 'forwardToLeader', leader: node.state.leader });
       case 'noTarget':
-        return refuse({
-          type: 'conflict',
-          message: `${to === null ? 'no other node' : `node ${to}`} can take the lead`,
-        });
+        return refuse({ type: 'conflict', message: noTarget(to) });
       case 'timedOut':
         return { type: 'unknown', message: 'no other node has taken the lead in time' };
       default:
@@ -137,6 +133,10 @@ function isCommand(bytes: Uint8Array): boolean {
     if (error instanceof CommandFormatError) return false;
     throw error;
   }
+}
+
+function noTarget(to: NodeId | null): string {
+  return to === null ? 'no other voter can take the lead' : `node ${to} can't take the lead: it is no voter`;
 }
 
 function refuse(error: CallError): Promise<CallOutcome> {

@@ -23,12 +23,23 @@ export class ConsensusMetrics {
     applied: this.#gauge('metad_raft_applied_index', 'Index of the last applied entry.'),
     version: this.#gauge('metad_version', 'Version of the replicated state.'),
     inFlight: this.#gauge('metad_proposals_in_flight', 'Calls that wait for their entry to be applied.'),
+    caughtUp: this.#gauge('metad_caught_up', '1 once this node has caught up since its start, else 0.'),
+    voters: this.#gauge('metad_raft_voters', 'Members that vote.'),
+    learners: this.#gauge('metad_raft_learners', 'Members that get the log and do not vote.'),
+    logBytes: this.#gauge('metad_log_db_bytes', 'Size of log.db with its write-ahead log.'),
+    stateBytes: this.#gauge('metad_state_db_bytes', 'Size of state.db with its write-ahead log.'),
   };
   readonly #peerMatched: Gauge<'peer'>;
   readonly #peerLag: Gauge<'peer'>;
 
-  constructor() {
+  constructor(release: string) {
     const registers = [this.registry];
+    new Gauge({
+      name: 'metad_build_info',
+      help: 'Always 1; its label is the release that runs.',
+      labelNames: ['version'],
+      registers,
+    }).set({ version: release }, 1);
     collectDefaultMetrics({ register: this.registry });
     this.logSyncSeconds = this.#latency(
       'metad_log_sync_seconds',
@@ -87,6 +98,11 @@ export class ConsensusMetrics {
     status.applied.set(now.applied);
     status.version.set(now.version);
     status.inFlight.set(now.inFlight);
+    status.caughtUp.set(Number(now.caughtUp));
+    status.voters.set(now.voters);
+    status.learners.set(now.learners);
+    status.logBytes.set(now.logBytes);
+    status.stateBytes.set(now.stateBytes);
     this.#peerMatched.reset();
     this.#peerLag.reset();
     for (const [peer, matched] of now.peers) {
@@ -115,5 +131,11 @@ export interface ConsensusSample {
   readonly applied: number;
   readonly version: number;
   readonly inFlight: number;
+  readonly caughtUp: boolean;
+  readonly voters: number;
+  readonly learners: number;
+  readonly logBytes: number;
+  readonly stateBytes: number;
+  /** How far each other member's log is known to match; empty on all but the leader. */
   readonly peers: ReadonlyMap<number, number>;
 }

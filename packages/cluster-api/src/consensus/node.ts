@@ -12,12 +12,13 @@ import {
   type RaftStatus,
   type Ready,
   type StoredMembership,
-  unreachable,
 } from '@metad/raft-core';
 import type { Logger } from 'pino';
 import type { PeerTransport } from '../peers/transport.ts';
-import type { CallError, CallOutcome } from './call.ts';
+import type { CallOutcome } from './call.ts';
+import { refusalOf } from './call-error.ts';
 import type { ConsensusMetrics } from './metrics.ts';
+import { describeChange, isSameState, type NodeState } from './node-state.ts';
 import { Proposals } from './proposals.ts';
 import { QuorumContact } from './quorum-contact.ts';
 import { type BarrierOutcome, ReadBarriers } from './read-barriers.ts';
@@ -39,14 +40,8 @@ export interface NodeOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** What a node tells the rest of its process whenever it changes. */
-export interface NodeState {
-  readonly role: RaftStatus['role'];
-  readonly term: number;
-  readonly leader: NodeId | null;
-  /** Whether this node has applied, since its start, all that was committed when it first reached a leader. */
-  readonly caughtUp: boolean;
-}
+/** A long backlog is worked off in several turns, with everything else that the thread has to do between them. */
+const MAX_TURN_MS = 20;
 
 /**
  * The consensus loop: ticks, messages, proposals and reads go into one `Raft`, and what it makes ready is carried out
@@ -116,6 +111,7 @@ export class Node {
     this.#stopped = true;
     if (this.#ticker) clearInterval(this.#ticker);
     if (this.#turn) clearImmediate(this.#turn);
+    if (this.#state.role === 'leader') this.#state = { ...this.#state, role: 'follower', leader: null };
     this.#proposals.abandon();
     this.#barriers.abandon();
     this.#watches.abandon();
@@ -216,7 +212,7 @@ export class Node {
     }
     const result = this.#enter(append);
     if (result === undefined) return Promise.resolve({ type: 'unknown', message: 'this node has failed' });
-    if (result.type !== 'appended') return Promise.resolve({ type: 'refused', error: refusal(result) });
+    if (result.type !== 'appended') return Promise.resolve({ type: 'refused', error: refusalOf(result) });
     return this.#proposals.track({ logId: result.logId, awaits, deadlineTick: this.#tick + patienceTicks });
   }
 
@@ -253,7 +249,13 @@ export class Node {
     this.#turn = null;
     try {
       this.#barriers.flush();
-      while (this.#raft.hasReady()) this.#carryOut(this.#raft.ready());
+      const started = performance.now();
+      while (this.#raft.hasReady()) {
+        this.#carryOut(this.#raft.ready());
+        if (performance.now() - started < MAX_TURN_MS) continue;
+        this.#schedule();
+        break;
+      }
       this.#observe(this.#raft.status());
     } catch (error) {
       this.#fail(error);
@@ -315,15 +317,14 @@ export class Node {
 
   #enterState(next: NodeState): void {
     const last = this.#state;
+    if (isSameState(last, next)) return;
     const { role, term, leader, caughtUp } = next;
-    if (last.role === role && last.term === term && last.leader === leader && last.caughtUp === caughtUp)
-      return;
     this.#state = next;
     if (last.leader !== leader) {
       this.contact.clear();
       if (leader !== null) this.#options.metrics.leaderChanges.inc();
     }
-    this.#options.logger.info({ role, term, leader, caughtUp }, describe(last, next));
+    this.#options.logger.info({ role, term, leader, caughtUp }, describeChange(last, next));
     for (const listener of this.#stateListeners) listener(next);
   }
 
@@ -340,30 +341,4 @@ export class Node {
     this.stop();
     this.#options.onFault(error);
   }
-}
-
-function refusal(result: Exclude<ProposeResult | MembershipResult, { type: 'appended' }>): CallError {
-  switch (result.type) {
-    case 'notLeader':
-      return { type: 'forwardToLeader', leader: result.leader };
-    // The lead is about to move: whoever asks again finds the new leader.
-    case 'transferring':
-      return { type: 'forwardToLeader', leader: null };
-    case 'learnerBehind':
-      return { type: 'unreachable', message: `node ${result.node} does not catch up with the log` };
-    case 'overloaded':
-    case 'inProgress':
-    case 'emptyMembership':
-    case 'learnerNotFound':
-    case 'conflict':
-      return result;
-    default:
-      return unreachable(result);
-  }
-}
-
-function describe(last: NodeState, next: NodeState): string {
-  if (last.leader !== next.leader) return next.leader === null ? 'no leader' : `node ${next.leader} leads`;
-  if (last.caughtUp !== next.caughtUp) return 'caught up: serving reads';
-  return `${next.role} in term ${next.term}`;
 }

@@ -34,6 +34,8 @@ export class Proposals {
       const replaced = this.#entries.get(options.logId.index);
       // Overwritten in this log, yet another node may still hold the old entry and bring it back.
       if (replaced) replaced.resolve(unknown('this node lost the lead before it was confirmed'));
+      // Anew, so that the order of the map stays that of the deadlines.
+      this.#entries.delete(options.logId.index);
       this.#entries.set(options.logId.index, pending);
     });
   }

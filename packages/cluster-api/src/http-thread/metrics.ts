@@ -1,12 +1,6 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { RequestReport } from '@metad/metad-api';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-
-export interface ObservedRequest {
-  readonly app: 'metadata' | 'manage';
-  readonly method: string;
-  readonly route: string;
-  readonly status: number;
-  readonly seconds: number;
-}
 
 /** The Prometheus metrics of the HTTP thread. Routes are patterns, never paths: their number is bounded. */
 export class HttpMetrics {
@@ -30,15 +24,28 @@ export class HttpMetrics {
     registers: [this.#registry],
   });
 
+  readonly #lag = new Gauge({
+    name: 'metad_http_thread_eventloop_lag_seconds',
+    help: 'How late the event loop of the HTTP thread was since the last scrape: its 99th percentile.',
+    registers: [this.#registry],
+  });
+  readonly #delay = monitorEventLoopDelay();
+
   readonly contentType = this.#registry.contentType;
 
-  observe({ app, method, route, status, seconds }: ObservedRequest): void {
+  constructor() {
+    this.#delay.enable();
+  }
+
+  observe({ app, method, route, status, seconds }: RequestReport): void {
     this.#requests.inc({ app, method, route, status });
     this.#seconds.observe({ app, route }, seconds);
   }
 
   text(waiters: number): Promise<string> {
     this.#waiters.set(waiters);
+    this.#lag.set(this.#delay.percentile(99) / 1e9);
+    this.#delay.reset();
     return this.#registry.metrics();
   }
 }

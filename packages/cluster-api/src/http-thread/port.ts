@@ -22,7 +22,9 @@ export type ToConsensus =
   | { readonly type: 'metrics'; readonly id: number }
   | { readonly type: 'listening' }
   /** A port could not be opened: the process must end with this message. */
-  | { readonly type: 'failed'; readonly message: string };
+  | { readonly type: 'notListening'; readonly message: string }
+  /** The state can't be read: so must it. */
+  | { readonly type: 'fault'; readonly message: string };
 
 /** Consensus thread → HTTP thread. The one port keeps the order: a batch arrives before the answers that it allows. */
 export type ToHttp =

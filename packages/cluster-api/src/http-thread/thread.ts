@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { StoreError } from '@metad/kv-store';
 import type { ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
 import { unreachable } from '@metad/raft-core';
 import type { CallOutcome } from '../consensus/call.ts';
@@ -82,14 +83,20 @@ export class HttpThread {
           .then((outcome) => this.#post({ type: 'barrier', id: message.id, outcome }));
         return;
       case 'metrics':
-        void this.#options.metrics().then((text) => this.#post({ type: 'metrics', id: message.id, text }));
+        this.#options.metrics().then(
+          (text) => this.#post({ type: 'metrics', id: message.id, text }),
+          (error: unknown) => this.#fail(error),
+        );
         return;
       case 'listening':
         this.#settled?.listening();
         return;
-      case 'failed':
+      case 'notListening':
         this.#stopping = true;
         this.#settled?.failed(new ListenError(message.message));
+        return;
+      case 'fault':
+        this.#fail(new StoreError('damaged', message.message));
         return;
       default:
         unreachable(message);

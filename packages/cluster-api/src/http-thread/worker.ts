@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { getRequestListener } from '@hono/node-server';
-import { StateDatabase } from '@metad/kv-store';
+import { StateDatabase, StoreError } from '@metad/kv-store';
 import {
   createMetadApps,
   DEFAULT_METAD_SETTINGS,
@@ -12,6 +12,7 @@ import type { NodeConfig } from '../config/node-config.ts';
 import { entryBytesLimit } from '../config/wire-limits.ts';
 import { closeServer, listen } from '../http-listener.ts';
 import { createLogger } from '../logger.ts';
+import { reasonOf } from '../reason.ts';
 import { AppliedVersion } from './applied-version.ts';
 import { HttpMetrics } from './metrics.ts';
 import type { HttpThreadData, ToConsensus, ToHttp } from './port.ts';
@@ -24,6 +25,7 @@ const STOP_GRACE_MS = 5_000;
 async function run(data: HttpThreadData & { readonly port: MessagePort }): Promise<void> {
   const { config, port } = data;
   const logger = createLogger(config).child({ thread: 'http' });
+  const post = (message: ToConsensus) => port.postMessage(message);
   const state = StateDatabase.open(data.stateFile);
   const replica = new PortReplica({
     port,
@@ -44,11 +46,12 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
       metrics.observe(request);
       logger.debug(request, 'request');
     },
-    onError: (err, requestId) => logger.error({ err, requestId }, 'a request failed'),
+    onError: (err, requestId) => {
+      if (err instanceof StoreError) post({ type: 'fault', message: err.message });
+      else logger.error({ err, requestId }, 'a request failed');
+    },
   });
   const servers: Server[] = [];
-  const post = (message: ToConsensus) => port.postMessage(message);
-
   port.on('message', (message: ToHttp) => {
     if (message.type === 'stop') void stop(apps, servers, state, port);
     else replica.receive(message);
@@ -73,7 +76,7 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     );
     post({ type: 'listening' });
   } catch (error) {
-    post({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
+    post({ type: 'notListening', message: reasonOf(error) });
   }
 }
 
