@@ -69,6 +69,7 @@ export class Daemon {
         address: options.config.listenCluster,
         limits: options.config.limits,
         handler: (request, response) => daemon?.handleCluster(request, response),
+        onUpgrade: (request, socket, head) => daemon?.handlePeer(request, socket, head),
       });
       try {
         daemon = new Daemon(options, store, server);
@@ -86,6 +87,8 @@ export class Daemon {
 
   /** Answers one request on the cluster port. */
   readonly handleCluster: RequestListener;
+  /** Answers one peer that asks for a connection there. */
+  readonly handlePeer: TcpTransport['handleUpgrade'];
 
   private constructor(options: DaemonOptions, store: Store, server: Server) {
     const { config, logger } = options;
@@ -140,6 +143,7 @@ export class Daemon {
       membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
     });
     this.handleCluster = getRequestListener(this.#clusterApp().fetch);
+    this.handlePeer = (request, socket, head) => this.#transport.handleUpgrade(request, socket, head);
   }
 
   get node(): Node {
@@ -161,9 +165,6 @@ export class Daemon {
 
   async #open(): Promise<void> {
     const { config, logger } = this.#options;
-    this.#clusterServer.on('upgrade', (request, socket, head) =>
-      this.#transport.handleUpgrade(request, socket, head),
-    );
     this.#transport.start();
     this.#node.start();
     this.#http = new HttpThread({

@@ -24,6 +24,8 @@ export function listen(options: {
   readonly setting: 'listen' | 'listen_manage' | 'listen_cluster';
   readonly address: ListenAddress;
   readonly handler: RequestListener;
+  /** Without it Node answers a request for an upgrade as if it asked for none. */
+  readonly onUpgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => void;
   readonly limits: Pick<NodeLimits, 'headerTimeoutMs' | 'requestTimeoutMs'>;
 }): Promise<Server> {
   const timeouts = {
@@ -32,7 +34,14 @@ export function listen(options: {
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   };
   const server = createServer({ ...timeouts, noDelay: true }, options.handler);
-  trackSilentSockets(server);
+  const silent = trackSilentSockets(server);
+  const { onUpgrade } = options;
+  if (onUpgrade !== undefined) {
+    server.on('upgrade', (request, socket: Socket, head) => {
+      silent.delete(socket);
+      onUpgrade(request, socket, head);
+    });
+  }
   const { host, port } = options.address;
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -62,16 +71,15 @@ function explainListenError(where: string, error: NodeJS.ErrnoException): string
 /** Connections that have not sent a request yet: Node does not count them as idle. */
 const silentSockets = new WeakMap<Server, Set<Socket>>();
 
-function trackSilentSockets(server: Server): void {
+function trackSilentSockets(server: Server): Set<Socket> {
   const silent = new Set<Socket>();
   silentSockets.set(server, silent);
-  const speaks = ({ socket }: IncomingMessage) => silent.delete(socket);
-  server.on('request', speaks);
-  server.on('upgrade', speaks);
+  server.on('request', ({ socket }: IncomingMessage) => silent.delete(socket));
   server.on('connection', (socket: Socket) => {
     silent.add(socket);
     socket.once('close', () => silent.delete(socket));
   });
+  return silent;
 }
 
 /**
