@@ -3,7 +3,8 @@ import { nodeId } from '../src/ids.ts';
 import { isVoter } from '../src/membership.ts';
 import { Cluster, type ClusterNode, CRASH_POINTS, type CrashPoint, NO_FAULTS } from './cluster.ts';
 
-const SEEDS = 300;
+/** METAD_SEEDS=10000 runs more of them. */
+const SEEDS = Number(process.env.METAD_SEEDS ?? 300);
 const STEPS = 600;
 const POOL = 6;
 
