@@ -160,11 +160,12 @@ describe('setPeers', () => {
     one.know(here);
     await here.linked(1, 'accepted');
     one.know(there);
-    // The end that dials is the last to know; what it sends before would be dropped.
-    await until(() => expect(one.eventsOf('linkOpened')).toHaveLength(2));
     await until(() => expect(here.openLinks(1, 'accepted')).toBe(0));
-    one.transport.send([heartbeat(1, 2)]);
-    await until(() => expect(there.received).toHaveLength(1));
+    // Again and again, as Raft would: the end that dials is the last to know of its link, and drops what comes before.
+    await until(() => {
+      one.transport.send([heartbeat(1, 2)]);
+      expect(there.received).not.toEqual([]);
+    });
     expect(here.received).toEqual([]);
   });
 
