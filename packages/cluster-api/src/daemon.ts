@@ -195,7 +195,8 @@ export class Daemon {
     if (this.#node.state.leader === this.#node.id) await this.#node.transferLeadership(null);
     const servers = [this.#http?.stop(), closeServer(this.#clusterServer, STOP_GRACE_MS)];
     const drainTicks = Math.ceil(DRAIN_MS / this.#options.config.heartbeatIntervalMs);
-    await this.#node.until(() => this.#router.openCalls === 0, drainTicks);
+    // Those of this node's clients, and those that other nodes have forwarded here.
+    await this.#node.until(() => this.#router.openCalls + this.#node.inFlight === 0, drainTicks);
     // What has no quorum by now is answered as unknown; the connections of peers are closed, so the servers can.
     this.#node.stop();
     await this.#transport.stop();

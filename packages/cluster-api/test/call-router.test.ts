@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Call, CallError, CallOutcome } from '../src/consensus/call.ts';
 import { CallRouter } from '../src/consensus/call-router.ts';
 import { ConsensusMetrics } from '../src/consensus/metrics.ts';
+import type { NodeState } from '../src/consensus/node-state.ts';
 
 const call: Call = { type: 'propose', command: new Uint8Array() };
 const logId = { term: term(1), leader: nodeId(1), index: logIndex(5) };
@@ -22,10 +23,15 @@ interface Attempt {
 
 let sent: NodeId[];
 let appliedHere: number[];
+/** Tells the router that a node leads now. */
+let announce: (leader: NodeId) => void;
+/** What the leader is asked for stays without an answer. */
+let hangs: boolean;
 
 beforeEach(() => {
   sent = [];
   appliedHere = [];
+  hangs = false;
 });
 
 /** Node 1, in a world that goes on by one attempt whenever the router waits. */
@@ -39,6 +45,7 @@ function router(
   const attempt = () => attempts[Math.min(now, attempts.length - 1)] ?? { leader: null };
   const answer = (leader: NodeId) => {
     sent.push(leader);
+    if (hangs) return new Promise<CallOutcome>(() => undefined);
     return Promise.resolve(attempt().outcome ?? refused({ type: 'forwardToLeader', leader: null }));
   };
   const node = {
@@ -48,6 +55,9 @@ function router(
     },
     get state() {
       return { role: 'follower', term: 1, leader: attempt().leader, caughtUp: true } as const;
+    },
+    onState: (listener: (state: NodeState) => void) => {
+      announce = (leader) => listener({ role: 'follower', term: 2, leader, caughtUp: true });
     },
     until: () => {
       now += 1;
@@ -112,6 +122,14 @@ describe('a call', () => {
       refused(error),
     );
     expect(sent).toEqual([2]);
+  });
+
+  test('to a leader that hangs is unknown once another leads', async () => {
+    hangs = true;
+    const outcome = router([{ leader: nodeId(2) }]).execute(call);
+    announce(nodeId(2));
+    announce(nodeId(3));
+    expect(await outcome).toEqual({ type: 'unknown', message: 'node 2 has lost the lead meanwhile' });
   });
 
   test('that this node can not show yet is not answered as done', async () => {

@@ -36,7 +36,7 @@ function calls(on: Member): LeaderCalls {
     },
     clusterId: () => 'test',
     maxEntryBytes: 1000,
-    identifyTimeoutMs: 1000,
+    identifyTimeoutMs: 100,
     membershipPatienceTicks: 50,
   });
 }
@@ -79,6 +79,13 @@ describe('adding a learner', () => {
     expect(await execute(addLearner(1, '127.0.0.1:11'))).toMatchObject({ type: 'done' });
     const addresses = [...leader.node.status().membership.membership.nodes.values()].map(({ addr }) => addr);
     expect(addresses).toEqual(['127.0.0.1:11', '127.0.0.1:22']);
+  });
+
+  test('waits a little for a node that is being started', async () => {
+    const added = execute(addLearner(2, '127.0.0.1:2'));
+    await leader.node.until(() => false, 1);
+    identified('127.0.0.1:2', 2);
+    expect(await added).toMatchObject({ type: 'done' });
   });
 
   test('that does not answer names the command that starts it', async () => {

@@ -6,7 +6,7 @@ import type { ConsensusMetrics } from './metrics.ts';
 import type { Node } from './node.ts';
 
 export interface CallRouterOptions {
-  readonly node: Pick<Node, 'id' | 'isStopped' | 'state' | 'until' | 'appliedHere'>;
+  readonly node: Pick<Node, 'id' | 'isStopped' | 'state' | 'until' | 'appliedHere' | 'onState'>;
   readonly leaderCalls: Pick<LeaderCalls, 'execute'>;
   readonly transport: Pick<PeerTransport, 'call'>;
   readonly metrics: ConsensusMetrics;
@@ -21,16 +21,29 @@ export interface CallRouterOptions {
   readonly membershipTimeoutMs: number;
 }
 
+/** A write that another node was asked to carry out, and has not answered. */
+interface ForwardedWrite {
+  readonly leader: NodeId;
+  readonly abandon: () => void;
+}
+
+/** How long the answers of a leader that has handed over in order may still be on their way. */
+const LAST_ANSWER_TICKS = 3;
+
 /**
  * Brings a call from any node to whoever leads, once: it is sent again only where it has definitely not been taken.
  * `done` is answered when this node, too, has applied the entry, so that its clients can read what they wrote.
  */
 export class CallRouter {
   readonly #options: CallRouterOptions;
+  readonly #forwarded = new Set<ForwardedWrite>();
   #openCalls = 0;
 
   constructor(options: CallRouterOptions) {
     this.#options = options;
+    options.node.onState(({ leader }) => {
+      if (leader !== null) void this.#abandonThoseNotWith(leader);
+    });
   }
 
   /** Calls that are not answered yet. */
@@ -72,9 +85,29 @@ export class CallRouter {
   async #send(call: Call, leader: NodeId, timeoutMs: number): Promise<CallOutcome> {
     const { node, leaderCalls, transport } = this.#options;
     if (leader === node.id) return leaderCalls.execute(call);
-    const outcome = await transport.call(leader, call, timeoutMs);
+    const answer = transport.call(leader, call, timeoutMs);
+    const outcome = await (call.type === 'propose' ? this.#untilReplaced(leader, answer) : answer);
     if (outcome.type !== 'done' || (await node.appliedHere(outcome.logId.index))) return outcome;
     return { type: 'unknown', message: 'it is committed, but this node does not catch up with it' };
+  }
+
+  /** The leader's answer, or that it is unknown once another node has long been leading. */
+  #untilReplaced(leader: NodeId, answer: Promise<CallOutcome>): Promise<CallOutcome> {
+    return new Promise((resolve) => {
+      const abandon = () =>
+        resolve({ type: 'unknown', message: `node ${leader} has lost the lead meanwhile` });
+      const write = { leader, abandon };
+      this.#forwarded.add(write);
+      void answer.then(resolve).finally(() => this.#forwarded.delete(write));
+    });
+  }
+
+  /** A leader that hangs answers nothing, and its connection does not break: nobody should wait for it to the end. */
+  async #abandonThoseNotWith(leader: NodeId): Promise<void> {
+    const replaced = [...this.#forwarded].filter((write) => write.leader !== leader);
+    if (replaced.length === 0) return;
+    await this.#options.node.until(() => false, LAST_ANSWER_TICKS);
+    for (const write of replaced) write.abandon();
   }
 
   #timeoutMs(call: Call): number {

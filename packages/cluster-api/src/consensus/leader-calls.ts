@@ -1,6 +1,6 @@
 import { CommandFormatError, decodeCommand } from '@metad/kv-store';
 import { isVoter, type NodeId, type NodeRecord, type RaftStatus, unreachable } from '@metad/raft-core';
-import type { PeerTransport } from '../peers/transport.ts';
+import type { IdentifyOutcome, PeerTransport } from '../peers/transport.ts';
 import type { Call, CallError, CallOutcome } from './call.ts';
 import type { Node } from './node.ts';
 
@@ -71,8 +71,8 @@ export class LeaderCalls {
   }
 
   async #identify(id: NodeId, addr: string): Promise<{ found: NodeRecord } | { refusal: CallError }> {
-    const { transport, clusterId, identifyTimeoutMs } = this.#options;
-    const outcome = await transport.identify(addr, identifyTimeoutMs);
+    const outcome = await this.#ask(addr);
+    const { clusterId } = this.#options;
     if (outcome.type === 'failed') {
       const message = `node ${id} does not answer at ${addr} (${outcome.reason}): start it with --id ${id} --standby`;
       return { refusal: { type: 'unreachable', message } };
@@ -85,6 +85,17 @@ export class LeaderCalls {
       );
     }
     return { found: { addr, instance } };
+  }
+
+  /** With a little patience: a node that is to be added has often just been started. */
+  async #ask(addr: string): Promise<IdentifyOutcome> {
+    const { node, transport, identifyTimeoutMs } = this.#options;
+    const deadline = performance.now() + identifyTimeoutMs;
+    for (;;) {
+      const outcome = await transport.identify(addr, identifyTimeoutMs);
+      if (outcome.type === 'identified' || performance.now() >= deadline || node.isStopped) return outcome;
+      await node.until(() => false, 1);
+    }
   }
 
   /** A learner that is far behind would hold up the commits of the config that counts it: it catches up first. */
