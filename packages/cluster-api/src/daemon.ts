@@ -193,6 +193,8 @@ export class Daemon {
   async stop(): Promise<void> {
     this.#join?.stop();
     if (this.#node.state.leader === this.#node.id) await this.#node.transferLeadership(null);
+    // Definitely refused now, rather than cut off in a moment.
+    this.#router.close();
     const servers = [this.#http?.stop(), closeServer(this.#clusterServer, STOP_GRACE_MS)];
     const drainTicks = Math.ceil(DRAIN_MS / this.#options.config.heartbeatIntervalMs);
     // Those of this node's clients, and those that other nodes have forwarded here.

@@ -140,6 +140,14 @@ describe('a call', () => {
     });
   });
 
+  test('that comes after the router was closed is refused, and one that is open goes on', async () => {
+    const closing = router([{ leader: null }, { leader: nodeId(2), outcome: done }]);
+    const open = closing.execute(call);
+    closing.close();
+    expect(await closing.execute(call)).toEqual(refused({ type: 'stopping' }));
+    expect(await open).toBe(done);
+  });
+
   test('ends at once when this node stops', async () => {
     const outcome = await router([{ leader: null }], 10_000, 3).execute(call);
     expect(outcome).toEqual(refused({ type: 'stopping' }));

@@ -38,6 +38,7 @@ export class CallRouter {
   readonly #options: CallRouterOptions;
   readonly #forwarded = new Set<ForwardedWrite>();
   #openCalls = 0;
+  #isClosed = false;
 
   constructor(options: CallRouterOptions) {
     this.#options = options;
@@ -51,7 +52,13 @@ export class CallRouter {
     return this.#openCalls;
   }
 
+  /** Takes no further calls; those that are open go on. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
   async execute(call: Call): Promise<CallOutcome> {
+    if (this.#isClosed) return { type: 'refused', error: { type: 'stopping' } };
     if (this.#openCalls >= this.#options.maxOpenCalls)
       return { type: 'refused', error: { type: 'overloaded' } };
     this.#openCalls += 1;
