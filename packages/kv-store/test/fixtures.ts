@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import type { Command, Leaf } from '../src/command.ts';
 import { encodeCommand } from '../src/command-codec.ts';
 import { StateDatabase } from '../src/state-database.ts';
-import type { StateMachine } from '../src/state-machine.ts';
+import { StateMachine } from '../src/state-machine.ts';
 import type { StateView } from '../src/state-view.ts';
 
 /** An empty directory, removed with the test. */
@@ -15,6 +15,18 @@ export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'metad-kv-store-'));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
+}
+
+/** A state of its own for one test, with a reader on another connection; both are closed with the test. */
+export function openBoth(): { readonly state: StateMachine; readonly reader: StateDatabase } {
+  const file = join(temporaryDirectory(), 'state.db');
+  const state = StateMachine.open(file);
+  const reader = StateDatabase.open(file);
+  onTestFinished(() => {
+    reader.close();
+    state.close();
+  });
+  return { state, reader };
 }
 
 export function entry(index: number, payload: Payload, entryTerm = 1): Entry {

@@ -8,18 +8,7 @@ import type { Command, Leaf } from '../src/command.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import type { StateView } from '../src/state-view.ts';
-import { applyCommands, temporaryDirectory } from './fixtures.ts';
-
-function openBoth() {
-  const file = join(temporaryDirectory(), 'state.db');
-  const state = StateMachine.open(file);
-  const reader = StateDatabase.open(file);
-  onTestFinished(() => {
-    reader.close();
-    state.close();
-  });
-  return { state, reader };
-}
+import { applyCommands, openBoth, temporaryDirectory } from './fixtures.ts';
 
 const put = (...leaves: Leaf[]): Command => ({ type: 'merge', tree: 'data', leaves });
 

@@ -1,20 +1,11 @@
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Command } from '../src/command.ts';
-import { StateDatabase } from '../src/state-database.ts';
-import { StateMachine } from '../src/state-machine.ts';
-import { anyCommand, anyPath, applyCommands, temporaryDirectory } from './fixtures.ts';
+import { anyCommand, anyPath, applyCommands, openBoth } from './fixtures.ts';
 import { inByteOrder, NaiveState } from './naive-state.ts';
 
 function openState() {
-  const file = join(temporaryDirectory(), 'state.db');
-  const state = StateMachine.open(file);
-  const reader = StateDatabase.open(file);
-  onTestFinished(() => {
-    reader.close();
-    state.close();
-  });
+  const { state, reader } = openBoth();
   const apply = (command: Command) => applyCommands(state, command).batch.changes;
   const shown = () => reader.read((view) => view.leaves('data', '/'));
   return { state, reader, apply, shown };

@@ -1,23 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { logIndex, nodeId } from '../src/ids.ts';
 import { Cluster } from './cluster.ts';
-import { append, bytes, logIdAt, one, only, Solo } from './solo.ts';
+import { append, bytes, logIdAt, one, only, requestVote, Solo } from './solo.ts';
 
 /* The Raft paper from §5.4 on, a test per sentence; what comes before is in paper.test.ts. */
-
-const requestVote = (
-  solo: Solo,
-  from: number,
-  at: number,
-  last: readonly [number, number],
-  transfer = false,
-) =>
-  solo.receive({
-    type: 'requestVote',
-    ...solo.envelope(from, at),
-    lastLog: logIdAt(last[0], last[1]),
-    transfer,
-  });
 
 describe('§5.4 safety', () => {
   test.each([

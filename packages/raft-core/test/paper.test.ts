@@ -1,22 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { logIndex } from '../src/ids.ts';
-import { append, bytes, logIdAt, one, only, Solo } from './solo.ts';
+import { append, bytes, logIdAt, one, only, requestVote, Solo } from './solo.ts';
 
 /* The Raft paper up to §5.3, a test per sentence; §5.4 and on are in paper-safety.test.ts. */
-
-const requestVote = (
-  solo: Solo,
-  from: number,
-  at: number,
-  last: readonly [number, number],
-  transfer = false,
-) =>
-  solo.receive({
-    type: 'requestVote',
-    ...solo.envelope(from, at),
-    lastLog: logIdAt(last[0], last[1]),
-    transfer,
-  });
 
 describe('§5.1 terms', () => {
   test('a server that sees a larger term takes it over', () => {

@@ -215,3 +215,18 @@ export function append(
     round,
   };
 }
+
+/** A candidate asks `solo` for its vote; returns what it sent. */
+export const requestVote = (
+  solo: Solo,
+  from: number,
+  at: number,
+  last: readonly [number, number],
+  transfer = false,
+) =>
+  solo.receive({
+    type: 'requestVote',
+    ...solo.envelope(from, at),
+    lastLog: logIdAt(last[0], last[1]),
+    transfer,
+  });

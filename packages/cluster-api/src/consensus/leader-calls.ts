@@ -22,20 +22,6 @@ export class LeaderCalls {
     this.#options = options;
   }
 
-  /**
-   * The same for a call that came from another node. What this release can't read must not get into the log: every node
-   * would stop at it.
-   */
-  executeForwarded(call: Call): Promise<CallOutcome> {
-    if (call.type === 'propose' && !isCommand(call.command)) {
-      return refuse({
-        type: 'conflict',
-        message: `node ${this.#options.node.id} can't read this command: upgrade it`,
-      });
-    }
-    return this.execute(call);
-  }
-
   execute(call: Call): Promise<CallOutcome> {
     const { node, maxEntryBytes, membershipPatienceTicks } = this.#options;
     switch (call.type) {
@@ -54,6 +40,20 @@ export class LeaderCalls {
       default:
         return unreachable(call);
     }
+  }
+
+  /**
+   * The same for a call that came from another node. What this release can't read must not get into the log: every node
+   * would stop at it.
+   */
+  executeForwarded(call: Call): Promise<CallOutcome> {
+    if (call.type === 'propose' && !isCommand(call.command)) {
+      return refuse({
+        type: 'conflict',
+        message: `node ${this.#options.node.id} can't read this command: upgrade it`,
+      });
+    }
+    return this.execute(call);
   }
 
   /**

@@ -162,7 +162,7 @@ export class Node {
     return this.#append(() => this.#raft.proposeMembership(change), 'uniformMembership', patienceTicks);
   }
 
-  /** Hands the lead over; true once another node leads. */
+  /** Hands the lead over; `transferred` once another node leads. */
   async transferLeadership(
     to: NodeId | null,
   ): Promise<'transferred' | 'notLeader' | 'noTarget' | 'timedOut'> {
