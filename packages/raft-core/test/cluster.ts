@@ -1,3 +1,4 @@
+import { Random } from '../simulation/random.ts';
 import { assert } from '../src/assert.ts';
 import { bootstrapLog } from '../src/bootstrap.ts';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '../src/config.ts';
@@ -9,7 +10,6 @@ import { Raft } from '../src/raft.ts';
 import type { Ready } from '../src/ready.ts';
 import { History } from './history.ts';
 import { MemoryDisk } from './memory-disk.ts';
-import { Random } from './random.ts';
 import { applied, EMPTY_STATE, type StateMachine } from './state-machine.ts';
 
 /** Where a driver's turn can be cut short. */

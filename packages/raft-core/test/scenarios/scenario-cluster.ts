@@ -1,0 +1,330 @@
+import { AssertionError, assert } from '../../src/assert.ts';
+import { bootstrapLog } from '../../src/bootstrap.ts';
+import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '../../src/config.ts';
+import type { Entry } from '../../src/entry.ts';
+import type { LogIndex, NodeId } from '../../src/ids.ts';
+import { checkInvariants, checkTransition } from '../../src/invariants.ts';
+import type { Membership } from '../../src/membership.ts';
+import type { InstallSnapshot, Message } from '../../src/message.ts';
+import { Raft } from '../../src/raft.ts';
+import type { HardState, Ready } from '../../src/ready.ts';
+import type { RaftStatus } from '../../src/status.ts';
+import { MemoryDisk } from '../memory-disk.ts';
+import { applied, EMPTY_STATE, type StateMachine } from '../state-machine.ts';
+import {
+  changesText,
+  entriesText,
+  logIdText,
+  messageText,
+  nodeText,
+  readyText,
+  startTexts,
+  writeText,
+} from './trace.ts';
+
+/** What a driver does with a Ready, in order. */
+export const PARTS = ['early', 'persist', 'send', 'apply', 'advance'] as const;
+export type Part = (typeof PARTS)[number];
+
+/** A message on its way, with the state that an installSnapshot carries. */
+export interface InFlight {
+  readonly message: Message;
+  readonly state: StateMachine | null;
+}
+
+export class ScenarioNode {
+  readonly id: NodeId;
+  disk: MemoryDisk;
+  /** Null while it is down. */
+  raft: Raft | null = null;
+  /** Survives a crash, as if every Ready's entries were applied in the write that stores them. */
+  state: StateMachine = EMPTY_STATE;
+  starts = 0;
+  /** The Ready that is out, and what is left to do of it. */
+  turn: { readonly ready: Ready; readonly left: Part[] } | null = null;
+  readonly received = new Map<LogIndex, StateMachine>();
+
+  constructor(id: NodeId, disk: MemoryDisk) {
+    this.id = id;
+    this.disk = disk;
+  }
+}
+
+/** Where a trace goes. `change`: a node's state is another; `detail`: all else that happens. */
+export interface TraceSink {
+  change(line: string): void;
+  detail(line: string): void;
+}
+
+/**
+ * Whole nodes whose every move is made by hand: nothing is delivered, ticked or persisted unless told so. Each input
+ * is checked against the invariants; a node whose assertion fails stops, and the trace says why.
+ */
+export class ScenarioCluster {
+  readonly nodes = new Map<NodeId, ScenarioNode>();
+  inFlight: InFlight[] = [];
+  /** `from>to` pairs that lose what is sent from now on. */
+  readonly cut = new Set<string>();
+  limits: Partial<RaftConfig> = {};
+  readonly #trace: TraceSink;
+  readonly #leaders = new Map<number, NodeId>();
+  readonly #committed = new Map<LogIndex, string>();
+
+  constructor(trace: TraceSink) {
+    this.#trace = trace;
+  }
+
+  get running(): ScenarioNode[] {
+    return [...this.nodes.values()].filter(({ raft }) => raft !== null);
+  }
+
+  node(id: NodeId): ScenarioNode {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new Error(`there is no ${nodeText(id)}`);
+    return node;
+  }
+
+  /** Members start with the membership at 1.1, committed and applied; standbys with nothing. */
+  form(membership: Membership, standbys: readonly NodeId[]): void {
+    const { entry, hardState } = bootstrapLog(membership);
+    const ids = [...membership.nodes.keys(), ...standbys];
+    for (const id of ids.sort((a, b) => a - b)) {
+      this.nodes.set(id, new ScenarioNode(id, new MemoryDisk()));
+      if (!standbys.includes(id)) this.putDisk(id, { log: [entry], hardState });
+    }
+    this.start([...this.nodes.values()]);
+  }
+
+  /** What is committed there is applied, too. The node is down until it is started. */
+  putDisk(
+    id: NodeId,
+    { log, hardState }: { readonly log: readonly Entry[]; readonly hardState: HardState },
+  ): void {
+    const node = this.node(id);
+    const [first, ...rest] = log;
+    assert(first !== undefined, 'the log begins with its membership');
+    node.raft = null;
+    node.disk = MemoryDisk.bootstrapped(first, hardState);
+    node.disk.log.push(...rest);
+    node.state = log.slice(0, hardState.committed).reduce(applied, EMPTY_STATE);
+  }
+
+  start(nodes: readonly ScenarioNode[]): void {
+    for (const line of startTexts(nodes.map((node) => this.#start(node)))) this.#trace.detail(line);
+  }
+
+  #start(node: ScenarioNode): RaftStatus {
+    if (node.raft !== null) throw new Error(`${nodeText(node.id)} is running`);
+    const initial = node.disk.initial(node.state.last, node.state.stored);
+    node.raft = new Raft(this.#config(node), initial, node.disk);
+    node.starts += 1;
+    const status = node.raft.status();
+    checkInvariants(status);
+    return status;
+  }
+
+  /**
+   * A node's draws are always the same, so that n1 waits longest an election timeout, n2 0.3 of it longer, and so on.
+   * The first of a start is where the ids of its forwarded reads begin: small numbers, another hundred for each node.
+   */
+  #config({ id, starts }: ScenarioNode): RaftConfig {
+    let draws = 0;
+    const firstReadId = 100 * id + 10 * starts;
+    const wait = (((id - 1) * 3) % 10) / 10;
+    const random = () => (draws++ === 0 ? firstReadId / 2 ** 52 : wait);
+    return { ...DEFAULT_RAFT_LIMITS, ...this.limits, id, random };
+  }
+
+  /** Loses what was not synced, and the Ready that was out. */
+  crash(node: ScenarioNode): void {
+    node.raft = null;
+    node.turn = null;
+    node.received.clear();
+    node.disk.crash(true);
+  }
+
+  /** Gives one input to a node and traces what it changed, behind `cause` when there is one. */
+  input<T>(node: ScenarioNode, cause: string | null, act: (raft: Raft) => T): T | undefined {
+    const { raft } = node;
+    if (raft === null) throw new Error(`${nodeText(node.id)} is down`);
+    try {
+      const before = raft.status();
+      const result = act(raft);
+      const after = raft.status();
+      checkInvariants(after);
+      checkTransition(before, after);
+      this.#checkLeader(node.id, after);
+      const changes = changesText(before, after);
+      if (changes !== '')
+        this.#trace.change(cause === null ? `${nodeText(node.id)} ${changes}` : `${cause}: ${changes}`);
+      else if (cause !== null) this.#trace.detail(cause);
+      return result;
+    } catch (error) {
+      if (!(error instanceof AssertionError)) throw error;
+      if (cause !== null) this.#trace.change(cause);
+      this.#trace.change(`${nodeText(node.id)} stops: ${error.message}`);
+      this.crash(node);
+      return undefined;
+    }
+  }
+
+  deliver(sent: readonly InFlight[]): void {
+    this.inFlight = this.inFlight.filter((one) => !sent.includes(one));
+    for (const one of sent) this.#deliverOne(one);
+  }
+
+  #deliverOne({ message, state }: InFlight): void {
+    const node = this.node(message.to);
+    const { from, to, type } = message;
+    if (node.raft === null) {
+      this.#trace.detail(`${messageText(message, '↛')}: ${nodeText(to)} is down`);
+      return;
+    }
+    if (message.type === 'installSnapshot' && state !== null)
+      node.received.set(message.snapshot.last.index, state);
+    this.input(node, `${nodeText(to)} ← ${nodeText(from)}  ${type}`, (raft) => raft.step(message));
+  }
+
+  drop(sent: readonly InFlight[]): void {
+    this.inFlight = this.inFlight.filter((one) => !sent.includes(one));
+    for (const { message } of sent) this.#trace.detail(messageText(message, '↛'));
+  }
+
+  takeReady(node: ScenarioNode): Ready | undefined {
+    if (node.raft?.hasReady() !== true) return undefined;
+    const ready = this.input(node, null, (raft) => raft.ready());
+    if (ready !== undefined) node.turn = { ready, left: [...PARTS] };
+    return ready;
+  }
+
+  /** Takes a Ready and says which parts it has. */
+  showReady(node: ScenarioNode): void {
+    if (node.turn !== null) throw new Error(`${nodeText(node.id)} has not advanced its last Ready`);
+    const ready = this.takeReady(node);
+    if (ready !== undefined) this.#trace.detail(`${nodeText(node.id)} ready: ${readyText(ready)}`);
+  }
+
+  /** Does one part of the Ready that is out; those before it must be done, or empty. */
+  doPart(node: ScenarioNode, part: Part): void {
+    if (node.turn === null) throw new Error(`${nodeText(node.id)} has no Ready out`);
+    const { ready, left } = node.turn;
+    for (let next = left[0]; next !== part; next = left[0]) {
+      if (next === undefined || !isEmpty(ready, next)) throw new Error(`${part} is not next, but ${next}`);
+      left.shift();
+    }
+    left.shift();
+    this.#do(node, ready, part);
+  }
+
+  /** Does a Ready, or what is left of the one that is out. Returns whether there was one. */
+  maybeTurn(node: ScenarioNode): boolean {
+    const { raft } = node;
+    if (raft === null || (node.turn === null && this.takeReady(node) === undefined)) return false;
+    while (node.turn !== null) {
+      const [part] = node.turn.left;
+      assert(part !== undefined, 'a turn ends with its last part');
+      this.doPart(node, part);
+    }
+    return true;
+  }
+
+  #do(node: ScenarioNode, ready: Ready, part: Part): void {
+    switch (part) {
+      case 'early':
+        for (const message of ready.early) this.#send(node, message);
+        return;
+      case 'persist':
+        this.#persist(node, ready);
+        return;
+      case 'send':
+        for (const message of ready.messages) this.#send(node, message);
+        return;
+      case 'apply':
+        this.#apply(node, ready);
+        return;
+      case 'advance':
+        node.turn = null;
+        this.input(node, null, (raft) => raft.advance(ready));
+        return;
+    }
+  }
+
+  #send(node: ScenarioNode, sent: Message): void {
+    const { state } = node;
+    const message = sent.type === 'installSnapshot' ? withState(sent, state) : sent;
+    if (this.cut.has(`${message.from}>${message.to}`)) {
+      this.#trace.detail(messageText(message, '↛'));
+      return;
+    }
+    this.#trace.detail(messageText(message));
+    this.inFlight.push({ message, state: message.type === 'installSnapshot' ? state : null });
+  }
+
+  #persist(node: ScenarioNode, ready: Ready): void {
+    const written = writeText(ready);
+    if (written === undefined) return;
+    const [first] = ready.entries;
+    const { last } = node.disk;
+    const replaced =
+      first !== undefined && first.index <= last.index ? ` in place of ${first.index} to ${last.index}` : '';
+    this.#trace.detail(`${nodeText(node.id)} persists ${written}${replaced}`);
+    if (ready.snapshot !== null) {
+      const state = node.received.get(ready.snapshot.last.index);
+      assert(state !== undefined, 'a snapshot is installed once it was received');
+      node.state = state;
+    }
+    node.disk.persist(ready);
+  }
+
+  #apply(node: ScenarioNode, { committed, reads, droppedReads }: Ready): void {
+    const name = nodeText(node.id);
+    if (committed.length > 0) this.#trace.detail(`${name} applies ${entriesText(committed)}`);
+    for (const entry of committed) {
+      this.#checkCommitted(entry);
+      node.state = applied(node.state, entry);
+    }
+    for (const { id, index } of reads) this.#trace.change(`${name} answers read ${id} at ${index}`);
+    for (const id of droppedReads) this.#trace.change(`${name} drops read ${id}`);
+  }
+
+  /** Election safety (paper, figure 3). */
+  #checkLeader(id: NodeId, { role, term }: { readonly role: string; readonly term: number }): void {
+    if (role !== 'leader') return;
+    const other = this.#leaders.get(term) ?? id;
+    assert(other === id, () => `${nodeText(other)} and ${nodeText(id)} lead in term ${term}`);
+    this.#leaders.set(term, id);
+  }
+
+  /** State machine safety (paper, figure 3). */
+  #checkCommitted(entry: Entry): void {
+    const text = entriesText([entry]);
+    const known = this.#committed.get(entry.index) ?? text;
+    assert(known === text, () => `${text} is applied where ${known} was`);
+    this.#committed.set(entry.index, text);
+  }
+}
+
+/** The driver sends its newest state, at or beyond what the core asked for. */
+function withState(message: InstallSnapshot, { last, stored }: StateMachine): InstallSnapshot {
+  assert(stored !== null, 'a snapshot holds a membership');
+  assert(
+    last.index >= message.snapshot.last.index,
+    () => `the state reaches ${logIdText(message.snapshot.last)}`,
+  );
+  return { ...message, snapshot: { last, membership: stored.membership, membershipLogId: stored.logId } };
+}
+
+function isEmpty(ready: Ready, part: Part): boolean {
+  switch (part) {
+    case 'early':
+      return ready.early.length === 0;
+    case 'persist':
+      return writeText(ready) === undefined;
+    case 'send':
+      return ready.messages.length === 0;
+    case 'apply':
+      return ready.committed.length + ready.reads.length + ready.droppedReads.length === 0;
+    case 'advance':
+      return false;
+  }
+}
