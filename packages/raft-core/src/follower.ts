@@ -5,7 +5,7 @@ import { addToIndex, compareLogId, type LogId, type LogIndex, maxIndex, minIndex
 import type { AppendEntries, AppendResult, Heartbeat, InstallSnapshot } from './message.ts';
 import { ageForwardedReads } from './read-index.ts';
 import { becomeFollower } from './role.ts';
-import { envelope, mayCampaign, type RaftState, resetElectionTimer, sendPersisted } from './state.ts';
+import { mayCampaign, type RaftState, resetElectionTimer, sendPersisted } from './state.ts';
 
 /** Every message of the leader of this term keeps elections away. */
 function hearLeader(state: RaftState, message: AppendEntries | Heartbeat | InstallSnapshot): void {
@@ -27,7 +27,14 @@ function respond(
   { from, round }: AppendEntries | InstallSnapshot,
   result: AppendResult,
 ): void {
-  sendPersisted(state, { ...envelope(state, from), type: 'appendEntriesResponse', result, round });
+  sendPersisted(state, {
+    from: state.config.id,
+    to: from,
+    term: state.term,
+    type: 'appendEntriesResponse',
+    result,
+    round,
+  });
 }
 
 function maybeAppend(state: RaftState, { previous, entries, committed }: AppendEntries): AppendResult {
@@ -68,7 +75,13 @@ function hint({ log }: RaftState, previous: LogId): LogId {
 export function handleHeartbeat(state: RaftState, message: Heartbeat): void {
   hearLeader(state, message);
   commitMatched(state, message.committed);
-  sendPersisted(state, { ...envelope(state, message.from), type: 'heartbeatResponse', round: message.round });
+  sendPersisted(state, {
+    from: state.config.id,
+    to: message.from,
+    term: state.term,
+    type: 'heartbeatResponse',
+    round: message.round,
+  });
 }
 
 /** Beyond the own log lies only what this node has acknowledged and lost: there is nothing it could commit there. */

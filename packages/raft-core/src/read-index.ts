@@ -62,7 +62,13 @@ export function forwardReads(state: RaftState, follower: FollowerState, wireId: 
     reads.push(travelling);
   }
   follower.unsentReads = [];
-  sendEarly(state, { ...envelope(state, follower.leader), type: 'readIndexRequest', reads });
+  sendEarly(state, {
+    from: state.config.id,
+    to: follower.leader,
+    term: state.term,
+    type: 'readIndexRequest',
+    reads,
+  });
 }
 
 /** Gives up the reads that the leader has not answered for an election timeout. */
@@ -149,6 +155,13 @@ function answer(state: RaftState, index: LogIndex, reads: readonly PendingRead[]
     else ids.push(id);
   }
   for (const [to, ids] of remote) {
-    sendEarly(state, { ...envelope(state, to), type: 'readIndexResponse', reads: ids, index });
+    sendEarly(state, {
+      from: state.config.id,
+      to,
+      term: state.term,
+      type: 'readIndexResponse',
+      reads: ids,
+      index,
+    });
   }
 }

@@ -17,14 +17,14 @@ import { effectiveMembership, envelope, type LeaderState, type RaftState, sendEa
 
 /** Appends to the leader's own log. It leaves with the next Ready, to the disk and to the peers alike. */
 export function appendEntry(state: RaftState, leader: LeaderState, payload: Payload): LogId {
-  const logId = { term: state.term, leader: state.config.id, index: nextIndex(state.log.last.index) };
-  const entry: Entry = { ...logId, payload };
-  state.log.append(entry);
+  const { log, term, config } = state;
+  const entry: Entry = { term, leader: config.id, index: nextIndex(log.last.index), payload };
+  log.append(entry);
   state.memberships.append(entry);
   leader.uncommittedBytes += entryBytes(entry);
   leader.appendsDue = true;
   if (payload.type === 'membership') addNewPeers(state, leader);
-  return logId;
+  return log.last;
 }
 
 export function addNewPeers(state: RaftState, leader: LeaderState): void {
@@ -93,7 +93,9 @@ function sendAppend(state: RaftState, leader: LeaderState, { node, progress }: P
   const empty = progress.next === end || (flow.type === 'replicate' && flow.inflight.full);
   const entries = empty ? [] : log.slice({ from: progress.next, to: end, maxBytes: config.maxAppendBytes });
   sendEarly(state, {
-    ...envelope(state, node),
+    from: config.id,
+    to: node,
+    term: state.term,
     type: 'appendEntries',
     previous: { term: previous.term, leader: previous.leader, index: previous.index },
     entries,
@@ -130,7 +132,9 @@ export function beginRound(state: RaftState, leader: LeaderState, nodes: Iterabl
     const progress = leader.peers.get(node);
     if (progress === undefined) continue;
     sendEarly(state, {
-      ...envelope(state, node),
+      from: state.config.id,
+      to: node,
+      term: state.term,
       type: 'heartbeat',
       // Beyond `matched` the peer may hold other entries, and must not take them for committed.
       committed: minIndex(progress.matched, state.log.committed),

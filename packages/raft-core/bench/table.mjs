@@ -1,0 +1,20 @@
+export function printTable(cells) {
+  const head = ['', 'batch', 'per second', 'ratio', 'bytes each'];
+  const lines = cells.map(({ name, batch, perSecond, ratio, bytesEach }) => [
+    name,
+    String(batch),
+    perSecond.toFixed(0),
+    ratio.toFixed(3),
+    bytesEach.toFixed(0),
+  ]);
+  const widths = head.map((text, column) =>
+    Math.max(text.length, ...lines.map((line) => line[column].length)),
+  );
+  const format = (line) =>
+    line
+      .map((text, column) => (column === 0 ? text.padEnd(widths[0]) : text.padStart(widths[column])))
+      .join('  ');
+  console.log(
+    [format(head), widths.map((width) => '-'.repeat(width)).join('  '), ...lines.map(format)].join('\n'),
+  );
+}
