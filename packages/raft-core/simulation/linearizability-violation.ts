@@ -57,26 +57,45 @@ function prefixOf(operations: readonly Operation[], at: number): Operation[] {
 }
 
 /**
- * The operations whose outcome matters, and the writes of what they read. Outcomes are forgotten by the half, then by
- * the quarter, and so on to one by one, as long as the rest still contradicts itself.
+ * The operations whose outcome matters, and the writes of what they read. Reads are forgotten first: the fewer answers
+ * have to be explained, the more is explained by their writes' times alone.
  */
 function coreOf(prefix: readonly Operation[], contradicts: Predicate): Operation[] {
-  let known = prefix;
-  for (let size = Math.ceil(prefix.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let start = 0; start < prefix.length; start += size) {
-      const fewer = known.map((operation, index) =>
-        index >= start && index < start + size ? forget(operation) : operation,
-      );
-      if (contradicts(fewer)) known = fewer;
-    }
-  }
-  const matters = (index: number) => known[index]?.outcome.type === 'ok';
+  const indexes = [...prefix.keys()];
+  const isRead = (index: number) => prefix[index]?.type === 'read';
+  const fewerReads = forgetMost(prefix, indexes.filter(isRead), contradicts);
+  const known = forgetMost(
+    fewerReads,
+    indexes.filter((index) => !isRead(index)),
+    contradicts,
+  );
   const seen = new Set(
     known.filter(({ type, outcome }) => type === 'read' && outcome.type === 'ok').map(valueIn),
   );
   return prefix.filter(
-    (operation, index) => matters(index) || (operation.type !== 'read' && seen.has(valueIn(operation))),
+    (operation, index) =>
+      known[index]?.outcome.type === 'ok' || (operation.type !== 'read' && seen.has(valueIn(operation))),
   );
+}
+
+/**
+ * Forgets as many of these outcomes as the contradiction can spare: by the half, then by the quarter, and so on to one
+ * by one. None of those left can be spared, for what could not be when more was known cannot be now.
+ */
+function forgetMost(
+  operations: readonly Operation[],
+  indexes: readonly number[],
+  contradicts: Predicate,
+): readonly Operation[] {
+  let known = operations;
+  for (let size = Math.ceil(indexes.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let start = 0; start < indexes.length; start += size) {
+      const chosen = new Set(indexes.slice(start, start + size));
+      const fewer = known.map((operation, index) => (chosen.has(index) ? forget(operation) : operation));
+      if (contradicts(fewer)) known = fewer;
+    }
+  }
+  return known;
 }
 
 function forget(operation: Operation): Operation {
