@@ -30,4 +30,16 @@ export class Random {
   subset<T>(items: readonly T[], probability: number): T[] {
     return items.filter(() => this.chance(probability));
   }
+
+  shuffled<T>(items: readonly T[]): T[] {
+    return items
+      .map((item) => ({ item, order: this.next() }))
+      .sort((a, b) => a.order - b.order)
+      .map(({ item }) => item);
+  }
+
+  /** How long until something that happens every `average` on average. */
+  wait(average: number): number {
+    return Math.ceil(-Math.log(1 - this.next()) * average);
+  }
 }
