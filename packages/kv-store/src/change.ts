@@ -20,4 +20,6 @@ export interface AppliedBatch {
   readonly applied: LogId;
   readonly version: Version;
   readonly changes: readonly Change[];
+  /** Where the state is from now on, when a snapshot was installed: every StateDatabase has to be opened there again. */
+  readonly stateFile?: string;
 }

@@ -1,3 +1,4 @@
+import { assert } from '@metad/raft-core';
 import Database from 'better-sqlite3';
 import { namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
 
@@ -11,6 +12,8 @@ export interface FileFormat {
   readonly version: number;
   /** Creates the tables of an empty file, with their first rows. */
   readonly ddl: string;
+  /** What makes each older format the next one, by the older one's number. */
+  readonly upgrades: { readonly [version: number]: string };
 }
 
 /** How a connection is set up. */
@@ -69,10 +72,23 @@ function createOrCheck(db: Database.Database, file: string, format: FileFormat):
   const tables = db.prepare<[], number>('SELECT count(*) FROM sqlite_schema').pluck().get();
   if (tables !== 0) {
     checkFormat(db, file, format);
+    upgrade(db, format);
     return;
   }
   db.exec(format.ddl);
   db.pragma(`application_id = ${format.applicationId}`);
+  db.pragma(`user_version = ${format.version}`);
+}
+
+/** Inside the transaction that opens the file: a crash leaves the old format or the new one. */
+function upgrade(db: Database.Database, format: FileFormat): void {
+  const found = Number(db.pragma('user_version', { simple: true }));
+  if (found === format.version) return;
+  for (let version = found; version < format.version; version++) {
+    const step = format.upgrades[version];
+    assert(step !== undefined, () => `no upgrade of ${format.title} from format ${version}`);
+    db.exec(step);
+  }
   db.pragma(`user_version = ${format.version}`);
 }
 

@@ -2,11 +2,21 @@ export type { AppliedBatch, Change } from './change.ts';
 export type { AccessMode, AccessRule, Command, Leaf, TreeName } from './command.ts';
 export { COMMAND_FORMAT, CommandFormatError, decodeCommand, encodeCommand } from './command-codec.ts';
 export { decodeMembership, EntryFormatError, encodeMembership, type PlainMembership } from './entry-codec.ts';
-export { type LogBatch, LogStore, type NodeIdentity } from './log-store.ts';
+export type { PurgeLimits } from './log-purge.ts';
+export { type LogBatch, type LogSize, LogStore, type NodeIdentity } from './log-store.ts';
 export { canonicalPath, isAtOrBelow, joinPath, parentOf, ROOT, segmentsOf } from './path.ts';
+export type { SnapshotManifest } from './snapshot-manifest.ts';
+export { MAX_CHUNK_BYTES, type SnapshotReader } from './snapshot-reader.ts';
+export type {
+  ChunkOutcome,
+  ReceiveOutcome,
+  SnapshotOffer,
+  SnapshotReceiver,
+} from './snapshot-receiver.ts';
+export type { SnapshotFile, SnapshotStep, SnapshotStore } from './snapshot-store.ts';
 export { type StateCursor, StateDatabase } from './state-database.ts';
 export { type AppliedEntries, StateMachine } from './state-machine.ts';
 export { type StateReader, StateView } from './state-view.ts';
-export { Store } from './store.ts';
+export { type PersistedReady, Store, type StoreOptions, type StoreStep } from './store.ts';
 export { StoreError, type StoreErrorCode } from './store-error.ts';
 export { type Version, version } from './version.ts';

@@ -1,13 +1,22 @@
 import type { ConnectionOptions, FileFormat } from './database.ts';
 
+/** Which file holds the state: see state-files.ts. */
+const STATE_FILE_TABLE = `
+  CREATE TABLE state_file (
+    id         INTEGER PRIMARY KEY CHECK (id = 1), -- there is one row
+    generation INTEGER NOT NULL -- 1: state.db; n: state-n.db; every snapshot installed begins a new one
+  ) STRICT;
+  INSERT INTO state_file VALUES (1, 1);
+`;
+
 /** The Raft log and hard state of one node. */
 export const LOG_FORMAT: FileFormat = {
   title: "a metad node's log",
   applicationId: 0x6d65_646c,
-  version: 1,
+  version: 2,
   ddl: `
     CREATE TABLE entry (
-      idx      INTEGER PRIMARY KEY, -- log index; the rows are contiguous, the first one follows compacted_index
+      idx      INTEGER PRIMARY KEY, -- log index; contiguous behind compacted_index, what is before it waits for removal
       term     INTEGER NOT NULL,    -- term in which it was appended; never decreases with idx
       leader   INTEGER NOT NULL,    -- leader of that term
       type     INTEGER NOT NULL,    -- 0 blank, 1 command, 2 membership
@@ -23,7 +32,7 @@ export const LOG_FORMAT: FileFormat = {
       term             INTEGER NOT NULL, -- current term
       voted_for        INTEGER,          -- whom this node voted for in that term; NULL: nobody yet
       committed        INTEGER NOT NULL, -- commit index when the row was written; the true one may be higher
-      compacted_term   INTEGER NOT NULL, -- log id of the last entry that a snapshot has replaced; all 0: none
+      compacted_term   INTEGER NOT NULL, -- log id of the last entry that is gone: the state has it durably; all 0: none
       compacted_leader INTEGER NOT NULL,
       compacted_index  INTEGER NOT NULL
     ) STRICT;
@@ -35,7 +44,10 @@ export const LOG_FORMAT: FileFormat = {
       instance TEXT NOT NULL,    -- random name of this data directory
       cluster  TEXT              -- cluster id; NULL until the node has joined one
     ) STRICT;
+
+    ${STATE_FILE_TABLE}
   `,
+  upgrades: { 1: STATE_FILE_TABLE },
 };
 
 export const LOG_CONNECTION: ConnectionOptions = {
@@ -47,7 +59,8 @@ export const LOG_CONNECTION: ConnectionOptions = {
     'journal_mode = WAL',
     // Every transaction is synced before it returns. Said outright: what SQLite defaults to depends on its build.
     'synchronous = FULL',
-    'wal_autocheckpoint = 1000',
+    // SQLite's own checkpoints hide their errors: see checkpoint.ts.
+    'wal_autocheckpoint = 0',
     'journal_size_limit = 16777216',
   ],
 };

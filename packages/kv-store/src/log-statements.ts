@@ -18,6 +18,15 @@ export interface LogStatements {
   readonly entries: Database.Statement<[from: number, to: number], EntryRow>;
   readonly logId: Database.Statement<[idx: number], LogIdRow>;
   readonly memberships: Database.Statement<[after: number], EntryRow>;
+  /** Index and payload size of the first rows up to an index. */
+  readonly firstRows: Database.Statement<
+    [upTo: number, limit: number],
+    readonly [idx: number, bytes: number]
+  >;
+  readonly purge: Database.Statement<[upTo: number]>;
+  readonly saveCompacted: Database.Statement<[...LogIdRow]>;
+  readonly stateGeneration: Database.Statement<[], number>;
+  readonly saveStateGeneration: Database.Statement<[generation: number]>;
   readonly truncate: Database.Statement<[from: number]>;
   readonly append: Database.Statement<[...EntryRow]>;
   readonly identity: Database.Statement<[], { node: number; instance: string; cluster: string | null }>;
@@ -48,6 +57,17 @@ export function prepareLogStatements(db: Database.Database): LogStatements {
         `${rows} INDEXED BY entry_membership WHERE type = 2 AND idx > ? ORDER BY idx`,
       )
       .raw(),
+    firstRows: db
+      .prepare<[upTo: number, limit: number], readonly [idx: number, bytes: number]>(
+        'SELECT idx, length(payload) FROM entry WHERE idx <= ? ORDER BY idx LIMIT ?',
+      )
+      .raw(),
+    purge: db.prepare('DELETE FROM entry WHERE idx <= ?'),
+    saveCompacted: db.prepare(
+      'UPDATE hard_state SET compacted_term = ?, compacted_leader = ?, compacted_index = ?',
+    ),
+    stateGeneration: db.prepare<[], number>('SELECT generation FROM state_file').pluck(),
+    saveStateGeneration: db.prepare('UPDATE state_file SET generation = ?'),
     truncate: db.prepare('DELETE FROM entry WHERE idx >= ?'),
     append: db.prepare(`INSERT INTO entry (${columns}) VALUES (?, ?, ?, ?, ?, ?)`),
     identity: db.prepare('SELECT node, instance, cluster FROM identity'),

@@ -14,9 +14,11 @@ import {
   term,
 } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
+import { Checkpoints, MAX_WAL_PAGES } from './checkpoint.ts';
 import { openForWriting } from './database.ts';
 import { decodeEntry, type EntryRow, encodeEntry } from './entry-codec.ts';
 import { logIdFromRow } from './log-id-row.ts';
+import { DEFAULT_PURGE_LIMITS, type PurgeLimits, purgeFirst } from './log-purge.ts';
 import { checkEntries, checkHardState } from './log-rules.ts';
 import { LOG_CONNECTION, LOG_FORMAT } from './log-schema.ts';
 import { type LogStatements, prepareLogStatements } from './log-statements.ts';
@@ -43,6 +45,30 @@ export interface LogBatch {
   readonly sync: boolean;
 }
 
+/** A snapshot that becomes the state. */
+export interface SnapshotSwitch {
+  /** The last entry that it holds. */
+  readonly last: LogId;
+  /** The file that it is in by now. */
+  readonly stateGeneration: number;
+}
+
+/** What one transaction writes beside a batch. */
+interface ExtraRows {
+  readonly identity?: NodeIdentity;
+  readonly snapshot?: SnapshotSwitch;
+}
+
+/** What the log takes up. */
+export interface LogSize {
+  /** Those that are not compacted. */
+  readonly entries: number;
+  /** What they take up, and those that are compacted and not yet purged; in whole pages. */
+  readonly bytes: number;
+  /** The file, with the room that is used again; the write-ahead log beside it is not counted. */
+  readonly fileBytes: number;
+}
+
 /**
  * log.db. What `write` has taken with `sync` survives a power failure, whole or not at all. The first error is final:
  * SQLite's view of a file whose sync failed cannot be trusted, so every later call throws the same error.
@@ -51,19 +77,24 @@ export class LogStore implements LogReader {
   readonly #db: Database.Database;
   readonly #file: string;
   readonly #statements: LogStatements;
-  readonly #commit: Database.Transaction<(batch: LogBatch, identity: NodeIdentity | null) => void>;
+  readonly #checkpoints: Checkpoints;
+  readonly #commit: Database.Transaction<(batch: LogBatch, extra: ExtraRows) => void>;
   #fault: unknown = null;
   #hardState: HardState;
   /** Whether `#hardState` is ahead of the disk, by its commit index only. */
   #unwritten = false;
   #compacted: LogId;
   #lastLog: LogId;
+  #stateGeneration: number;
+  /** Whether there may be rows that are compacted and still take up room. */
+  #unpurged = true;
 
   private constructor(file: string, db: Database.Database) {
     this.#file = file;
     this.#db = db;
     this.#statements = prepareLogStatements(db);
-    this.#commit = db.transaction((batch, identity) => this.#writeRows(batch, identity));
+    this.#checkpoints = new Checkpoints(db);
+    this.#commit = db.transaction((batch, extra) => this.#writeRows(batch, extra));
     const row = this.#statements.hardState.get();
     if (row === undefined) throw this.#damaged('its hard state is gone');
     const [savedTerm, votedFor, committed, ...compacted] = row;
@@ -73,6 +104,7 @@ export class LogStore implements LogReader {
       committed: logIndex(committed),
     }));
     this.#compacted = decoding(file, () => logIdFromRow(compacted));
+    this.#stateGeneration = this.#readStateGeneration();
     this.#lastLog = this.#findLastLog();
     if (committed > this.#lastLog.index) throw this.#damaged(`committed entry ${committed} is missing`);
   }
@@ -97,6 +129,11 @@ export class LogStore implements LogReader {
     return this.#compacted;
   }
 
+  /** Which file holds the state: see `stateFileName`. */
+  get stateGeneration(): number {
+    return this.#stateGeneration;
+  }
+
   /** The last entry; equal to `compacted` when there is none. */
   get lastLog(): LogId {
     return this.#lastLog;
@@ -105,19 +142,81 @@ export class LogStore implements LogReader {
   /** Writes one batch in one transaction, with one sync whatever its size. */
   write(batch: LogBatch): void {
     this.#checkBatch(batch);
-    if (batch.sync) this.#run(() => this.#commit.immediate(batch, null));
+    if (batch.sync) this.#run(() => this.#commit.immediate(batch, {}));
     this.#unwritten = !batch.sync && (this.#unwritten || batch.hardState !== null);
     if (batch.hardState !== null) this.#hardState = batch.hardState;
     this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
+    if (batch.sync) this.checkpointBeyond(MAX_WAL_PAGES);
   }
 
   /** Writes the first entries of an empty log together with who this node is. */
   initialize(batch: LogBatch, identity: NodeIdentity): void {
     assert(this.#lastLog.index === 0 && this.#hardState.term === 0, 'only an empty log can be initialized');
     this.#checkBatch(batch);
-    this.#run(() => this.#commit.immediate(batch, identity));
+    this.#run(() => this.#commit.immediate(batch, { identity }));
     this.#hardState = batch.hardState ?? this.#hardState;
     this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
+  }
+
+  /**
+   * Begins the log anew behind a snapshot, in one synced transaction: the snapshot's state file is the state from now
+   * on, its last entry the last one that is gone, and `batch` follows it.
+   */
+  restore(batch: LogBatch, { last, stateGeneration }: SnapshotSwitch): void {
+    const committed = logIndex(Math.max(this.#hardState.committed, last.index));
+    const hardState = batch.hardState ?? { ...this.#hardState, committed };
+    assert(last.index > this.#compacted.index, 'a snapshot replaces an older log');
+    assert(stateGeneration > this.#stateGeneration, 'every snapshot installed begins a new generation');
+    checkHardState(this.#hardState, hardState, true);
+    checkEntries(batch.entries, last, last.index);
+    const whole = { ...batch, hardState };
+    this.#run(() => this.#commit.immediate(whole, { snapshot: { last, stateGeneration } }));
+    this.#hardState = hardState;
+    this.#unwritten = false;
+    this.#compacted = last;
+    this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? last;
+    this.#stateGeneration = stateGeneration;
+    this.#unpurged = true;
+  }
+
+  /**
+   * The log begins behind `upTo` from now on; the state must have that entry durably. Costs no sync, as losing it costs
+   * nothing. The room is given back by `purge`.
+   */
+  compact(upTo: LogIndex): LogId {
+    if (upTo <= this.#compacted.index) return this.#compacted;
+    const to = this.logId(upTo);
+    assert(to !== undefined, () => `entry ${upTo}, up to which to compact, is not in the log`);
+    this.#run(() => this.#unsynced(() => this.#statements.saveCompacted.run(to.term, to.leader, to.index)));
+    this.#compacted = to;
+    this.#unpurged = true;
+    return to;
+  }
+
+  /** Removes some of what is compacted. Returns whether there is more: then call it again, a little later. */
+  purge(limits: PurgeLimits = DEFAULT_PURGE_LIMITS): boolean {
+    if (!this.#unpurged) return false;
+    const { index } = this.#compacted;
+    this.#unpurged = this.#run(() => this.#unsynced(() => purgeFirst(this.#statements, index, limits)));
+    return this.#unpurged;
+  }
+
+  size(): LogSize {
+    return this.#run(() => {
+      const count = (pragma: string) => Number(this.#db.pragma(pragma, { simple: true }));
+      const pageBytes = count('page_size');
+      const pages = count('page_count');
+      return {
+        entries: this.#lastLog.index - this.#compacted.index,
+        bytes: (pages - count('freelist_count')) * pageBytes,
+        fileBytes: pages * pageBytes,
+      };
+    });
+  }
+
+  /** Moves the write-ahead log into the file if it is longer than that: a quiet moment is better than a write. */
+  checkpointBeyond(pages: number): void {
+    this.#run(() => this.#checkpoints.runBeyond(pages));
   }
 
   entries(range: { readonly from: LogIndex; readonly to: LogIndex; readonly maxBytes: number }): Entry[] {
@@ -140,7 +239,8 @@ export class LogStore implements LogReader {
   }
 
   logId(index: LogIndex): LogId | undefined {
-    if (index === this.#lastLog.index && index > this.#compacted.index) return this.#lastLog;
+    if (index <= this.#compacted.index) return undefined;
+    if (index === this.#lastLog.index) return this.#lastLog;
     return this.#run(() => {
       const row = this.#statements.logId.get(index);
       return row && decoding(this.#file, () => logIdFromRow(row));
@@ -168,7 +268,7 @@ export class LogStore implements LogReader {
 
   /** On disk when it returns. */
   saveIdentity(identity: NodeIdentity): void {
-    this.#run(() => this.#commit.immediate({ entries: [], hardState: null, sync: true }, identity));
+    this.#run(() => this.#commit.immediate({ entries: [], hardState: null, sync: true }, { identity }));
   }
 
   /** Writes what waits in memory and gives up the lock. */
@@ -183,16 +283,36 @@ export class LogStore implements LogReader {
     }
   }
 
-  #writeRows(batch: LogBatch, identity: NodeIdentity | null): void {
+  #writeRows(batch: LogBatch, { identity, snapshot }: ExtraRows): void {
     const first = batch.entries[0];
-    if (first !== undefined && first.index <= this.#lastLog.index) this.#statements.truncate.run(first.index);
+    if (snapshot !== undefined) this.#writeSwitch(snapshot);
+    else if (first !== undefined && first.index <= this.#lastLog.index) {
+      this.#statements.truncate.run(first.index);
+    }
     for (const entry of batch.entries) this.#statements.append.run(...encodeEntry(entry));
     const hardState = batch.hardState ?? (this.#unwritten ? this.#hardState : null);
     if (hardState !== null) {
       this.#statements.saveHardState.run(hardState.term, hardState.votedFor, hardState.committed);
     }
-    if (identity !== null) {
+    if (identity !== undefined) {
       this.#statements.saveIdentity.run(identity.node, identity.instance, identity.cluster);
+    }
+  }
+
+  /** What is before the snapshot's last entry is left to `purge`: removing all of it here could take long. */
+  #writeSwitch({ last, stateGeneration }: SnapshotSwitch): void {
+    this.#statements.truncate.run(last.index + 1);
+    this.#statements.saveCompacted.run(last.term, last.leader, last.index);
+    this.#statements.saveStateGeneration.run(stateGeneration);
+  }
+
+  /** Runs one transaction that the next synced one, or the next checkpoint, takes to the disk: never after it. */
+  #unsynced<T>(change: () => T): T {
+    this.#db.pragma('synchronous = NORMAL');
+    try {
+      return this.#db.transaction(change).immediate();
+    } finally {
+      this.#db.pragma('synchronous = FULL');
     }
   }
 
@@ -213,13 +333,20 @@ export class LogStore implements LogReader {
     return index === this.#compacted.index + 1 ? this.#compacted : this.logId(previousIndex(index));
   }
 
+  #readStateGeneration(): number {
+    const generation = this.#statements.stateGeneration.get();
+    if (generation === undefined || generation < 1)
+      throw this.#damaged('it does not say which file is the state');
+    return generation;
+  }
+
   /** Also makes sure that the log begins where it should and that its last entry can be read. */
   #findLastLog(): LogId {
     const [first, last] = this.#statements.bounds.get() ?? [null, null];
-    if (first === null || last === null) return this.#compacted;
-    if (first !== this.#compacted.index + 1) {
-      throw this.#damaged(`it begins at entry ${first}, not at ${this.#compacted.index + 1}`);
-    }
+    const begin = this.#compacted.index + 1;
+    if (first === null || last === null || last < begin) return this.#compacted;
+    if (first > begin) throw this.#damaged(`it begins at entry ${first}, not at ${begin}`);
+    if (this.#statements.logId.get(begin) === undefined) throw this.#damaged(`entry ${begin} is missing`);
     const row = this.#statements.entries.get(last, last + 1);
     if (row === undefined) throw this.#damaged(`entry ${last} is missing`);
     const { term, leader, index } = this.#decode(row, last);

@@ -16,42 +16,37 @@ export interface StateCursor {
  * state.db through a read-only connection of its own, from any thread. It neither waits for the writer nor delays it.
  */
 export class StateDatabase implements StateReader {
-  readonly #file: string;
-  readonly #db: Database.Database;
-  readonly #view: StateView;
-  readonly #begin: Database.Statement<[]>;
-  readonly #end: Database.Statement<[]>;
+  #connection: Connection;
 
-  private constructor(file: string, db: Database.Database) {
-    this.#file = file;
-    this.#db = db;
-    this.#view = new StateView(db, () => db.inTransaction);
-    this.#begin = db.prepare('BEGIN');
-    this.#end = db.prepare('COMMIT');
+  private constructor(connection: Connection) {
+    this.#connection = connection;
   }
 
   /** Throws a StoreError when the file is not there: the node's own thread creates it, before it starts others. */
   static open(file: string): StateDatabase {
-    const db = openConnection(file);
-    try {
-      return namingFile(file, () => new StateDatabase(file, db));
-    } catch (error) {
-      db.close();
-      throw error;
-    }
+    return new StateDatabase(connect(file));
+  }
+
+  /** Reads another file from now on: a snapshot was installed. Cursors go on with the one they began. */
+  reopen(file: string): void {
+    assert(!this.#connection.db.inTransaction, 'no read is under way');
+    const before = this.#connection;
+    this.#connection = connect(file);
+    before.db.close();
   }
 
   read<T>(look: (view: StateView) => T): T {
-    assert(!this.#db.inTransaction, 'reads do not nest');
-    return namingFile(this.#file, () => {
-      this.#begin.run();
+    const { db, file, view, begin, end } = this.#connection;
+    assert(!db.inTransaction, 'reads do not nest');
+    return namingFile(file, () => {
+      begin.run();
       try {
-        const seen = look(this.#view);
+        const seen = look(view);
         assert(!(seen instanceof Promise), 'a read transaction ends before a promise could settle');
         return seen;
       } finally {
         // SQLite ends a transaction by itself when the disk fails under it.
-        if (this.#db.inTransaction) this.#end.run();
+        if (db.inTransaction) end.run();
       }
     });
   }
@@ -62,9 +57,10 @@ export class StateDatabase implements StateReader {
    * bound the time.
    */
   openCursor(): StateCursor {
-    const db = openConnection(this.#file);
+    const { file } = this.#connection;
+    const db = openConnection(file);
     try {
-      return namingFile(this.#file, () => {
+      return namingFile(file, () => {
         const view = new StateView(db, () => db.inTransaction);
         db.exec('BEGIN');
         // SQLite fixes what the transaction sees with its first read, not before.
@@ -78,7 +74,28 @@ export class StateDatabase implements StateReader {
   }
 
   close(): void {
-    this.#db.close();
+    this.#connection.db.close();
+  }
+}
+
+interface Connection {
+  readonly file: string;
+  readonly db: Database.Database;
+  readonly view: StateView;
+  readonly begin: Database.Statement<[]>;
+  readonly end: Database.Statement<[]>;
+}
+
+function connect(file: string): Connection {
+  const db = openConnection(file);
+  try {
+    return namingFile(file, () => {
+      const view = new StateView(db, () => db.inTransaction);
+      return { file, db, view, begin: db.prepare('BEGIN'), end: db.prepare('COMMIT') };
+    });
+  } catch (error) {
+    db.close();
+    throw error;
   }
 }
 

@@ -1,9 +1,19 @@
-import { assert, type Entry, type LogId, type StoredMembership, unreachable } from '@metad/raft-core';
+import { dirname } from 'node:path';
+import {
+  assert,
+  type Entry,
+  type LogId,
+  type StoredMembership,
+  unreachable,
+  ZERO_LOG_ID,
+} from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import type { AppliedBatch, Change } from './change.ts';
+import { Checkpoints, MAX_WAL_PAGES } from './checkpoint.ts';
 import type { Command, TreeName } from './command.ts';
 import { CommandFormatError, decodeCommand } from './command-codec.ts';
 import { openForWriting } from './database.ts';
+import { syncFile, syncFileAsync } from './durable-file.ts';
 import { segmentsOf } from './path.ts';
 import {
   decodePosition,
@@ -15,6 +25,7 @@ import {
   SAVE_POSITION,
 } from './position.ts';
 import { RuleTable } from './rule-table.ts';
+import { DROP_MANIFEST } from './snapshot-manifest.ts';
 import { STATE_CONNECTION, STATE_FORMAT } from './state-schema.ts';
 import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
 import { Tree } from './tree.ts';
@@ -38,7 +49,10 @@ export class StateMachine {
   readonly #rules: RuleTable;
   readonly #savePosition: Database.Statement<PositionRow>;
   readonly #applyAll: Database.Transaction<(entries: readonly Entry[]) => [Position, AppliedEntries]>;
+  readonly #checkpoints: Checkpoints;
   #position: Position;
+  /** What no crash takes any more. Zero at first: what the last process left may not be on the disk. */
+  #durable: LogId = ZERO_LOG_ID;
   #fault: unknown = null;
 
   private constructor(file: string, db: Database.Database) {
@@ -46,6 +60,7 @@ export class StateMachine {
     this.#db = db;
     this.#trees = { data: new Tree(db, 'data'), mapping: new Tree(db, 'mapping') };
     this.#rules = new RuleTable(db);
+    this.#checkpoints = new Checkpoints(db);
     this.#savePosition = db.prepare(SAVE_POSITION);
     this.#applyAll = db.transaction((entries) => this.#applyRows(entries));
     const row = db.prepare<[], PositionRow>(READ_POSITION).raw().get();
@@ -55,10 +70,14 @@ export class StateMachine {
     this.#position = decoding(file, () => decodePosition(row));
   }
 
-  /** Opens the state and creates it when absent. The data directory must be held already, by its log. */
+  /**
+   * Opens the state and creates it when absent. The data directory must be held already, by its log. A snapshot becomes
+   * a state by it.
+   */
   static open(file: string): StateMachine {
     const db = openForWriting(file, STATE_FORMAT, STATE_CONNECTION);
     try {
+      namingFile(file, () => db.exec(DROP_MANIFEST));
       return namingFile(file, () => new StateMachine(file, db));
     } catch (error) {
       db.close();
@@ -69,6 +88,11 @@ export class StateMachine {
   /** The last entry applied. */
   get applied(): LogId {
     return this.#position.applied;
+  }
+
+  /** The last entry applied that no crash takes any more. Behind it the log is still needed. */
+  get durable(): LogId {
+    return this.#durable;
   }
 
   get version(): Version {
@@ -94,7 +118,33 @@ export class StateMachine {
     try {
       const [position, result] = namingFile(this.#file, () => this.#applyAll.immediate(entries));
       this.#position = position;
+      this.#checkpoint(MAX_WAL_PAGES);
       return result;
+    } catch (error) {
+      this.#fault = error;
+      throw error;
+    }
+  }
+
+  /** Puts on disk what is applied. */
+  makeDurable(): void {
+    const { applied } = this;
+    for (const file of this.#filesToSync()) syncFile(file);
+    this.#durable = applied;
+  }
+
+  /** `makeDurable` without holding up the thread; what is applied meanwhile may be left out. */
+  async makeDurableAsync(): Promise<void> {
+    const { applied } = this;
+    for (const file of this.#filesToSync()) await syncFileAsync(file);
+    if (applied.index > this.#durable.index) this.#durable = applied;
+  }
+
+  /** Moves the write-ahead log into the file if it is longer than that: a quiet moment is better than a batch. */
+  checkpointBeyond(pages: number): void {
+    if (this.#fault !== null) throw this.#fault;
+    try {
+      this.#checkpoint(pages);
     } catch (error) {
       this.#fault = error;
       throw error;
@@ -103,6 +153,18 @@ export class StateMachine {
 
   close(): void {
     this.#db.close();
+  }
+
+  #checkpoint(pages: number): void {
+    namingFile(this.#file, () => this.#checkpoints.runBeyond(pages));
+  }
+
+  /**
+   * The write-ahead log holds all that was applied since the last checkpoint, and SQLite syncs the file before it begins
+   * that log again. The directory has the names of both.
+   */
+  #filesToSync(): readonly string[] {
+    return [`${this.#file}-wal`, dirname(this.#file)];
   }
 
   #applyRows(entries: readonly Entry[]): [Position, AppliedEntries] {

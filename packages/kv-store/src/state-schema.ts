@@ -42,6 +42,7 @@ export const STATE_FORMAT: FileFormat = {
     ) STRICT;
     INSERT INTO state VALUES (1, 0, 0, 0, 0, zeroblob(32), 0, 0, 0, '{"configs":[],"nodes":{}}');
   `,
+  upgrades: {},
 };
 
 export const STATE_CONNECTION: ConnectionOptions = {
@@ -51,7 +52,7 @@ export const STATE_CONNECTION: ConnectionOptions = {
     'journal_mode = WAL',
     // Synced at checkpoints only: what a crash takes, the log replays.
     'synchronous = NORMAL',
-    'wal_autocheckpoint = 1000',
+    'wal_autocheckpoint = 0',
     'journal_size_limit = 16777216',
     'cache_size = -32768',
   ],

@@ -24,14 +24,35 @@ export class StoreError extends Error {
   }
 }
 
-/** Runs `action`; an error of SQLite's comes out as a StoreError that names the file, any other one as it is. */
+/** Runs `action`; an error of SQLite's or the system's comes out as a StoreError that names the file, others as they are. */
 export function namingFile<T>(file: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (!(error instanceof Database.SqliteError)) throw error;
-    throw new StoreError(codeOf(error.code), describe(file, error), { cause: error });
+    throw withFile(file, error);
   }
+}
+
+/** `namingFile` for what ends later. */
+export async function namingFileAsync<T>(file: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw withFile(file, error);
+  }
+}
+
+function withFile(file: string, error: unknown): unknown {
+  if (error instanceof Database.SqliteError) {
+    return new StoreError(codeOf(error.code), describe(file, error), { cause: error });
+  }
+  if (isSystemError(error)) return new StoreError('io', `${file}: ${error.message}`, { cause: error });
+  return error;
+}
+
+/** What Node's own file functions throw. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** Runs `decode`, which makes values of what was read from `file`: whatever it throws means that the file is damaged. */

@@ -1,44 +1,73 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { mkdirSync, renameSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { bootstrapLog, type InitialState, logIndex, type Membership } from '@metad/raft-core';
-import { LogStore, type NodeIdentity } from './log-store.ts';
+import {
+  assert,
+  bootstrapLog,
+  compareLogId,
+  type InitialState,
+  type LogId,
+  type LogIndex,
+  logIndex,
+  type Membership,
+  type Ready,
+  type SnapshotMeta,
+} from '@metad/raft-core';
+import type { AppliedBatch } from './change.ts';
+import { removeDatabase, syncDirectory } from './durable-file.ts';
+import type { LogBatch, LogStore, NodeIdentity } from './log-store.ts';
+import { type OpenFiles, openFiles } from './open-files.ts';
+import type { SnapshotManifest } from './snapshot-manifest.ts';
+import type { SnapshotSource, SnapshotStep, SnapshotStore } from './snapshot-store.ts';
+import { removeStatesExcept, stateFileName } from './state-files.ts';
 import { StateMachine } from './state-machine.ts';
-import { REBUILD_ADVICE, StoreError } from './store-error.ts';
+import { namingFile, StoreError } from './store-error.ts';
+
+/** Where a process may end while something changes on the disk: tests end there. */
+export type StoreStep = SnapshotStep | InstallStep;
+
+type InstallStep = 'moved' | 'opened' | 'switched' | 'replacedRemoved';
+
+export interface StoreOptions {
+  /** Called right after each step that changes which files are there. */
+  readonly onStep?: (step: StoreStep) => void;
+}
+
+/** The part of a Ready that goes to the disk. */
+export type PersistedReady = Pick<Ready, 'snapshot' | 'entries' | 'hardState' | 'mustSync'>;
 
 /** Everything that one node keeps on its disk. */
 export class Store {
   readonly log: LogStore;
-  readonly state: StateMachine;
-  /** Where other threads open a StateDatabase. */
-  readonly stateFile: string;
+  readonly snapshots: SnapshotStore;
+  readonly #dataDir: string;
+  readonly #onStep: (step: StoreStep) => void;
+  #state: StateMachine;
 
-  private constructor(log: LogStore, state: StateMachine, stateFile: string) {
-    this.log = log;
-    this.state = state;
-    this.stateFile = stateFile;
+  private constructor(dataDir: string, files: OpenFiles, onStep: (step: StoreStep) => void) {
+    this.#dataDir = dataDir;
+    this.log = files.log;
+    this.#state = files.state;
+    this.snapshots = files.snapshots;
+    this.#onStep = onStep;
   }
 
   /**
    * Opens a data directory and creates it when absent. Throws a StoreError: `locked` while another process has it,
    * `damaged` when a file is corrupt or the files do not belong together, `newerFormat`, `io`.
    */
-  static open(dataDir: string): Store {
+  static open(dataDir: string, { onStep = () => undefined }: StoreOptions = {}): Store {
     createDirectory(resolve(dataDir));
-    const stateFile = join(dataDir, 'state.db');
-    const log = LogStore.open(join(dataDir, 'log.db'));
-    try {
-      const state = StateMachine.open(stateFile);
-      try {
-        checkTogether(dataDir, log, state);
-        return new Store(log, state, stateFile);
-      } catch (error) {
-        state.close();
-        throw error;
-      }
-    } catch (error) {
-      log.close();
-      throw error;
-    }
+    return new Store(dataDir, openFiles(dataDir, onStep), onStep);
+  }
+
+  /** Another one after a snapshot was installed. */
+  get state(): StateMachine {
+    return this.#state;
+  }
+
+  /** Where other threads open a StateDatabase. Another one after a snapshot was installed. */
+  get stateFile(): string {
+    return join(this.#dataDir, stateFileName(this.log.stateGeneration));
   }
 
   /** What the consensus starts from. */
@@ -65,34 +94,90 @@ export class Store {
     this.log.initialize({ entries: [entry], hardState, sync: true }, identity);
   }
 
+  /**
+   * Does what a Ready asks of the disk. When it has a snapshot, which must have been received whole, that one becomes
+   * the state, and what the readers are told of it is returned; null otherwise.
+   */
+  persist({ snapshot, entries, hardState, mustSync }: PersistedReady): AppliedBatch | null {
+    const batch = { entries, hardState, sync: mustSync };
+    if (snapshot !== null) return this.#install(snapshot, batch);
+    if (entries.length > 0 || hardState !== null) this.log.write(batch);
+    return null;
+  }
+
+  /**
+   * Lets the log begin behind `upTo`, or behind what the state has durably when that is less. `Raft.compacted` wants
+   * to know what it returns. The room is given back by `log.purge`.
+   *
+   * Syncs the state when it is not durable that far: `state.makeDurableAsync` before saves the wait.
+   */
+  compact(upTo: LogIndex): LogId {
+    if (upTo > this.state.durable.index) this.state.makeDurable();
+    return this.log.compact(logIndex(Math.min(upTo, this.state.durable.index)));
+  }
+
+  /** Takes a snapshot of what is applied, in a thread of its own. One at a time. */
+  takeSnapshot(): Promise<SnapshotManifest> {
+    return this.snapshots.build(this.#snapshotSource());
+  }
+
+  /** `takeSnapshot` on this thread, which is blocked meanwhile. */
+  takeSnapshotSync(): SnapshotManifest {
+    return this.snapshots.buildSync(this.#snapshotSource());
+  }
+
+  /** Removes the state files that a snapshot has replaced, once no reader will open them again. */
+  removeReplacedStates(): void {
+    if (this.snapshots.isBuilding) return;
+    removeStatesExcept(this.#dataDir, this.log.stateGeneration);
+    this.#onStep('replacedRemoved');
+  }
+
   /** Writes what still waits in memory, and lets others have the directory. */
   close(): void {
     this.state.close();
     this.log.close();
   }
+
+  /** One transaction of log.db makes the switch: a crash before it leaves the old state and log, after it the new ones. */
+  #install(meta: SnapshotMeta, batch: LogBatch): AppliedBatch {
+    const received = this.snapshots.takeReceived();
+    const stateGeneration = this.log.stateGeneration + 1;
+    const stateFile = join(this.#dataDir, stateFileName(stateGeneration));
+    const state = adoptSnapshot(received.file, stateFile, (step) => this.#onStep(step));
+    try {
+      const { applied, version } = state;
+      assert(compareLogId(applied, meta.last) === 0, 'the snapshot received is the one that is installed');
+      this.log.restore(batch, { last: applied, stateGeneration });
+      this.#state.close();
+      this.#state = state;
+      this.#onStep('switched');
+      return { applied, version, changes: [{ type: 'reset', version }], stateFile };
+    } catch (error) {
+      state.close();
+      throw error;
+    }
+  }
+
+  #snapshotSource(): SnapshotSource {
+    return { stateFile: this.stateFile, cluster: this.log.identity()?.cluster ?? null };
+  }
 }
 
-/** The log is synced before anything of it is applied, so the state can never be ahead of it. */
-function checkTogether(dataDir: string, log: LogStore, state: StateMachine): void {
-  const { applied } = state;
-  const { compacted, lastLog } = log;
-  if (applied.index > lastLog.index) {
-    const what = `state.db has applied entry ${applied.index}, but log.db ends at entry ${lastLog.index}`;
-    throw apart(dataDir, `${what}: log.db was lost, replaced or cut off`);
+/** Makes a received snapshot a state file, durably, that log.db does not know yet. */
+function adoptSnapshot(file: string, stateFile: string, onStep: (step: InstallStep) => void): StateMachine {
+  removeDatabase(stateFile);
+  namingFile(stateFile, () => renameSync(file, stateFile));
+  onStep('moved');
+  const state = StateMachine.open(stateFile);
+  try {
+    state.makeDurable();
+    onStep('opened');
+    return state;
+  } catch (error) {
+    state.close();
+    throw error;
   }
-  if (applied.index < compacted.index) {
-    const what = `log.db begins behind entry ${compacted.index}, but state.db ends at entry ${applied.index}`;
-    throw apart(dataDir, `${what}: state.db was lost or replaced`);
-  }
-  const logged = applied.index === compacted.index ? compacted : log.logId(applied.index);
-  if (logged?.term !== applied.term) {
-    const what = `entry ${applied.index} has term ${logged?.term} in log.db and term ${applied.term} in state.db`;
-    throw apart(dataDir, `${what}: the files are of different nodes or times`);
-  }
-}
-
-function apart(dataDir: string, what: string): StoreError {
-  return new StoreError('damaged', `${dataDir}: ${what}; ${REBUILD_ADVICE}`);
 }
 
 /** Makes the directory, for this user only, and what is missing above it; makes their names durable. */
@@ -103,14 +188,5 @@ function createDirectory(directory: string): void {
     for (let made = directory; made !== dirname(first); made = dirname(made)) syncDirectory(dirname(made));
   } catch (error) {
     throw new StoreError('io', `cannot create the data directory ${directory}`, { cause: error });
-  }
-}
-
-function syncDirectory(directory: string): void {
-  const handle = openSync(directory, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }

@@ -9,6 +9,7 @@ import { encodeCommand } from '../src/command-codec.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import type { StateView } from '../src/state-view.ts';
+import { Store, type StoreOptions } from '../src/store.ts';
 
 /** An empty directory, removed with the test. */
 export function temporaryDirectory(): string {
@@ -50,6 +51,28 @@ export function membershipOf(...voters: number[]): Membership {
 export function applyCommands(state: StateMachine, ...commands: Command[]) {
   const next = state.applied.index + 1;
   return state.apply(commands.map((command, offset) => commandEntry(next + offset, command)));
+}
+
+/** A store of its own for one test, closed with it. */
+export function openStore(directory = temporaryDirectory(), options: StoreOptions = {}): Store {
+  const store = Store.open(directory, options);
+  onTestFinished(() => store.close());
+  return store;
+}
+
+/** Writes commands behind what the log holds, commits and applies them. */
+export function writeCommands(store: Store, ...commands: Command[]): void {
+  const next = store.log.lastLog.index + 1;
+  const entries = commands.map((command, offset) => commandEntry(next + offset, command));
+  const committed = logIndex(next + commands.length - 1);
+  const hardState = { term: term(1), votedFor: null, committed };
+  store.persist({ snapshot: null, entries, hardState, mustSync: true });
+  store.state.apply(entries);
+}
+
+/** A command that sets one leaf. */
+export function put(path: string, value: string): Command {
+  return { type: 'merge', tree: 'data', leaves: [[path, value]] };
 }
 
 /** One look at a state file through a connection of its own. */

@@ -53,7 +53,7 @@ function tablesOf(ddl: string): string {
 
 const history: Record<'command' | 'log' | 'state', Record<number, string>> = {
   command: { 1: '986a1fba571d3b87' },
-  log: { 1: '944a51ab69c55ef3' },
+  log: { 1: '944a51ab69c55ef3', 2: '538bb6a89b192498' },
   state: { 1: 'ea8b20fdbf80b54a' },
 };
 

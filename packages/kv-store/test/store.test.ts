@@ -202,12 +202,20 @@ test('files of different nodes are not taken together', () => {
 test.each(['log.db', 'state.db'])('%s of a newer release is refused and left alone', (name) => {
   const directory = filledDirectory();
   const file = join(directory, name);
-  editFile(file, 'PRAGMA user_version = 2');
+  editFile(file, 'PRAGMA user_version = 9');
   const before = readFileSync(file);
   expect(() => Store.open(directory)).toThrow(
-    failure('newerFormat', new RegExp(`${name} has format 2.*newer release`)),
+    failure('newerFormat', new RegExp(`${name} has format 9.*newer release`)),
   );
   expect(readFileSync(file).equals(before)).toBe(true);
+});
+
+test('a log of the first format is taken over', () => {
+  const directory = filledDirectory();
+  editFile(join(directory, 'log.db'), 'DROP TABLE state_file; PRAGMA user_version = 1');
+  const store = openStore(directory);
+  expect(store.stateFile).toBe(join(directory, 'state.db'));
+  expect(store.log.lastLog.index).toBe(41);
 });
 
 test('a data directory that cannot be made is named', () => {
