@@ -11,6 +11,7 @@ import type { HardState, Ready } from '../../src/ready.ts';
 import type { RaftStatus } from '../../src/status.ts';
 import { MemoryDisk } from '../memory-disk.ts';
 import { applied, EMPTY_STATE, type StateMachine } from '../state-machine.ts';
+import { isEmpty, PARTS, type Part, ScenarioNode } from './scenario-node.ts';
 import {
   changesText,
   entriesText,
@@ -22,32 +23,10 @@ import {
   writeText,
 } from './trace.ts';
 
-/** What a driver does with a Ready, in order. */
-export const PARTS = ['early', 'persist', 'send', 'apply', 'advance'] as const;
-export type Part = (typeof PARTS)[number];
-
 /** A message on its way, with the state that an installSnapshot carries. */
 export interface InFlight {
   readonly message: Message;
   readonly state: StateMachine | null;
-}
-
-export class ScenarioNode {
-  readonly id: NodeId;
-  disk: MemoryDisk;
-  /** Null while it is down. */
-  raft: Raft | null = null;
-  /** Survives a crash, as if every Ready's entries were applied in the write that stores them. */
-  state: StateMachine = EMPTY_STATE;
-  starts = 0;
-  /** The Ready that is out, and what is left to do of it. */
-  turn: { readonly ready: Ready; readonly left: Part[] } | null = null;
-  readonly received = new Map<LogIndex, StateMachine>();
-
-  constructor(id: NodeId, disk: MemoryDisk) {
-    this.id = id;
-    this.disk = disk;
-  }
 }
 
 /** Where a trace goes. `change`: a node's state is another; `detail`: all else that happens. */
@@ -65,12 +44,13 @@ export class ScenarioCluster {
   inFlight: InFlight[] = [];
   /** `from>to` pairs that lose what is sent from now on. */
   readonly cut = new Set<string>();
-  limits: Partial<RaftConfig> = {};
+  readonly #limits: Partial<RaftConfig>;
   readonly #trace: TraceSink;
   readonly #leaders = new Map<number, NodeId>();
   readonly #committed = new Map<LogIndex, string>();
 
-  constructor(trace: TraceSink) {
+  constructor(limits: Partial<RaftConfig>, trace: TraceSink) {
+    this.#limits = limits;
     this.#trace = trace;
   }
 
@@ -124,7 +104,7 @@ export class ScenarioCluster {
   }
 
   /**
-   * A node's draws are always the same, so that n1 waits longest an election timeout, n2 0.3 of it longer, and so on.
+   * A node's draws are always the same, so that n1 waits for one election timeout, n2 for 1.3, n3 for 1.6 and so on.
    * The first of a start is where the ids of its forwarded reads begin: small numbers, another hundred for each node.
    */
   #config({ id, starts }: ScenarioNode): RaftConfig {
@@ -132,7 +112,7 @@ export class ScenarioCluster {
     const firstReadId = 100 * id + 10 * starts;
     const wait = (((id - 1) * 3) % 10) / 10;
     const random = () => (draws++ === 0 ? firstReadId / 2 ** 52 : wait);
-    return { ...DEFAULT_RAFT_LIMITS, ...this.limits, id, random };
+    return { ...DEFAULT_RAFT_LIMITS, ...this.#limits, id, random };
   }
 
   /** Loses what was not synced, and the Ready that was out. */
@@ -141,6 +121,13 @@ export class ScenarioCluster {
     node.turn = null;
     node.received.clear();
     node.disk.crash(true);
+  }
+
+  /** The node comes back, if at all, with its id on an empty disk. */
+  wipe(node: ScenarioNode): void {
+    this.crash(node);
+    node.disk = new MemoryDisk();
+    node.state = EMPTY_STATE;
   }
 
   /** Gives one input to a node and traces what it changed, behind `cause` when there is one. */
@@ -261,13 +248,8 @@ export class ScenarioCluster {
   }
 
   #persist(node: ScenarioNode, ready: Ready): void {
-    const written = writeText(ready);
-    if (written === undefined) return;
-    const [first] = ready.entries;
-    const { last } = node.disk;
-    const replaced =
-      first !== undefined && first.index <= last.index ? ` in place of ${first.index} to ${last.index}` : '';
-    this.#trace.detail(`${nodeText(node.id)} persists ${written}${replaced}`);
+    const written = writeText(ready, node.disk);
+    if (written !== undefined) this.#trace.detail(`${nodeText(node.id)} persists ${written}`);
     if (ready.snapshot !== null) {
       const state = node.received.get(ready.snapshot.last.index);
       assert(state !== undefined, 'a snapshot is installed once it was received');
@@ -312,19 +294,4 @@ function withState(message: InstallSnapshot, { last, stored }: StateMachine): In
     () => `the state reaches ${logIdText(message.snapshot.last)}`,
   );
   return { ...message, snapshot: { last, membership: stored.membership, membershipLogId: stored.logId } };
-}
-
-function isEmpty(ready: Ready, part: Part): boolean {
-  switch (part) {
-    case 'early':
-      return ready.early.length === 0;
-    case 'persist':
-      return writeText(ready) === undefined;
-    case 'send':
-      return ready.messages.length === 0;
-    case 'apply':
-      return ready.committed.length + ready.reads.length + ready.droppedReads.length === 0;
-    case 'advance':
-      return false;
-  }
 }

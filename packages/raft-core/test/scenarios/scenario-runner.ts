@@ -1,13 +1,22 @@
-import { DEFAULT_RAFT_LIMITS } from '../../src/config.ts';
+import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '../../src/config.ts';
 import { logIndex, type NodeId, term } from '../../src/ids.ts';
-import type { MembershipChange } from '../../src/membership-change.ts';
-import type { Message } from '../../src/message.ts';
 import { membershipOf } from '../cluster.ts';
-import { bytes, commandAt, logIdAt } from '../solo.ts';
-import { CommandWords, parseTermAndIndex } from './command-words.ts';
-import { type InFlight, PARTS, ScenarioCluster, type ScenarioNode } from './scenario-cluster.ts';
+import { bytes, commandAt } from '../solo.ts';
+import { CommandWords } from './command-words.ts';
+import { parseChange, parseMessage } from './parse-input.ts';
+import { type InFlight, ScenarioCluster } from './scenario-cluster.ts';
+import { PARTS, type ScenarioNode } from './scenario-node.ts';
 import type { Command, Scenario } from './scenario-parser.ts';
-import { entriesText, grouped, logIdText, messageText, nodeText, resultText, statusText } from './trace.ts';
+import {
+  entriesText,
+  grouped,
+  leaderText,
+  logIdText,
+  messageText,
+  nodeText,
+  resultText,
+  statusText,
+} from './trace.ts';
 
 /** More rounds than any story needs: nodes that go on writing to each other for ever. */
 const MAX_STABILIZE_ROUNDS = 200;
@@ -26,10 +35,15 @@ export function runScenario(scenario: Scenario): Scenario {
 class ScenarioRunner {
   #trace: string[] = [];
   #quiet = false;
-  readonly #cluster = new ScenarioCluster({
-    change: (line) => this.#trace.push(line),
-    detail: (line) => this.#quiet || this.#trace.push(line),
-  });
+  #limits: Partial<RaftConfig> = {};
+  #cluster = this.#newCluster();
+
+  #newCluster(): ScenarioCluster {
+    return new ScenarioCluster(this.#limits, {
+      change: (line) => this.#trace.push(line),
+      detail: (line) => this.#quiet || this.#trace.push(line),
+    });
+  }
 
   /** Returns the trace of one command. Throws, naming its line, when it makes no sense. */
   run({ text, line }: Command): string[] {
@@ -76,7 +90,7 @@ class ScenarioRunner {
     step: (words) => this.#step(words),
     deliver: (words) => this.#cluster.deliver(this.#select(words)),
     drop: (words) => this.#cluster.drop(this.#select(words)),
-    duplicate: (words) => this.#cluster.inFlight.push(...this.#select(words)),
+    duplicate: (words) => this.#cluster.inFlight.push(...this.#select(words).map((one) => ({ ...one }))),
     network: () => {
       for (const { message } of this.#cluster.inFlight) this.#trace.push(messageText(message));
     },
@@ -84,9 +98,12 @@ class ScenarioRunner {
     isolate: (words) => this.#isolate(words.node()),
     heal: () => this.#cluster.cut.clear(),
     ready: (words) => this.#cluster.showReady(this.#node(words)),
-    turn: (words) => this.#cluster.maybeTurn(this.#node(words)),
+    turn: (words) => {
+      for (const node of this.#nodes(words)) this.#cluster.maybeTurn(node);
+    },
     stabilize: (words) => this.#stabilize(words),
     crash: (words) => this.#cluster.crash(this.#node(words)),
+    wipe: (words) => this.#cluster.wipe(this.#node(words)),
     restart: (words) => this.#cluster.start([this.#node(words)]),
     compact: (words) => this.#compact(words),
     report: (words) => this.#report(words),
@@ -114,11 +131,12 @@ class ScenarioRunner {
       const name = words.oneOf(Object.keys(DEFAULT_RAFT_LIMITS));
       limits[name] = words.number();
     }
-    this.#cluster.limits = limits;
+    this.#limits = limits;
   }
 
   #form(words: CommandWords): void {
     const after = (keyword: string) => (words.maybe(keyword) ? words.nodes() : []);
+    this.#cluster = this.#newCluster();
     const voters = after('voters');
     const learners = after('learners');
     this.#cluster.form(membershipOf(voters, learners), after('standbys'));
@@ -167,8 +185,8 @@ class ScenarioRunner {
     this.#cluster.input(node, null, (raft) => raft.campaign());
     this.#stabilize(new CommandWords(''));
     this.#trace.length = before;
-    const [line = 'is down'] = node.raft === null ? [] : statusText(node.raft.status());
-    this.#trace.push(line);
+    if (node.raft?.status().role !== 'leader') throw new Error(`${nodeText(node.id)} was not elected`);
+    this.#trace.push(leaderText(node.raft.status()));
   }
 
   #propose(words: CommandWords): void {
@@ -284,47 +302,4 @@ class ScenarioRunner {
     });
     this.#trace.push(...lines);
   }
-}
-
-function parseChange(words: CommandWords): MembershipChange {
-  const type = words.oneOf(['addLearner', 'removeLearner', 'setVoters']);
-  switch (type) {
-    case 'addLearner': {
-      const node = words.node();
-      return { type, node, record: { addr: `10.0.0.${node}:21001` } };
-    }
-    case 'removeLearner':
-      return { type, node: words.node() };
-    case 'setVoters':
-      return { type, voters: words.nodes() };
-  }
-}
-
-/** `n1>n2 appendEntries term 3 previous 1.1 terms 2 2 committed 4`: entries of these terms right behind `previous`. */
-function parseMessage(words: CommandWords): Message {
-  const link = words.maybeLink();
-  if (link?.from == null || link.to === null) throw new Error('a link is written n1>n2');
-  words.oneOf(['appendEntries']);
-  const after = (keyword: string) => {
-    if (!words.maybe(keyword)) throw new Error(`${keyword} is missing`);
-  };
-  after('term');
-  const at = term(words.number());
-  after('previous');
-  const [previousTerm, previousIndex] = parseTermAndIndex(words.word());
-  const terms = words.maybe('terms') ? words.numbers() : [];
-  after('committed');
-  return {
-    type: 'appendEntries',
-    from: link.from,
-    to: link.to,
-    term: at,
-    previous: logIdAt(previousTerm, previousIndex),
-    entries: terms.map((entryTerm, i) => {
-      const index = previousIndex + 1 + i;
-      return commandAt(entryTerm, index, `${entryTerm}.${index}`);
-    }),
-    committed: logIndex(words.number()),
-    round: 0,
-  };
 }

@@ -4,7 +4,7 @@ import type { ProposeResult } from '../../src/leader.ts';
 import type { Membership } from '../../src/membership.ts';
 import type { MembershipResult } from '../../src/membership-change.ts';
 import type { Message } from '../../src/message.ts';
-import type { Ready } from '../../src/ready.ts';
+import type { HardState, Ready } from '../../src/ready.ts';
 import type { PeerStatus, RaftStatus } from '../../src/status.ts';
 import type { TransferResult } from '../../src/transfer.ts';
 
@@ -109,22 +109,34 @@ export function readyText({
   return parts.filter((part) => part !== '').join(', ') || 'nothing to do';
 }
 
-/** What a Ready writes; undefined when it writes nothing. */
-export function writeText({ snapshot, entries, hardState, mustSync }: Ready): string | undefined {
+/** What a Ready changes of what is on disk; undefined when it writes nothing. */
+export function writeText(
+  { snapshot, entries, hardState, mustSync }: Ready,
+  disk: { readonly hardState: HardState; readonly last: LogId },
+): string | undefined {
   const parts: string[] = [];
-  if (snapshot !== null)
+  if (snapshot !== null) {
     parts.push(`snapshot ${logIdText(snapshot.last)} (${membershipText(snapshot.membership)})`);
-  if (entries.length > 0) parts.push(`[${entriesText(entries)}]`);
-  if (hardState !== null) {
-    const { term, votedFor, committed } = hardState;
-    parts.push(
-      `term ${term}`,
-      `vote ${votedFor === null ? 'none' : nodeText(votedFor)}`,
-      `committed ${committed}`,
-    );
   }
+  const [first] = entries;
+  if (first !== undefined) {
+    const { index } = disk.last;
+    const replaced =
+      snapshot === null && first.index <= index ? ` in place of ${first.index} to ${index}` : '';
+    parts.push(`[${entriesText(entries)}]${replaced}`);
+  }
+  if (hardState !== null) parts.push(...hardStateChanges(disk.hardState, hardState));
   if (parts.length === 0) return undefined;
   return parts.join(', ') + (mustSync ? '' : ' (not synced)');
+}
+
+function hardStateChanges(before: HardState, { term, votedFor, committed }: HardState): string[] {
+  const changes: string[] = [];
+  if (term !== before.term || votedFor !== before.votedFor) {
+    changes.push(`term ${term}`, votedFor === null ? 'no vote' : `vote ${nodeText(votedFor)}`);
+  }
+  if (committed !== before.committed) changes.push(`committed ${committed}`);
+  return changes;
 }
 
 /** What nodes begin with; those that begin alike share a line. */
@@ -143,6 +155,10 @@ export function grouped<T extends { readonly id: NodeId }>(
   const groups = new Map<string, NodeId[]>();
   for (const node of nodes) groups.set(text(node), [...(groups.get(text(node)) ?? []), node.id]);
   return [...groups].map(([line, ids]) => `${nodesText(ids)} ${line}`);
+}
+
+export function leaderText({ id, term, lastLog, committed }: RaftStatus): string {
+  return `${nodeText(id)} leads term ${term}, log to ${logIdText(lastLog)}, committed ${committed}`;
 }
 
 /** What came of a proposal, a change or a transfer. */
@@ -224,7 +240,18 @@ function leadingChanges(before: RaftStatus, after: RaftStatus): string[] {
     const is = after.peers.get(node)?.state;
     if (was === undefined) changes.push(`begins to feed ${nodeText(node)}`);
     else if (is === undefined) changes.push(`forgets ${nodeText(node)}`);
-    else if (was !== is) changes.push(`${nodeText(node)} from ${was} to ${is}`);
+    else if (was !== is) changes.push(flowText(node, is));
   }
   return changes;
+}
+
+function flowText(node: NodeId, flow: PeerStatus['state']): string {
+  switch (flow) {
+    case 'probe':
+      return `probes ${nodeText(node)}`;
+    case 'replicate':
+      return `replicates to ${nodeText(node)}`;
+    case 'snapshot':
+      return `sends ${nodeText(node)} a snapshot`;
+  }
 }
