@@ -1,5 +1,5 @@
 import { assert } from './assert.ts';
-import { logIndex, maxIndex, previousIndex } from './ids.ts';
+import { type LogIndex, logIndex } from './ids.ts';
 import { isJoint } from './membership.ts';
 import { leaveJoint } from './membership-change.ts';
 import { reachedByQuorum } from './quorum.ts';
@@ -13,29 +13,27 @@ import { startLeaving } from './transfer.ts';
  */
 export function maybeCommit(state: RaftState, leader: LeaderState): boolean {
   const { log, config } = state;
+  const before = log.committed;
   const reached = reachedByQuorum(effectiveMembership(state).configs, (node) =>
     node === config.id ? log.persisted : (leader.peers.get(node)?.matched ?? 0),
   );
   assert(Number.isFinite(reached), 'a leader has voters');
   if (reached < leader.firstIndex) return false;
-  const before = log.committed;
   if (!log.commitTo(logIndex(reached))) return false;
-  leader.uncommittedBytes -= log.bytesBetween({
-    after: maxIndex(before, previousIndex(leader.firstIndex)),
-    to: log.committed,
-  });
   leader.appendsDue = true;
-  finishMembershipChange(state, leader);
+  finishMembershipChange(state, leader, before);
   return true;
 }
 
 /** Follows up a membership that has just been committed, or that an earlier leader has left half-way. */
-function finishMembershipChange(state: RaftState, leader: LeaderState): void {
-  const { effective } = state.memberships;
-  if (effective.logId.index > state.log.committed) return;
+function finishMembershipChange(state: RaftState, leader: LeaderState, committedBefore: LogIndex): void {
+  const { logId, membership } = state.memberships.effective;
+  if (logId.index > state.log.committed) return;
+  // An earlier commit of this term has seen to it.
+  if (committedBefore >= leader.firstIndex && logId.index <= committedBefore) return;
   dropRemovedPeers(state, leader);
-  if (isJoint(effective.membership)) {
-    appendEntry(state, leader, { type: 'membership', membership: leaveJoint(effective.membership) });
+  if (isJoint(membership)) {
+    appendEntry(state, leader, { type: 'membership', membership: leaveJoint(membership) });
   } else if (!isOwnVoter(state)) {
     startLeaving(state, leader);
   }

@@ -53,9 +53,11 @@ function maybeAppend(state: RaftState, { previous, entries, committed }: AppendE
 /** Appends what is new, and truncates the own log only where it is known to differ: an append may be an old one. */
 function takeOver(state: RaftState, entries: readonly Entry[]): void {
   const { log, memberships } = state;
-  const fresh = entries.findIndex((entry) => !log.holds(entry));
-  if (fresh < 0) return;
-  for (const entry of entries.slice(fresh)) {
+  let fresh = false;
+  for (const entry of entries) {
+    // Behind one that is new all are: the log ends there.
+    fresh ||= !log.holds(entry);
+    if (!fresh) continue;
     if (entry.index <= log.last.index) {
       log.truncateFrom(entry.index);
       memberships.truncateFrom(entry.index);

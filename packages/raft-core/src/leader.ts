@@ -1,7 +1,7 @@
 import { assert } from './assert.ts';
 import { maybeCommit } from './commit.ts';
 import { entryBytes, type Payload } from './entry.ts';
-import { type LogId, type NodeId, nextIndex } from './ids.ts';
+import { type LogId, maxIndex, type NodeId, nextIndex, previousIndex } from './ids.ts';
 import { isVoter, type Membership, voters } from './membership.ts';
 import { changeMembership, type MembershipChange, type MembershipResult } from './membership-change.ts';
 import type { AppendEntriesResponse, HeartbeatResponse } from './message.ts';
@@ -27,7 +27,6 @@ export function becomeLeader(state: RaftState): void {
     peers: new Map(),
     firstIndex: nextIndex(state.log.last.index),
     round: 0,
-    uncommittedBytes: 0,
     reads: { waiting: [], confirming: [] },
     transfer: null,
     heartbeatElapsedTicks: 0,
@@ -43,9 +42,15 @@ export function becomeLeader(state: RaftState): void {
 export function propose(state: RaftState, leader: LeaderState, data: Uint8Array): ProposeResult {
   if (leader.transfer !== null) return { type: 'transferring' };
   const payload: Payload = { type: 'command', data };
-  const bytes = leader.uncommittedBytes + entryBytes({ payload });
-  if (leader.uncommittedBytes > 0 && bytes > state.config.maxUncommittedBytes) return { type: 'overloaded' };
+  const uncommitted = uncommittedBytes(state, leader);
+  const bytes = uncommitted + entryBytes({ payload });
+  if (uncommitted > 0 && bytes > state.config.maxUncommittedBytes) return { type: 'overloaded' };
   return { type: 'appended', logId: appendEntry(state, leader, payload) };
+}
+
+/** Of this leader's own entries; those of earlier terms are not its doing. */
+function uncommittedBytes({ log }: RaftState, { firstIndex }: LeaderState): number {
+  return log.bytesBetween({ after: maxIndex(log.committed, previousIndex(firstIndex)), to: log.last.index });
 }
 
 /**

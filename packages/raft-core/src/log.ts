@@ -1,5 +1,5 @@
 import { assert } from './assert.ts';
-import { type Entry, entryBytes } from './entry.ts';
+import type { Entry } from './entry.ts';
 import {
   addToIndex,
   compareLogId,
@@ -148,8 +148,9 @@ export class RaftLog {
       () => `only what is applied is compacted, not ${to.index} > ${this.#applied}`,
     );
     this.#compacted = logIdOf(to);
-    if (to.index >= this.#tail.end) this.#tail.clear(nextIndex(to.index));
-    while (this.#tail.first <= to.index) this.#tail.shift();
+    const first = nextIndex(to.index);
+    if (first >= this.#tail.end) this.#tail.clear(first);
+    else this.#tail.dropBefore(first);
   }
 
   /** Entries in [from, to): as many as fit into `maxBytes` and lie together, at least one. */
@@ -168,13 +169,7 @@ export class RaftLog {
 
   /** What the entries in (after, to] are charged for; all of them not applied yet, and so in memory. */
   bytesBetween(range: { readonly after: LogIndex; readonly to: LogIndex }): number {
-    let bytes = 0;
-    for (let index = nextIndex(range.after); index <= range.to; index = nextIndex(index)) {
-      const entry = this.#tail.get(index);
-      assert(entry !== undefined, 'an entry that is not applied stays in memory');
-      bytes += entryBytes(entry);
-    }
-    return bytes;
+    return this.#tail.bytesIn({ from: nextIndex(range.after), to: nextIndex(range.to) });
   }
 
   /**
@@ -242,7 +237,9 @@ export class RaftLog {
   /** Keeps the tail within its bound; what must stay in memory (not persisted or not applied) may exceed it. */
   #trim(): void {
     const droppable = minIndex(this.#persisted, this.#applied);
-    while (this.#tail.bytes > this.#maxTailBytes && this.#tail.first <= droppable) this.#tail.shift();
+    while (this.#tail.bytes > this.#maxTailBytes && this.#tail.first <= droppable) {
+      this.#tail.dropBefore(nextIndex(this.#tail.first));
+    }
   }
 
   #assertOrder(): void {

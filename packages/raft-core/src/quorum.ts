@@ -20,8 +20,19 @@ export function reachedByQuorum(configs: Configs, reached: (node: NodeId) => num
 }
 
 function reachedByMajority(config: readonly NodeId[], reached: (node: NodeId) => number): number {
-  const values = config.map(reached).sort((a, b) => b - a);
-  return values[majority(config.length) - 1] ?? Number.POSITIVE_INFINITY;
+  const descending: number[] = [];
+  for (const node of config) insertDescending(descending, reached(node));
+  return descending[majority(config.length) - 1] ?? Number.POSITIVE_INFINITY;
+}
+
+/** For a handful of voters, and for every answer of each: Array.sort would cost more than the rest of the answer. */
+function insertDescending(values: number[], value: number): void {
+  let at = values.length;
+  for (let before = values[at - 1]; before !== undefined && before < value; before = values[at - 1]) {
+    values[at] = before;
+    at -= 1;
+  }
+  values[at] = value;
 }
 
 /** Pending while the missing votes could still turn it. No voters: won. */

@@ -21,7 +21,6 @@ export function appendEntry(state: RaftState, leader: LeaderState, payload: Payl
   const entry: Entry = { term, leader: config.id, index: nextIndex(log.last.index), payload };
   log.append(entry);
   state.memberships.append(entry);
-  leader.uncommittedBytes += entryBytes(entry);
   leader.appendsDue = true;
   if (payload.type === 'membership') addNewPeers(state, leader);
   return log.last;
@@ -40,10 +39,11 @@ export function addNewPeers(state: RaftState, leader: LeaderState): void {
  */
 export function dropRemovedPeers(state: RaftState, leader: LeaderState): void {
   const staying = members(effectiveMembership(state));
+  const batches = new Map<LogIndex, Batch>();
   for (const [node, progress] of leader.peers) {
     if (staying.has(node)) continue;
     const inLog = state.log.logId(previousIndex(progress.next)) !== undefined;
-    if (progress.flow.type === 'replicate' && inLog) sendAppend(state, leader, { node, progress });
+    if (progress.flow.type === 'replicate' && inLog) sendAppend(state, leader, { node, progress }, batches);
     leader.peers.delete(node);
   }
 }
@@ -52,6 +52,14 @@ interface Peer {
   readonly node: NodeId;
   readonly progress: Progress;
 }
+
+/** The entries of one append, shared by all peers that are equally far. */
+interface Batch {
+  readonly entries: readonly Entry[];
+  readonly bytes: number;
+}
+
+const NO_ENTRIES: Batch = { entries: [], bytes: 0 };
 
 /** Whether `sendAppends` would send something. */
 export function hasAppendsDue(state: RaftState, leader: LeaderState): boolean {
@@ -62,8 +70,10 @@ export function hasAppendsDue(state: RaftState, leader: LeaderState): boolean {
 
 /** Feeds every peer as far as its window allows. */
 export function sendAppends(state: RaftState, leader: LeaderState): void {
+  if (!leader.appendsDue) return;
+  const batches = new Map<LogIndex, Batch>();
   for (const [node, progress] of leader.peers) {
-    while (wantsAppend(state, progress)) sendAppend(state, leader, { node, progress });
+    while (wantsAppend(state, progress)) sendAppend(state, leader, { node, progress }, batches);
   }
   leader.appendsDue = false;
 }
@@ -80,18 +90,22 @@ function wantsAppend({ log }: RaftState, { flow, next, committedSent }: Progress
   }
 }
 
-/** One append, or a snapshot when the log before `next` is gone. */
-function sendAppend(state: RaftState, leader: LeaderState, { node, progress }: Peer): void {
+/** One append, or a snapshot when the log before `next` is gone. `batches`: what was read of this log so far. */
+function sendAppend(
+  state: RaftState,
+  leader: LeaderState,
+  { node, progress }: Peer,
+  batches: Map<LogIndex, Batch>,
+): void {
   const { log, config } = state;
   const previous = log.logId(previousIndex(progress.next));
   if (previous === undefined) {
     sendSnapshot(state, leader, { node, progress });
     return;
   }
-  const end = nextIndex(log.last.index);
-  const { flow } = progress;
-  const empty = progress.next === end || (flow.type === 'replicate' && flow.inflight.full);
-  const entries = empty ? [] : log.slice({ from: progress.next, to: end, maxBytes: config.maxAppendBytes });
+  const { flow, next } = progress;
+  const empty = next > log.last.index || (flow.type === 'replicate' && flow.inflight.full);
+  const { entries, bytes } = empty ? NO_ENTRIES : batchFrom(state, next, batches);
   sendEarly(state, {
     from: config.id,
     to: node,
@@ -103,10 +117,16 @@ function sendAppend(state: RaftState, leader: LeaderState, { node, progress }: P
     round: leader.round,
   });
   progress.committedSent = log.committed;
-  progress.sent(
-    entries.length,
-    entries.reduce((bytes, entry) => bytes + entryBytes(entry), 0),
-  );
+  progress.sent(entries.length, bytes);
+}
+
+function batchFrom({ log, config }: RaftState, from: LogIndex, batches: Map<LogIndex, Batch>): Batch {
+  const known = batches.get(from);
+  if (known !== undefined) return known;
+  const entries = log.slice({ from, to: nextIndex(log.last.index), maxBytes: config.maxAppendBytes });
+  const batch = { entries, bytes: entries.reduce((bytes, entry) => bytes + entryBytes(entry), 0) };
+  batches.set(from, batch);
+  return batch;
 }
 
 /** Asks the driver for a snapshot at or beyond what is applied here; the peer waits for it. */

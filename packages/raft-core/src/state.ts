@@ -70,8 +70,6 @@ export interface LeaderState {
   readonly firstIndex: LogIndex;
   /** The latest round of contact begun. */
   round: Round;
-  /** Entries of this term not committed yet. */
-  uncommittedBytes: number;
   readonly reads: LeaderReads;
   transfer: Transfer | null;
   heartbeatElapsedTicks: number;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Entry, entryBytes } from '../src/entry.ts';
-import { type LogIndex, logIndex, nextIndex, term, ZERO_LOG_ID } from '../src/ids.ts';
+import { type LogIndex, logIndex, term, ZERO_LOG_ID } from '../src/ids.ts';
 import { RaftLog } from '../src/log.ts';
 import { LogTail } from '../src/log-tail.ts';
 import { INITIAL_HARD_STATE } from '../src/ready.ts';
@@ -114,7 +114,7 @@ describe('memory', () => {
   test('a tail keeps its order through pushes, drops and truncations', () => {
     const step = fc.oneof(
       fc.record({ type: fc.constant('push' as const), count: fc.integer({ min: 1, max: 700 }) }),
-      fc.record({ type: fc.constant('shift' as const), count: fc.integer({ min: 1, max: 700 }) }),
+      fc.record({ type: fc.constant('drop' as const), count: fc.integer({ min: 1, max: 700 }) }),
       fc.record({ type: fc.constant('truncate' as const), count: fc.integer({ min: 1, max: 20 }) }),
     );
     fc.assert(
@@ -123,29 +123,41 @@ describe('memory', () => {
         let model: Entry[] = [];
         let first: LogIndex = logIndex(1);
         for (const { type, count } of steps) {
-          for (let i = 0; i < count; i += 1) {
-            if (type === 'push') {
-              const entry = commandAt(1, first + model.length);
+          if (type === 'push') {
+            for (let i = 0; i < count; i += 1) {
+              const index = first + model.length;
+              const entry = commandAt(1, index, 'x'.repeat(index % 7));
               tail.push(entry);
               model.push(entry);
-            } else if (type === 'shift' && model.length > 0) {
-              tail.shift();
-              model.shift();
-              first = nextIndex(first);
             }
-          }
-          if (type === 'truncate') {
+          } else if (type === 'drop') {
+            first = logIndex(first + Math.min(count, model.length));
+            model = model.slice(count);
+            tail.dropBefore(first);
+          } else {
             model = model.slice(0, Math.max(0, model.length - count));
             tail.truncateFrom(logIndex(first + model.length));
           }
           expect(tail.bytes).toBe(model.reduce((bytes, entry) => bytes + entryBytes(entry), 0));
           expect(tail.slice({ from: tail.first, to: tail.end, maxBytes: 1e9 })).toEqual(model);
+          const limited = { from: tail.first, to: tail.end, maxBytes: count * 70 };
+          expect(tail.slice(limited)).toEqual(fittingOneByOne(model, limited.maxBytes));
         }
       }),
       { numRuns: 60 },
     );
   });
 });
+
+/** The naive twin of a slice limited in bytes. */
+function fittingOneByOne(entries: readonly Entry[], maxBytes: number): readonly Entry[] {
+  let bytes = 0;
+  const exceeding = entries.findIndex((entry, i) => {
+    bytes += entryBytes(entry);
+    return bytes > maxBytes && i > 0;
+  });
+  return exceeding < 0 ? entries : entries.slice(0, exceeding);
+}
 
 describe('compaction and snapshots', () => {
   test('the compacted entry is still known, those before it are not', () => {
