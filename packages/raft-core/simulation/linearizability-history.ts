@@ -14,35 +14,74 @@ export interface Access {
   readonly at: number;
 }
 
-/** One key's history, reduced to what bears on its order. */
+/** One key's history, reduced to what bears on its order. Accesses are named by their index. */
 export interface RegisterHistory {
   /** By `call`. */
   readonly accesses: readonly Access[];
-  /** When the writes of a value were called that may or may not take effect. Earliest first. */
-  readonly unknownWrites: ReadonlyMap<ValueId, readonly number[]>;
-  /** How many values there are. */
-  readonly values: number;
+  /** By access: for a read the writes that it may see, for a write the reads that may see it. */
+  readonly partners: readonly (readonly number[])[];
+  /** By value: the reads of it. */
+  readonly reads: readonly (readonly number[])[];
+  /** By value: when the writes of it were called that may or may not take effect, earliest first. */
+  readonly unknownWrites: readonly (readonly number[])[];
 }
 
 /** Drops what proves nothing: reads that returned nothing, and writes that had no effect. */
 export function registerHistory(operations: readonly Operation[]): RegisterHistory {
   const ids = new Map<string | null, ValueId>([[null, INITIAL]]);
   const accesses: Access[] = [];
-  const unknownWrites = new Map<ValueId, number[]>();
+  const unknown: { readonly value: ValueId; readonly call: number }[] = [];
   for (const operation of operations) {
     const { type, call, outcome } = operation;
     if (outcome.type === 'failed' || (outcome.type === 'unknown' && type === 'read')) continue;
     const value = idOf(ids, valueIn(operation));
     if (outcome.type === 'unknown') {
-      unknownWrites.set(value, [...(unknownWrites.get(value) ?? []), call]);
+      unknown.push({ value, call });
     } else {
       assert(call <= outcome.at, 'an operation returns after it was called');
       accesses.push({ type: type === 'read' ? 'read' : 'write', value, call, at: outcome.at });
     }
   }
   accesses.sort((a, b) => a.call - b.call);
-  for (const calls of unknownWrites.values()) calls.sort((a, b) => a - b);
-  return { accesses, unknownWrites, values: ids.size };
+  unknown.sort((a, b) => a.call - b.call);
+  const reads: number[][] = Array.from(ids, () => []);
+  const unknownWrites: number[][] = Array.from(ids, () => []);
+  accesses.forEach(({ type, value }, index) => {
+    if (type === 'read') reads[value]?.push(index);
+  });
+  for (const { value, call } of unknown) unknownWrites[value]?.push(call);
+  return { accesses, partners: partnersOf(accesses, reads), reads, unknownWrites };
+}
+
+/**
+ * A read may see a write of its value, unless it returned before the write was called, or another write lies wholly
+ * between the two.
+ */
+function partnersOf(accesses: readonly Access[], reads: readonly (readonly number[])[]): number[][] {
+  const partners: number[][] = accesses.map(() => []);
+  const firstReturns = firstReturnsOfWrites(accesses);
+  accesses.forEach(({ type, value, call, at }, write) => {
+    if (type === 'read') return;
+    const later = accesses.findIndex((other) => other.call > at);
+    const overwritten = firstReturns[later] ?? Number.POSITIVE_INFINITY;
+    for (const read of reads[value] ?? []) {
+      const access = accesses[read];
+      if (access === undefined || access.at < call || access.call > overwritten) continue;
+      partners[write]?.push(read);
+      partners[read]?.push(write);
+    }
+  });
+  return partners;
+}
+
+/** By access: when the first of the writes returns that are called then or later. */
+function firstReturnsOfWrites(accesses: readonly Access[]): number[] {
+  let first = Number.POSITIVE_INFINITY;
+  const backwards = accesses.toReversed().map(({ type, at }) => {
+    if (type === 'write') first = Math.min(first, at);
+    return first;
+  });
+  return backwards.reverse();
 }
 
 /** What a write writes, and what a read that has returned saw; undefined for other reads. */
