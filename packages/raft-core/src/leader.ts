@@ -137,7 +137,7 @@ export function tickLeader(state: RaftState, leader: LeaderState): void {
   leader.heartbeatElapsedTicks += 1;
   if (leader.heartbeatElapsedTicks < state.config.heartbeatTicks) return;
   leader.heartbeatElapsedTicks = 0;
-  beginRound(state, leader, leader.peers.keys());
+  beginRound(state, leader, 'peers');
   confirmWaiting(state, leader);
   answerConfirmed(state, leader);
   sendTimeoutNow(state, leader);

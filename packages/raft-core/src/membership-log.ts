@@ -47,6 +47,7 @@ export class MembershipLog {
   }
 
   appliedTo(index: LogIndex): void {
+    if (this.#stored.length === 1) return;
     const current = this.#stored.findLastIndex((one) => one.logId.index <= index);
     if (current <= 0) return;
     const [first, ...rest] = this.#stored.slice(current);

@@ -160,7 +160,9 @@ export class Raft {
     state.memberships.appliedTo(state.log.applied);
     state.persisted = this.#handedOut;
     countOwnVote(state);
-    if (state.role.type === 'leader') maybeCommit(state, state.role);
+    const { role, log } = state;
+    // Only what this node's own disk has beyond the commit index can move it.
+    if (role.type === 'leader' && log.persisted > log.committed) maybeCommit(state, role);
   }
 
   status(): RaftStatus {

@@ -1,5 +1,4 @@
 import type { LogIndex, NodeId } from './ids.ts';
-import { voters } from './membership.ts';
 import type { ReadId, ReadIndexRequest, ReadIndexResponse } from './message.ts';
 import { reachedByQuorum } from './quorum.ts';
 import { beginRound } from './replication.ts';
@@ -119,7 +118,7 @@ export function canBeginReads(state: RaftState, leader: LeaderState): boolean {
 }
 
 export function beginReads(state: RaftState, leader: LeaderState): void {
-  beginRound(state, leader, voters(effectiveMembership(state)));
+  beginRound(state, leader, 'voters');
   confirmWaiting(state, leader);
   answerConfirmed(state, leader);
 }

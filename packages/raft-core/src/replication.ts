@@ -10,7 +10,7 @@ import {
   previousIndex,
 } from './ids.ts';
 import type { RaftLog } from './log.ts';
-import { members } from './membership.ts';
+import { isVoter, members } from './membership.ts';
 import type { AppendEntriesResponse, AppendResult } from './message.ts';
 import { Progress } from './progress.ts';
 import { effectiveMembership, envelope, type LeaderState, type RaftState, sendEarly } from './state.ts';
@@ -145,12 +145,12 @@ function sendSnapshot(state: RaftState, leader: LeaderState, { node, progress }:
   progress.becomeSnapshot(last.index);
 }
 
-/** Begins a round of contact with `nodes`: who answers it was still with this leader after now. */
-export function beginRound(state: RaftState, leader: LeaderState, nodes: Iterable<NodeId>): void {
+/** Begins a round of contact: who answers it was still with this leader after now. */
+export function beginRound(state: RaftState, leader: LeaderState, nodes: 'peers' | 'voters'): void {
+  const membership = effectiveMembership(state);
   leader.round += 1;
-  for (const node of nodes) {
-    const progress = leader.peers.get(node);
-    if (progress === undefined) continue;
+  for (const [node, progress] of leader.peers) {
+    if (nodes === 'voters' && !isVoter(membership, node)) continue;
     sendEarly(state, {
       from: state.config.id,
       to: node,

@@ -35,7 +35,8 @@ export function adoptTerm(state: RaftState, term: Term): void {
 
 /** Every read that waits for a leader (this node or another) is dropped: only the next one can vouch for it. */
 export function changeRole(state: RaftState, next: RoleState): void {
-  state.outbox.droppedReads.push(...pendingReads(state));
+  // One by one: there may be more than a call takes as arguments.
+  for (const id of pendingReads(state)) state.outbox.droppedReads.push(id);
   state.role = next;
 }
 
