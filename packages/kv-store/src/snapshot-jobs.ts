@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { assert, unreachable } from '@metad/raft-core';
+import { unreachable } from '@metad/raft-core';
 import { syncFile } from './durable-file.ts';
 import { buildSnapshot, type SnapshotPlan } from './snapshot-file.ts';
 import { type SnapshotManifest, verifySnapshot } from './snapshot-manifest.ts';
@@ -33,18 +33,25 @@ export function carryOut(job: SnapshotJob): SnapshotManifest {
   }
 }
 
-/** `carryOut` in a thread that lives as long as the job. */
-export async function carryOutInWorker(job: SnapshotJob): Promise<SnapshotManifest> {
+/** `carryOut` in a thread that lives as long as the job. Rejects with an AbortError once `signal` is aborted. */
+export async function carryOutInWorker(job: SnapshotJob, signal: AbortSignal): Promise<SnapshotManifest> {
+  signal.throwIfAborted();
   const worker = new Worker(WORKER_FILE, { workerData: job, execArgv: [] });
-  const result = await new Promise<SnapshotJobResult>((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', (code) => reject(new Error(`the snapshot thread ended with code ${code}`)));
-  });
-  await worker.terminate();
-  if (result.type === 'failed') throw new StoreError(result.code, result.message);
-  assert(result.type === 'done', 'a job is done or failed');
-  return result.manifest;
+  const abort = () => void worker.terminate();
+  signal.addEventListener('abort', abort);
+  try {
+    const result = await new Promise<SnapshotJobResult>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+      worker.once('exit', (code) => {
+        reject(signal.aborted ? signal.reason : new Error(`the snapshot thread ended with code ${code}`));
+      });
+    });
+    if (result.type === 'failed') throw new StoreError(result.code, result.message);
+    return result.manifest;
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 /** Threads run what was built, also where the rest runs from the sources. */

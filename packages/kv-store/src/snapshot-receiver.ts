@@ -30,20 +30,29 @@ export type ReceiveOutcome =
   /** Not what was announced, damaged on the way, or of a newer release. What came was dropped. */
   | { readonly type: 'refused'; readonly message: string };
 
+export interface ReceiverOptions {
+  readonly offer: SnapshotOffer;
+  /** Ends a verification that is under way. */
+  readonly signal: AbortSignal;
+  readonly onComplete: (manifest: SnapshotManifest) => void;
+}
+
 /** Takes the bytes of one snapshot into a file, in order, one call at a time: the caller waits for each to end. */
 export class SnapshotReceiver {
-  readonly offer: SnapshotOffer;
   readonly file: string;
-  readonly #onComplete: (manifest: SnapshotManifest) => void;
+  readonly #options: ReceiverOptions;
   #offset = 0;
   #handle: FileHandle | null = null;
   #state: 'open' | 'complete' | 'ended' = 'open';
 
-  constructor(file: string, offer: SnapshotOffer, onComplete: (manifest: SnapshotManifest) => void) {
+  constructor(file: string, options: ReceiverOptions) {
     this.file = file;
-    this.offer = offer;
-    this.#onComplete = onComplete;
+    this.#options = options;
     removeDatabase(file);
+  }
+
+  get offer(): SnapshotOffer {
+    return this.#options.offer;
   }
 
   /** Whether what came was dropped: nothing can be done with this receiver any more. */
@@ -84,7 +93,7 @@ export class SnapshotReceiver {
     await this.#closeHandle();
     if (this.#offset < this.offer.bytes) return { type: 'incomplete', offset: this.#offset };
     try {
-      return this.#judge(await carryOutInWorker(this.#verification()));
+      return this.#judge(await carryOutInWorker(this.#verification(), this.#options.signal));
     } catch (error) {
       return this.#refuseIfBad(error);
     }
@@ -141,7 +150,7 @@ export class SnapshotReceiver {
       );
     }
     this.#state = 'complete';
-    this.#onComplete(manifest);
+    this.#options.onComplete(manifest);
     return { type: 'complete', manifest };
   }
 

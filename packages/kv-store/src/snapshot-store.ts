@@ -40,6 +40,7 @@ export class SnapshotStore {
   readonly #leases = new Map<string, number>();
   /** What is known of files that were verified since the start. */
   readonly #verified = new Map<string, SnapshotManifest>();
+  readonly #closing = new AbortController();
   #building = false;
   #receiver: SnapshotReceiver | null = null;
   #received: ReceivedSnapshot | null = null;
@@ -48,17 +49,16 @@ export class SnapshotStore {
     this.#directory = directory;
     this.#snapshots = snapshots;
     this.#onStep = onStep;
-    this.#removeOld();
   }
 
   /** Creates the directory when absent and removes what did not get to its end. */
   static open(directory: string, onStep: (step: SnapshotStep) => void): SnapshotStore {
     const snapshots: SnapshotFile[] = [];
     namingFile(directory, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
+    for (const name of [BUILDING, RECEIVED]) removeDatabase(join(directory, name));
     for (const file of databasesIn(directory)) {
       const last = logIdOfName(basename(file));
-      if (last === null) removeDatabase(file);
-      else snapshots.push({ file, last });
+      if (last !== null) snapshots.push({ file, last });
     }
     return new SnapshotStore(directory, snapshots.sort(byAge), onStep);
   }
@@ -79,7 +79,7 @@ export class SnapshotStore {
   async build(source: SnapshotSource): Promise<SnapshotManifest> {
     const job = this.#beginBuild(source);
     try {
-      return this.#publish(await carryOutInWorker(job));
+      return this.#publish(await carryOutInWorker(job, this.#closing.signal));
     } finally {
       this.#building = false;
     }
@@ -105,7 +105,8 @@ export class SnapshotStore {
     const release = this.#lease(newest.file);
     try {
       const known = this.#verified.get(newest.file);
-      const manifest = known ?? (await carryOutInWorker({ type: 'verify', file: newest.file }));
+      const manifest =
+        known ?? (await carryOutInWorker({ type: 'verify', file: newest.file }, this.#closing.signal));
       this.#verified.set(newest.file, manifest);
       return new SnapshotReader(newest.file, manifest, release);
     } catch (error) {
@@ -137,9 +138,13 @@ export class SnapshotStore {
     if (current !== null && !current.hasEnded && current.offer.checksum === offer.checksum) return current;
     this.dropReceived();
     const file = join(this.#directory, RECEIVED);
-    this.#receiver = new SnapshotReceiver(file, offer, (manifest) => {
-      this.#received = { file, manifest };
-      this.#onStep('received');
+    this.#receiver = new SnapshotReceiver(file, {
+      offer,
+      signal: this.#closing.signal,
+      onComplete: (manifest) => {
+        this.#received = { file, manifest };
+        this.#onStep('received');
+      },
     });
     return this.#receiver;
   }
@@ -165,6 +170,11 @@ export class SnapshotStore {
     this.#received = null;
   }
 
+  /** Ends what runs in other threads: it rejects with an AbortError. */
+  close(): void {
+    this.#closing.abort();
+  }
+
   #beginBuild({ stateFile, cluster }: SnapshotSource): SnapshotJob {
     assert(!this.#building, 'one snapshot is taken at a time');
     this.#building = true;
@@ -186,7 +196,7 @@ export class SnapshotStore {
     syncDirectory(this.#directory);
     this.#verified.set(file, manifest);
     this.#snapshots = [...this.#snapshots.filter((other) => other.file !== file), { file, last }].sort(byAge);
-    this.#removeOld();
+    this.removeOld();
     this.#onStep('oldRemoved');
     return manifest;
   }
@@ -195,11 +205,12 @@ export class SnapshotStore {
     this.#leases.set(file, (this.#leases.get(file) ?? 0) + 1);
     return () => {
       this.#leases.set(file, (this.#leases.get(file) ?? 0) - 1);
-      this.#removeOld();
+      this.removeOld();
     };
   }
 
-  #removeOld(): void {
+  /** Removes all but the newest and those that are being sent. */
+  removeOld(): void {
     const { newest } = this;
     this.#snapshots = this.#snapshots.filter((snapshot) => {
       if (snapshot === newest || (this.#leases.get(snapshot.file) ?? 0) > 0) return true;
@@ -221,11 +232,11 @@ export class SnapshotStore {
   }
 }
 
-/** Where a process may end while a snapshot is taken or received. */
-export type SnapshotStep = 'built' | 'renamed' | 'oldRemoved' | 'received';
-
 const BUILDING = 'building.part';
 const RECEIVED = 'received.part';
+
+/** Where a process may end while a snapshot is taken or received. */
+export type SnapshotStep = 'built' | 'renamed' | 'oldRemoved' | 'received';
 
 function nameOfLogId({ term, leader, index }: LogId): string {
   return `${term}-${leader}-${index}.db`;

@@ -133,8 +133,9 @@ export class Store {
     this.#onStep('replacedRemoved');
   }
 
-  /** Writes what still waits in memory, and lets others have the directory. */
+  /** Ends what runs in other threads, writes what still waits in memory, and lets others have the directory. */
   close(): void {
+    this.snapshots.close();
     this.state.close();
     this.log.close();
   }
