@@ -93,6 +93,13 @@ describe('metrics', () => {
       [nodeId(2), { matched: logIndex(0), next: logIndex(1), state: 'probe', recentlyActive: false }],
     ]),
     transferTo: null,
+    firstIndex: logId.index,
+    timers: {
+      electionTimeoutTicks: 10,
+      electionElapsedTicks: 0,
+      quorumCheckElapsedTicks: 0,
+      transferElapsedTicks: 0,
+    },
   };
   const answer = (now: RaftStatus, contact = new QuorumContact()) =>
     parse(

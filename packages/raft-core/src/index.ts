@@ -17,6 +17,7 @@ export {
   term,
   ZERO_LOG_ID,
 } from './ids.ts';
+export { checkStep, checkTick } from './input-invariants.ts';
 export { checkInvariants, checkTransition } from './invariants.ts';
 export type { ProposeResult } from './leader.ts';
 export type { InitialState, LogReader, StoredMembership } from './log-reader.ts';
@@ -33,5 +34,6 @@ export type { MembershipChange, MembershipRefusal, MembershipResult } from './me
 export type * from './message.ts';
 export { Raft } from './raft.ts';
 export { type HardState, INITIAL_HARD_STATE, type Ready, type Role } from './ready.ts';
-export type { PeerStatus, RaftStatus } from './status.ts';
+export { checkReady } from './ready-invariants.ts';
+export type { PeerStatus, RaftStatus, Timers } from './status.ts';
 export type { TransferResult } from './transfer.ts';

@@ -29,6 +29,21 @@ export interface RaftStatus {
   /** The leader's view of everyone it feeds, itself included; empty on others. */
   readonly peers: ReadonlyMap<NodeId, PeerStatus>;
   readonly transferTo: NodeId | null;
+  /** The entry that a leader began its term with: before it is committed, it commits nothing. Null on others. */
+  readonly firstIndex: LogIndex | null;
+  readonly timers: Timers;
+}
+
+/** In ticks. */
+export interface Timers {
+  /** As configured: the shortest time without a leader after which a node campaigns. */
+  readonly electionTimeoutTicks: number;
+  /** Since a valid leader was heard, a vote was granted, or the own campaign began. */
+  readonly electionElapsedTicks: number;
+  /** Since a leader last found a quorum to have answered; 0 on others. */
+  readonly quorumCheckElapsedTicks: number;
+  /** Since a leader began to hand over; 0 when it does not. */
+  readonly transferElapsedTicks: number;
 }
 
 export function statusOf(state: RaftState): RaftStatus {
@@ -49,6 +64,18 @@ export function statusOf(state: RaftState): RaftStatus {
     committedMembership: memberships.at(log.committed),
     peers: role.type === 'leader' ? peersOf(state, role) : new Map(),
     transferTo: role.type === 'leader' ? (role.transfer?.to ?? null) : null,
+    firstIndex: role.type === 'leader' ? role.firstIndex : null,
+    timers: timersOf(state),
+  };
+}
+
+function timersOf({ config, role, electionElapsedTicks }: RaftState): Timers {
+  const leads = role.type === 'leader';
+  return {
+    electionTimeoutTicks: config.electionTimeoutTicks,
+    electionElapsedTicks,
+    quorumCheckElapsedTicks: leads ? role.quorumCheckElapsedTicks : 0,
+    transferElapsedTicks: leads ? (role.transfer?.elapsedTicks ?? 0) : 0,
   };
 }
 

@@ -3,11 +3,13 @@ import { assert } from '../src/assert.ts';
 import { bootstrapLog } from '../src/bootstrap.ts';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '../src/config.ts';
 import { compareLogId, type NodeId, nodeId } from '../src/ids.ts';
+import { checkStep, checkTick } from '../src/input-invariants.ts';
 import { checkInvariants, checkTransition } from '../src/invariants.ts';
 import type { Membership } from '../src/membership.ts';
 import type { InstallSnapshot, Message, ReadId } from '../src/message.ts';
 import { Raft } from '../src/raft.ts';
 import type { Ready } from '../src/ready.ts';
+import { checkReady } from '../src/ready-invariants.ts';
 import { History } from './history.ts';
 import { MemoryDisk } from './memory-disk.ts';
 import { applied, EMPTY_STATE, type StateMachine } from './state-machine.ts';
@@ -150,7 +152,9 @@ export class Cluster {
   }
 
   tick(node: ClusterNode): void {
+    const before = node.raft?.status();
     this.input(node, (raft) => raft.tick());
+    if (before !== undefined && node.raft !== null) checkTick(before, node.raft.status());
   }
 
   /** Proposes to whoever leads; the command counts as acknowledged once the proposer has applied it. */
@@ -227,7 +231,7 @@ export class Cluster {
 
   /** Does the node's Ready, or the rest of it. Returns false when the driver stalls or crashes on the way. */
   #maybeTurn(node: ClusterNode, crashAt: CrashPoint | null): boolean {
-    node.turn ??= { ready: this.input(node, (raft) => raft.ready()), left: [...CRASH_POINTS] };
+    node.turn ??= { ready: this.#ready(node), left: [...CRASH_POINTS] };
     const { ready, left } = node.turn;
     for (let point = left.shift(); point !== undefined; point = left.shift()) {
       if (point === crashAt) {
@@ -239,6 +243,12 @@ export class Cluster {
       if (left.length > 0 && this.random.chance(this.faults.stall)) return false;
     }
     return true;
+  }
+
+  #ready(node: ClusterNode): Ready {
+    const ready = this.input(node, (raft) => raft.ready());
+    if (node.raft !== null) checkReady(node.raft.status(), ready);
+    return ready;
   }
 
   #do(point: CrashPoint, node: ClusterNode, ready: Ready): void {
@@ -338,7 +348,9 @@ export class Cluster {
     const node = this.node(message.to);
     if (node.raft === null || this.blocked.has(`${message.from}>${message.to}`)) return;
     if (snapshot !== null) node.received.set(snapshot.last.index, snapshot);
+    const before = node.raft.status();
     this.input(node, (raft) => raft.step(message));
+    checkStep(before, message, node.raft.status());
   }
 }
 

@@ -2,12 +2,14 @@ import { assert } from '../src/assert.ts';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '../src/config.ts';
 import type { Entry } from '../src/entry.ts';
 import { type LogId, logIndex, type NodeId, nodeId, term } from '../src/ids.ts';
+import { checkStep, checkTick } from '../src/input-invariants.ts';
 import { checkInvariants, checkTransition } from '../src/invariants.ts';
 import type { StoredMembership } from '../src/log-reader.ts';
 import type { Membership } from '../src/membership.ts';
 import type { AppendEntries, AppendResult, Message } from '../src/message.ts';
 import { Raft } from '../src/raft.ts';
 import type { Ready } from '../src/ready.ts';
+import { checkReady } from '../src/ready-invariants.ts';
 import { membershipOf } from './cluster.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
@@ -75,6 +77,7 @@ export class Solo {
     const sent: Message[] = [];
     while (this.raft.hasReady()) {
       const ready = this.act((raft) => raft.ready());
+      checkReady(this.status, ready);
       sent.push(...ready.early);
       this.finish(ready);
       sent.push(...ready.messages);
@@ -93,14 +96,18 @@ export class Solo {
 
   /** Steps a message, does what follows, and returns what was sent. */
   receive(message: Message): Message[] {
+    const before = this.status;
     this.act((raft) => raft.step(message));
+    checkStep(before, message, this.status);
     return this.run();
   }
 
   tick(times: number): Message[] {
     const sent: Message[] = [];
     for (let i = 0; i < times; i += 1) {
+      const before = this.status;
       this.act((raft) => raft.tick());
+      checkTick(before, this.status);
       sent.push(...this.run());
     }
     return sent;
