@@ -5,7 +5,17 @@ import { searchOrder } from '../simulation/linearizability-search.ts';
 import type { Violation } from '../simulation/linearizability-violation.ts';
 import type { Operation } from '../simulation/operation.ts';
 import { Random } from '../simulation/random.ts';
-import { later, put, randomHistory, read, registerRun, remove, type Workload } from './register-histories.ts';
+import {
+  later,
+  put,
+  randomHistory,
+  read,
+  registerRun,
+  remove,
+  sawInstead,
+  someOrderExplains,
+  type Workload,
+} from './register-histories.ts';
 
 function violationOf(operations: readonly Operation[], maxStepsPerKey?: number): Violation {
   const verdict = checkLinearizable(operations, maxStepsPerKey === undefined ? {} : { maxStepsPerKey });
@@ -143,23 +153,6 @@ describe('refused', () => {
   });
 });
 
-/** All orders, one by one, straight from the definition. */
-function someOrderExplains(operations: readonly Operation[]): boolean {
-  const due = operations.filter(({ outcome }) => outcome.type === 'ok');
-  const optional = operations.filter(({ type, outcome }) => type !== 'read' && outcome.type === 'unknown');
-  return explains(null, [...due, ...optional]);
-}
-
-function explains(value: string | null, remaining: readonly Operation[]): boolean {
-  if (remaining.every(({ outcome }) => outcome.type === 'unknown')) return true;
-  return remaining.some((next) => {
-    const others = remaining.filter((other) => other !== next);
-    if (others.some(({ outcome }) => outcome.type === 'ok' && outcome.at < next.call)) return false;
-    if (next.type !== 'read') return explains(next.type === 'put' ? next.value : null, others);
-    return next.outcome.type === 'ok' && next.outcome.value === value && explains(value, others);
-  });
-}
-
 describe('against a twin that tries all orders', () => {
   test('the verdicts are equal', () => {
     const random = new Random(7);
@@ -201,14 +194,6 @@ function knownBefore(operations: readonly Operation[], at: number): Operation[] 
       ? { ...operation, outcome: { type: 'unknown' } }
       : operation,
   );
-}
-
-function sawInstead(operations: readonly Operation[], changed: Operation, value: string): Operation[] {
-  return operations.map((operation) => {
-    if (operation !== changed || operation.type !== 'read' || operation.outcome.type !== 'ok')
-      return operation;
-    return { ...operation, outcome: { ...operation.outcome, value } };
-  });
 }
 
 const isAnsweredRead = ({ type, outcome }: Operation) => type === 'read' && outcome.type === 'ok';

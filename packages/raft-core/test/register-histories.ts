@@ -115,3 +115,29 @@ export function later(operation: Operation, by: number): Operation {
   if (operation.type === 'read') return { ...operation, call, outcome: { ...operation.outcome, at } };
   return { ...operation, call, outcome: { type: 'ok', at } };
 }
+
+/** The history with one read's answer replaced. */
+export function sawInstead(operations: readonly Operation[], changed: Operation, value: string): Operation[] {
+  return operations.map((operation) => {
+    if (operation !== changed || operation.type !== 'read' || operation.outcome.type !== 'ok')
+      return operation;
+    return { ...operation, outcome: { ...operation.outcome, value } };
+  });
+}
+
+/** The checker's twin: all orders, one by one, straight from the definition. */
+export function someOrderExplains(operations: readonly Operation[]): boolean {
+  const due = operations.filter(({ outcome }) => outcome.type === 'ok');
+  const optional = operations.filter(({ type, outcome }) => type !== 'read' && outcome.type === 'unknown');
+  return explains(null, [...due, ...optional]);
+}
+
+function explains(value: string | null, remaining: readonly Operation[]): boolean {
+  if (remaining.every(({ outcome }) => outcome.type === 'unknown')) return true;
+  return remaining.some((next) => {
+    const others = remaining.filter((other) => other !== next);
+    if (others.some(({ outcome }) => outcome.type === 'ok' && outcome.at < next.call)) return false;
+    if (next.type !== 'read') return explains(next.type === 'put' ? next.value : null, others);
+    return next.outcome.type === 'ok' && next.outcome.value === value && explains(value, others);
+  });
+}
