@@ -1,0 +1,32 @@
+import type { LogIndex } from '@metad/raft-core';
+import { type Invariant, Violation } from '../invariant.ts';
+
+/** What a node acknowledges is on its disk when it does, and there again when it starts (paper §5.3, §8). */
+export function acknowledgedOnDisk(): Invariant {
+  /** How far the log on each disk reached when it was last written. */
+  const written = new Map<string, LogIndex>();
+  return {
+    sent({ id, store }, message) {
+      if (message.type !== 'appendEntriesResponse' || message.result.type !== 'accepted') return;
+      const { matched } = message.result;
+      if (matched > store.lastLog.index) {
+        throw new Violation(
+          'acknowledged on disk',
+          `node ${id} acknowledges ${matched}, has ${store.lastLog.index}`,
+        );
+      }
+    },
+    persisted({ instance, store }) {
+      written.set(instance, store.lastLog.index);
+    },
+    started({ id, instance }, { lastLog }) {
+      const before = written.get(instance);
+      if (before !== undefined && lastLog.index < before) {
+        throw new Violation(
+          'acknowledged on disk',
+          `node ${id} had entry ${before}, starts with ${lastLog.index}`,
+        );
+      }
+    },
+  };
+}

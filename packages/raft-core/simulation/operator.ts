@@ -1,0 +1,107 @@
+import type { Membership, MembershipChange } from '@metad/raft-core';
+import { describeMembership } from './describe-message.ts';
+import { TICK } from './event-queue.ts';
+import { recordOf } from './memberships-seen.ts';
+import type { SimulatedCluster } from './simulated-cluster.ts';
+import type { SimulatedNode } from './simulated-node.ts';
+
+/** Changes the membership all the time: adds, promotes, demotes, removes, replaces; moves the lead; swaps disks. */
+export class Operator {
+  readonly #cluster: SimulatedCluster;
+  #active = true;
+
+  constructor(cluster: SimulatedCluster) {
+    this.#cluster = cluster;
+    this.#repeat();
+  }
+
+  stop(): void {
+    this.#active = false;
+  }
+
+  #repeat(): void {
+    const { queue, random } = this.#cluster.world;
+    queue.after(random.wait(this.#cluster.profile.operatorTicks * TICK), () => {
+      if (!this.#active) return;
+      this.#act();
+      this.#repeat();
+    });
+  }
+
+  #act(): void {
+    const { random } = this.#cluster.world;
+    // Anyone who thinks that it leads, also one that is cut off and does not know of its successor.
+    const leader = random.pick(
+      this.#cluster.nodes.filter((node) => node.status?.role === 'leader' && !node.isPaused),
+    );
+    if (random.chance(0.15)) this.#wipeSomeone();
+    if (leader === undefined) return;
+    if (random.chance(0.25)) this.#transfer(leader);
+    else this.#change(leader);
+  }
+
+  #transfer(leader: SimulatedNode): void {
+    const { random, coverage, trace } = this.#cluster.world;
+    const to = random.chance(0.3) ? null : (random.pick(this.#cluster.nodes)?.id ?? null);
+    const { type } = leader.input((raft) => raft.transferLeadership(to));
+    trace.note(leader.name, () => `is asked to hand over to ${to ?? 'anyone'}: ${type}`);
+    if (type === 'started') coverage.met('transfer started');
+  }
+
+  #change(leader: SimulatedNode): void {
+    const membership = leader.status?.membership.membership;
+    if (membership === undefined) return;
+    const change = this.#drawChange(membership);
+    if (change === null) return;
+    const { type } = leader.input((raft) => raft.proposeMembership(change));
+    this.#cluster.world.trace.note(
+      leader.name,
+      () => `${JSON.stringify(change)} to ${describeMembership(membership)}: ${type}`,
+    );
+  }
+
+  #drawChange(membership: Membership): MembershipChange | null {
+    const { random } = this.#cluster.world;
+    const node = random.pick(this.#cluster.nodes);
+    if (node === undefined) return null;
+    if (this.#isOutdated(membership, node)) return { type: 'removeLearner', node: node.id };
+    switch (random.below(5)) {
+      case 0:
+        return { type: 'removeLearner', node: node.id };
+      case 1:
+      case 2:
+        return this.#drawVoters(membership);
+      default:
+        return { type: 'addLearner', node: node.id, record: recordOf(node.id, node.instance) };
+    }
+  }
+
+  /** Promotes, demotes and replaces any number at once. Mostly enough of them to disagree. */
+  #drawVoters(membership: Membership): MembershipChange | null {
+    const { random } = this.#cluster.world;
+    const usable = [...membership.nodes.keys()].filter(
+      (id) => !this.#isOutdated(membership, this.#cluster.node(id)),
+    );
+    const chosen = random.subset(usable, 0.75);
+    if (chosen.length < 3 && random.chance(0.7)) return null;
+    return { type: 'setVoters', voters: chosen };
+  }
+
+  /** The disk that the membership means is gone: the node must leave before it can come again. */
+  #isOutdated(membership: Membership, node: SimulatedNode): boolean {
+    const record = membership.nodes.get(node.id);
+    return record !== undefined && record.instance !== node.instance;
+  }
+
+  /** A disk dies. Not a voter's, by any membership that is or may come into effect: that would cost a vote for ever. */
+  #wipeSomeone(): void {
+    const { random, coverage } = this.#cluster.world;
+    const victim = random.pick(
+      this.#cluster.nodes.filter((node) => !this.#cluster.memberships.mayVote(node.id)),
+    );
+    if (victim === undefined) return;
+    if (victim.isRunning) victim.crash({ powerLoss: true });
+    victim.wipe();
+    coverage.met('disk wiped');
+  }
+}

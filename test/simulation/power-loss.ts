@@ -1,0 +1,57 @@
+import { closeSync, openSync, readFileSync, readSync, truncateSync, writeSync } from 'node:fs';
+import type { Random } from '@metad/raft-core/simulation';
+import { readWal, WAL_HEADER_BYTES, type WalPosition } from './wal-file.ts';
+
+/** What a disk writes at once. */
+const SECTOR_BYTES = 512;
+
+/**
+ * Leaves of a write-ahead log what a loss of power may leave: all that a sync has covered, and of the rest, in the order
+ * in which the disk has got it, some. SQLite syncs the log's header when it begins the file anew, so that is there; and
+ * it syncs all of the log before it moves pages from it, so what is in the main file counts as `synced` here.
+ */
+export function loseUnsynced(file: string, synced: WalPosition | null, random: Random): void {
+  const wal = readWal(file);
+  if (wal === null) return;
+  const { frames, frameBytes } = wal;
+  const safe = synced?.salt === wal.salt ? Math.min(synced.frames, frames) : 0;
+  const kept = safe + random.below(frames - safe + 1);
+  if (kept === frames) return;
+  const end = WAL_HEADER_BYTES + kept * frameBytes;
+  switch (random.below(4)) {
+    case 0:
+      truncateSync(file, end);
+      return;
+    case 1: // The last frame is torn.
+      truncateSync(file, end + random.below(frameBytes));
+      return;
+    case 2: // A sector has not arrived, and what was written behind it has.
+      garble(file, end + random.below(frameBytes - SECTOR_BYTES));
+      return;
+    default: // The file's length has arrived, and its bytes have not.
+      clear(file, end);
+  }
+}
+
+function garble(file: string, at: number): void {
+  withFile(file, (handle) => {
+    const sector = Buffer.alloc(SECTOR_BYTES);
+    readSync(handle, sector, 0, SECTOR_BYTES, at);
+    for (let i = 0; i < SECTOR_BYTES; i += 1) sector[i] = (sector[i] ?? 0) ^ 0x5a;
+    writeSync(handle, sector, 0, SECTOR_BYTES, at);
+  });
+}
+
+function clear(file: string, from: number): void {
+  const rest = Buffer.alloc(readFileSync(file).length - from);
+  withFile(file, (handle) => void writeSync(handle, rest, 0, rest.length, from));
+}
+
+function withFile(file: string, act: (handle: number) => void): void {
+  const handle = openSync(file, 'r+');
+  try {
+    act(handle);
+  } finally {
+    closeSync(handle);
+  }
+}
