@@ -3,11 +3,13 @@ import { bootstrapLog } from '../../src/bootstrap.ts';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '../../src/config.ts';
 import type { Entry } from '../../src/entry.ts';
 import type { LogIndex, NodeId } from '../../src/ids.ts';
+import { checkStep, checkTick } from '../../src/input-invariants.ts';
 import { checkInvariants, checkTransition } from '../../src/invariants.ts';
 import type { Membership } from '../../src/membership.ts';
 import type { InstallSnapshot, Message } from '../../src/message.ts';
 import { Raft } from '../../src/raft.ts';
 import type { HardState, Ready } from '../../src/ready.ts';
+import { checkReady } from '../../src/ready-invariants.ts';
 import type { RaftStatus } from '../../src/status.ts';
 import { MemoryDisk } from '../memory-disk.ts';
 import { applied, EMPTY_STATE, type StateMachine } from '../state-machine.ts';
@@ -83,7 +85,7 @@ export class ScenarioCluster {
     const node = this.node(id);
     const [first, ...rest] = log;
     assert(first !== undefined, 'the log begins with its membership');
-    node.raft = null;
+    this.crash(node);
     node.disk = MemoryDisk.bootstrapped(first, hardState);
     node.disk.log.push(...rest);
     node.state = log.slice(0, hardState.committed).reduce(applied, EMPTY_STATE);
@@ -130,8 +132,16 @@ export class ScenarioCluster {
     node.state = EMPTY_STATE;
   }
 
-  /** Gives one input to a node and traces what it changed, behind `cause` when there is one. */
-  input<T>(node: ScenarioNode, cause: string | null, act: (raft: Raft) => T): T | undefined {
+  /**
+   * Gives one input to a node and traces what it changed, behind `cause` when there is one. Undefined when an assertion
+   * failed: then the node is down.
+   */
+  input<T>(
+    node: ScenarioNode,
+    cause: string | null,
+    act: (raft: Raft) => T,
+    check?: (before: RaftStatus, after: RaftStatus) => void,
+  ): T | undefined {
     const { raft } = node;
     if (raft === null) throw new Error(`${nodeText(node.id)} is down`);
     try {
@@ -140,6 +150,7 @@ export class ScenarioCluster {
       const after = raft.status();
       checkInvariants(after);
       checkTransition(before, after);
+      check?.(before, after);
       this.#checkLeader(node.id, after);
       const changes = changesText(before, after);
       if (changes !== '')
@@ -153,6 +164,10 @@ export class ScenarioCluster {
       this.crash(node);
       return undefined;
     }
+  }
+
+  tick(node: ScenarioNode): void {
+    this.input(node, null, (raft) => raft.tick(), checkTick);
   }
 
   deliver(sent: readonly InFlight[]): void {
@@ -169,7 +184,8 @@ export class ScenarioCluster {
     }
     if (message.type === 'installSnapshot' && state !== null)
       node.received.set(message.snapshot.last.index, state);
-    this.input(node, `${nodeText(to)} ← ${nodeText(from)}  ${type}`, (raft) => raft.step(message));
+    const check = (before: RaftStatus, after: RaftStatus) => checkStep(before, message, after);
+    this.input(node, `${nodeText(to)} ← ${nodeText(from)}  ${type}`, (raft) => raft.step(message), check);
   }
 
   drop(sent: readonly InFlight[]): void {
@@ -179,7 +195,11 @@ export class ScenarioCluster {
 
   takeReady(node: ScenarioNode): Ready | undefined {
     if (node.raft?.hasReady() !== true) return undefined;
-    const ready = this.input(node, null, (raft) => raft.ready());
+    const ready = this.input(node, null, (raft) => {
+      const taken = raft.ready();
+      checkReady(raft.status(), taken);
+      return taken;
+    });
     if (ready !== undefined) node.turn = { ready, left: [...PARTS] };
     return ready;
   }

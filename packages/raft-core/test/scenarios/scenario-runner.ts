@@ -115,9 +115,13 @@ class ScenarioRunner {
     return this.#cluster.node(words.node());
   }
 
+  #nodesNamed(words: CommandWords): ScenarioNode[] {
+    return words.nodes().map((id) => this.#cluster.node(id));
+  }
+
   /** The nodes named, or all. */
   #nodes(words: CommandWords): ScenarioNode[] {
-    const named = words.nodes().map((id) => this.#cluster.node(id));
+    const named = this.#nodesNamed(words);
     return named.length > 0 ? named : [...this.#cluster.nodes.values()];
   }
 
@@ -158,33 +162,30 @@ class ScenarioRunner {
   }
 
   #tick(words: CommandWords): void {
-    const nodes = this.#nodes(words);
+    const named = this.#nodesNamed(words);
+    const nodes = named.length > 0 ? named : this.#cluster.running;
     const times = words.left > 0 ? words.number() : 1;
-    for (let i = 0; i < times; i += 1) this.#tickOnce(nodes);
-  }
-
-  #tickOnce(nodes: readonly ScenarioNode[]): void {
-    for (const node of nodes) {
-      if (node.raft !== null) this.#cluster.input(node, null, (raft) => raft.tick());
-    }
+    for (let i = 0; i < times; i += 1) for (const node of nodes) this.#cluster.tick(node);
   }
 
   /** Time passes, and everything that can move does so at once. */
   #runTicks(words: CommandWords): void {
     const times = words.number();
     for (let i = 0; i < times; i += 1) {
-      this.#tickOnce(this.#cluster.running);
+      for (const node of this.#cluster.running) this.#cluster.tick(node);
       this.#stabilize(words);
     }
   }
 
-  /** For stories that begin with a leader: what leads there is in election.txt. */
+  /** For stories that begin with a leader: the way there is in election-with-pre-vote.txt. */
   #elect(node: ScenarioNode): void {
     this.#quiet = true;
     const before = this.#trace.length;
+    const running = this.#cluster.running.length;
     this.#cluster.input(node, null, (raft) => raft.campaign());
     this.#stabilize(new CommandWords(''));
     this.#trace.length = before;
+    if (this.#cluster.running.length < running) throw new Error('a node has stopped');
     if (node.raft?.status().role !== 'leader') throw new Error(`${nodeText(node.id)} was not elected`);
     this.#trace.push(leaderText(node.raft.status()));
   }
@@ -219,7 +220,14 @@ class ScenarioRunner {
     this.#cluster.deliver([{ message, state: null }]);
   }
 
+  /** Throws when there is nothing of the kind: a story that delivers nothing is not the one that was meant. */
   #select(words: CommandWords): readonly InFlight[] {
+    const selected = this.#matching(words);
+    if (selected.length === 0) throw new Error('no such message is on its way');
+    return selected;
+  }
+
+  #matching(words: CommandWords): readonly InFlight[] {
     const link = words.maybeLink();
     const onLink = this.#cluster.inFlight.filter(
       ({ message }) =>
