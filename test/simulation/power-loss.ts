@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync, truncateSync, writeSync } from 'node:fs';
+import { assert } from '@metad/raft-core';
 import type { Random } from '@metad/raft-core/simulation';
 import { readWal, WAL_HEADER_BYTES, type WalPosition } from './wal-file.ts';
 
@@ -10,11 +11,12 @@ const SECTOR_BYTES = 512;
  * in which the disk has got it, some. SQLite syncs the log's header when it begins the file anew, so that is there; and
  * it syncs all of the log before it moves pages from it, so what is in the main file counts as `synced` here.
  */
-export function loseUnsynced(file: string, synced: WalPosition | null, random: Random): void {
+export function loseUnsynced(file: string, synced: readonly WalPosition[], random: Random): void {
   const wal = readWal(file);
   if (wal === null) return;
   const { frames, frameBytes } = wal;
-  const safe = synced?.salt === wal.salt ? Math.min(synced.frames, frames) : 0;
+  const safe = Math.max(0, ...synced.filter(({ salt }) => salt === wal.salt).map((mark) => mark.frames));
+  assert(safe <= frames, 'what was synced is there');
   const kept = safe + random.below(frames - safe + 1);
   if (kept === frames) return;
   const end = WAL_HEADER_BYTES + kept * frameBytes;

@@ -66,3 +66,16 @@ function checksum(
   }
   return [one, two];
 }
+
+/** How much of a log is in the main file already, by the index that SQLite keeps beside the log; null without one. */
+export function readBackfilled(indexFile: string): WalPosition | null {
+  if (!existsSync(indexFile)) return null;
+  const bytes = new Uint8Array(readFileSync(indexFile));
+  if (bytes.length < INDEX_BACKFILLED + 4) return null;
+  const index = new DataView(bytes.buffer);
+  return { salt: saltAt(index, INDEX_SALT), frames: index.getUint32(INDEX_BACKFILLED, true) };
+}
+
+const INDEX_SALT = 32;
+/** `nBackfill`, behind two copies of the header of 48 bytes. */
+const INDEX_BACKFILLED = 96;
