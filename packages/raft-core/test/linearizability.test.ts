@@ -65,6 +65,14 @@ describe('accepted', () => {
       put('b', 5, 6),
       read('a', 7, 8),
     ],
+    'two unknown writes that both have to be kept for later reads': [
+      put('a', 0, 'unknown'),
+      put('a', 0, 'unknown'),
+      read('a', 1, 6),
+      put('a', 2, 10),
+      ...[put('b', 11, 12), read('a', 13, 14), put('c', 15, 16), read('a', 17, 18)],
+    ],
+    'a read that returns when its write is called': [read('a', 1, 2), put('a', 2, 3)],
     'a failed write never seen': [put('a', 1, 2), put('b', 3, 'failed'), read('a', 4, 5)],
     'reads without an answer prove nothing': [
       put('a', 1, 2),
@@ -108,13 +116,6 @@ describe('refused', () => {
       read('a', 6, 7, { client: 3 }),
     ],
     'a read that goes back to nothing': [put('a', 1, 9), read('a', 2, 3), read(null, 4, 5)],
-    'a value that comes back after it was overwritten': [
-      put('a', 1, 9),
-      put('b', 2, 10),
-      read('a', 3, 4),
-      read('b', 5, 6),
-      read('a', 7, 8),
-    ],
     'concurrent writes seen in both orders': [
       put('a', 1, 2.5, { client: 1 }),
       put('b', 2, 2.6, { client: 2 }),
@@ -125,13 +126,14 @@ describe('refused', () => {
     ],
     'a failed write seen': [put('a', 1, 2), put('b', 3, 'failed'), read('b', 4, 5)],
     'a delete that did nothing': [put('a', 1, 2), remove(3, 4), read('a', 5, 6)],
-    'a deleted value read again although a write is unknown': [
-      put('a', 1, 2),
-      remove(3, 4),
-      put('b', 5, 'unknown'),
-      read('a', 6, 7),
-    ],
     'an unknown write seen before it was called': [read('a', 1, 2), put('a', 3, 'unknown')],
+    'an unknown write that would have to come before what returned before its call': [
+      put('u', 1, 20),
+      read('u', 2, 3),
+      read('a', 2, 8, { client: 3 }),
+      put('a', 5, 'unknown', { client: 4 }),
+      read('u', 9, 10),
+    ],
     'an unknown write that takes effect twice': [
       put('a', 1, 'unknown'),
       read('a', 2, 3),
