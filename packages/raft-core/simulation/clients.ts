@@ -50,14 +50,16 @@ export class Clients {
       outcome: { type: 'unknown' },
     });
     this.#note(client, () => `reads ${key} on ${node.name}`);
-    node.read(key, (result) => {
-      if (result.type === 'ok') {
-        this.#readReturns(position, { type: 'ok', at: this.#stamp(), value: result.value });
-        return;
-      }
-      this.#readReturns(position, { type: 'failed' });
-      if (redo) this.#cluster.world.queue.after(TICK, () => this.read(client, key, node, redo));
-    });
+    node.whenAwake(() =>
+      node.read(key, (result) => {
+        if (result.type === 'ok') {
+          this.#readReturns(position, { type: 'ok', at: this.#stamp(), value: result.value });
+          return;
+        }
+        this.#readReturns(position, { type: 'failed' });
+        if (redo) this.#cluster.world.queue.after(TICK, () => this.read(client, key, node, redo));
+      }),
+    );
   }
 
   #think(client: number): void {
@@ -76,7 +78,9 @@ export class Clients {
     if (node === undefined) return;
     if (random.chance(0.45)) this.read(client, key, node);
     else if (random.chance(0.15)) this.#write(client, { type: 'delete', key }, node);
-    else for (let left = 1 + random.below(this.#cluster.profile.burst); left > 0; left -= 1) this.put(client, node);
+    else
+      for (let left = 1 + random.below(this.#cluster.profile.burst); left > 0; left -= 1)
+        this.put(client, node);
   }
 
   /** Anyone who leads, or thinks so, or anyone at all; also one that stands still, and takes the call later. */
@@ -93,7 +97,7 @@ export class Clients {
     const position = this.#call(
       write.type === 'put' ? { ...call, type: 'put', value: write.value } : { ...call, type: 'delete' },
     );
-    this.#propose(position, { write, node, redirects: MAX_REDIRECTS });
+    node.whenAwake(() => this.#propose(position, { write, node, redirects: MAX_REDIRECTS }));
   }
 
   #propose(
@@ -115,11 +119,11 @@ export class Clients {
     );
     if (result.type === 'appended') return;
     const next = result.leader === null ? undefined : this.#cluster.node(result.leader);
-    if (redirects === 0 || next === undefined || next === node || !next.isRunning || next.isPaused) {
+    if (redirects === 0 || next === undefined || next === node || !next.isRunning) {
       this.#writeReturns(position, { type: 'failed' });
       return;
     }
-    this.#propose(position, { write, node: next, redirects: redirects - 1 });
+    next.whenAwake(() => this.#propose(position, { write, node: next, redirects: redirects - 1 }));
   }
 
   #superseded(position: number): void {

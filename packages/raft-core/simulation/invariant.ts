@@ -25,7 +25,7 @@ export interface Invariant {
   moved?(transition: Transition, nodes: readonly NodeView[]): void;
   persisted?(node: NodeView, entries: readonly Entry[]): void;
   /** A message leaves, at a moment when its driver thinks that it may. */
-  sent?(node: NodeView, message: Message): void;
+  sent?(node: NodeView, message: Message, status: RaftStatus): void;
   /** The entries are applied, and the store's state is the one behind the last of them. */
   applied?(node: NodeView, entries: readonly Entry[]): void;
   /** A snapshot has replaced the state and the log. */

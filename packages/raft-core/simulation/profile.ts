@@ -1,6 +1,6 @@
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '@metad/raft-core';
-import { FAULTS, type Fault } from './nemesis.ts';
 import { TICK } from './event-queue.ts';
+import { FAULTS, type Fault } from './nemesis.ts';
 import { type NetworkQuality, nearby } from './network.ts';
 import type { Random } from './random.ts';
 import { NO_TROUBLES, type Troubles } from './world.ts';

@@ -55,10 +55,9 @@ function lagging(cluster: SimulatedCluster, leader: SimulatedNode): readonly Sim
   });
 }
 
-/** Those that the leader's membership means: a node whose disk was replaced is none until it is added again. */
+/** A node whose disk was replaced is no member until it is added again. */
 function members(cluster: SimulatedCluster, leader: SimulatedNode): readonly SimulatedNode[] {
-  const nodes = leader.status?.membership.membership.nodes ?? new Map();
-  return cluster.nodes.filter((node) => nodes.has(node.id) && leader.accepts(node.id, node.instance));
+  return cluster.nodes.filter((node) => node.isMemberOf(leader));
 }
 
 function readEverywhere(cluster: SimulatedCluster, clients: Clients): void {

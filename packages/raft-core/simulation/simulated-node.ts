@@ -3,7 +3,9 @@ import {
   checkInvariants,
   checkTransition,
   compareLogId,
+  EMPTY_MEMBERSHIP,
   type InstallSnapshot,
+  type LogId,
   type LogIndex,
   type Message,
   type NodeId,
@@ -12,6 +14,7 @@ import {
   type RaftStatus,
   type ReadId,
   type Ready,
+  ZERO_LOG_ID,
 } from '@metad/raft-core';
 import { describeEntry, describeLogId, describeMembership, describeMessage } from './describe-message.ts';
 import { TICK } from './event-queue.ts';
@@ -38,7 +41,15 @@ interface Delivery {
   readonly snapshot: Snapshot | null;
 }
 
-/** Messages that wait in the socket buffers of a process that does not run. */
+/** What a node says of itself when it connects to another one. */
+interface Introduction {
+  readonly id: NodeId;
+  readonly instance: string;
+  /** The last membership that it knows to be committed. */
+  readonly membership: LogId;
+}
+
+/** What waits in the socket buffers of a process that stands still. */
 const MAX_BUFFERED = 300;
 
 export type ProposeWrite =
@@ -63,7 +74,7 @@ export class SimulatedNode implements NodeView {
   #turn: Turn | null = null;
   #turnScheduled = false;
   #paused = false;
-  #buffered: Delivery[] = [];
+  #buffered: (() => void)[] = [];
   readonly #received = new Map<LogIndex, Snapshot>();
   #calls = new PendingCalls();
   #nextReadId: ReadId = 1;
@@ -160,21 +171,23 @@ export class SimulatedNode implements NodeView {
     this.#paused = false;
     const buffered = this.#buffered;
     this.#buffered = [];
-    for (const delivery of buffered) this.receive(delivery);
+    for (const act of buffered) if (this.isRunning) act();
     this.#wake();
     if (this.#turn !== null) this.#continueTurn();
   }
 
-  receive(delivery: Delivery): void {
-    if (this.#raft === null) return;
-    if (this.#paused) {
-      if (this.#buffered.length < MAX_BUFFERED) this.#buffered.push(delivery);
-      return;
-    }
-    const { message, snapshot } = delivery;
-    if (snapshot !== null) this.#received.set(snapshot.meta.last.index, snapshot);
-    this.input((raft) => raft.step(message));
-    this.#observe((invariant, status) => invariant.received?.(this, message, status));
+  /** Does `act` as soon as the process runs; never, when it ends before, or too much waits already. */
+  whenAwake(act: () => void): void {
+    if (!this.#paused) act();
+    else if (this.#buffered.length < MAX_BUFFERED) this.#buffered.push(act);
+  }
+
+  receive({ message, snapshot }: Delivery): void {
+    this.whenAwake(() => {
+      if (snapshot !== null) this.#received.set(snapshot.meta.last.index, snapshot);
+      this.input((raft) => raft.step(message));
+      this.#observe((invariant, status) => invariant.received?.(this, message, status));
+    });
   }
 
   /** Gives one input to the core and checks what it has done. */
@@ -323,7 +336,8 @@ export class SimulatedNode implements NodeView {
       this.#note(() => `installs the snapshot ${describeLogId(snapshot.last)}`);
       coverage.met('snapshot installed');
       // A newer one may have come meanwhile.
-      for (const index of this.#received.keys()) if (index <= snapshot.last.index) this.#received.delete(index);
+      for (const index of this.#received.keys())
+        if (index <= snapshot.last.index) this.#received.delete(index);
       this.#calls.installed(snapshot.last);
       for (const invariant of invariants) invariant.installed?.(this);
     }
@@ -359,7 +373,7 @@ export class SimulatedNode implements NodeView {
 
   #send(messages: readonly Message[]): void {
     for (const message of messages) {
-      for (const invariant of this.#world.invariants) invariant.sent?.(this, message);
+      this.#observe((invariant, status) => invariant.sent?.(this, message, status));
       if (message.type === 'installSnapshot') this.#sendSnapshot(message);
       else this.#transmit({ message, snapshot: null });
     }
@@ -386,24 +400,24 @@ export class SimulatedNode implements NodeView {
     const message = { ...asked, snapshot: snapshot.meta };
     this.#transmit({ message, snapshot }, () => {
       network.send({ from: asked.to, to: this.id }, () => {
-        if (this.#life === life) this.#whenAwake(() => report('sent'));
+        if (this.#life === life) this.whenAwake(() => report('sent'));
       });
     });
     // A transfer that is not confirmed in time has failed, whatever became of it.
-    this.#later(TICK * (4 + random.below(8)), () => this.#whenAwake(() => report('failed')));
+    this.#later(TICK * (4 + random.below(8)), () => this.whenAwake(() => report('failed')));
   }
 
   #transmit(delivery: Delivery, delivered?: () => void): void {
     const { network, node } = this.#world;
     const { message, snapshot } = delivery;
-    const { instance } = this;
+    const self = this.#introduction();
     this.#note(() => describeMessage(message));
     network.send(
       message,
       () => {
         const receiver = node(message.to);
-        if (!receiver.isRunning || !this.#knows(receiver) || !receiver.accepts(message.from, instance))
-          return;
+        if (!receiver.isRunning || !receiver.accepts(self)) return;
+        if (this.isRunning && !this.accepts(receiver.#introduction())) return;
         receiver.receive(delivery);
         delivered?.();
       },
@@ -411,14 +425,26 @@ export class SimulatedNode implements NodeView {
     );
   }
 
-  /** Whether a peer that calls itself `instance` is the one that this node's membership names, if it names one. */
-  accepts(peer: NodeId, instance: string): boolean {
-    const known = this.#status?.membership.membership.nodes.get(peer)?.instance;
-    return known === undefined || known === instance;
+  /**
+   * Whether a peer is the one that this node's membership means, by its disk. One that knows a later membership, and is
+   * committed to it, knows better: this node may have missed that the disk was replaced.
+   */
+  accepts({ id, instance, membership }: Introduction): boolean {
+    const own = this.#status?.membership;
+    const known = own?.membership.nodes.get(id)?.instance;
+    if (own === undefined || known === undefined || known === instance) return true;
+    return compareLogId(membership, own.logId) > 0;
   }
 
-  #knows(receiver: SimulatedNode): boolean {
-    return this.#status === null || this.accepts(receiver.id, receiver.instance);
+  /** Whether the node's disk is the one that `member`, a running node, means by its id. */
+  isMemberOf(member: SimulatedNode): boolean {
+    const { membership } = member.status?.membership ?? { membership: EMPTY_MEMBERSHIP };
+    return membership.nodes.get(this.id)?.instance === this.instance;
+  }
+
+  #introduction(): Introduction {
+    const membership = this.#status?.committedMembership.logId ?? ZERO_LOG_ID;
+    return { id: this.id, instance: this.instance, membership };
   }
 
   /** Schedules for this process: nothing of it happens after its end. */
@@ -427,12 +453,6 @@ export class SimulatedNode implements NodeView {
     this.#world.queue.after(delay, () => {
       if (this.#life === life) act();
     });
-  }
-
-  /** A process that stands still takes its reports when it goes on. */
-  #whenAwake(act: () => void): void {
-    if (this.#paused) this.#later(TICK, () => this.#whenAwake(act));
-    else act();
   }
 
   #observe(tell: (invariant: Invariant, status: RaftStatus) => void): void {

@@ -6,8 +6,11 @@ export function acknowledgedOnDisk(): Invariant {
   /** How far the log on each disk reached when it was last written. */
   const written = new Map<string, LogIndex>();
   return {
-    sent({ id, store }, message) {
+    sent({ id, store }, message, { term }) {
       if (message.type !== 'appendEntriesResponse' || message.result.type !== 'accepted') return;
+      // One given to a leader that has been deposed since: a later one, elected without this node, may have truncated
+      // what it was about. Every majority that could have committed it includes a node that would not have voted so.
+      if (message.term < term) return;
       const { matched } = message.result;
       if (matched > store.lastLog.index) {
         throw new Violation(

@@ -1,4 +1,4 @@
-import type { NodeId, Term } from '@metad/raft-core';
+import type { Message, NodeId, Term } from '@metad/raft-core';
 import { type Invariant, Violation } from '../invariant.ts';
 
 interface Promised {
@@ -7,21 +7,15 @@ interface Promised {
 }
 
 /**
- * Each disk grants at most one vote in a term, and never goes back to an earlier term, also through a crash (paper
- * §5.2): whatever it has told others, it remembers.
+ * Each disk grants at most one vote in a term, and never goes back to an earlier term than one that it has promised
+ * something in, also through a crash (paper §5.2).
  */
 export function oneVotePerTerm(): Invariant {
   const promises = new Map<string, Promised>();
   return {
     sent({ id, instance }, message) {
-      // Names the term of a campaign that has not begun.
-      if (message.type === 'requestPreVote' || message.type === 'requestPreVoteResponse') return;
-      const votedFor =
-        message.type === 'requestVote'
-          ? id
-          : message.type === 'requestVoteResponse' && message.granted
-            ? message.to
-            : null;
+      if (!isPromise(message)) return;
+      const votedFor = voteIn(message, id);
       const known = promises.get(instance);
       if (known === undefined || message.term > known.term) {
         promises.set(instance, { term: message.term, votedFor });
@@ -50,4 +44,14 @@ export function oneVotePerTerm(): Invariant {
       }
     },
   };
+}
+
+/** A pre-vote names a term that has not begun; leaders' messages and forwarded reads promise nothing about this disk. */
+function isPromise({ type }: Message): boolean {
+  return ['requestVote', 'requestVoteResponse', 'appendEntriesResponse', 'heartbeatResponse'].includes(type);
+}
+
+function voteIn(message: Message, self: NodeId): NodeId | null {
+  if (message.type === 'requestVote') return self;
+  return message.type === 'requestVoteResponse' && message.granted ? message.to : null;
 }

@@ -1,4 +1,4 @@
-import { isVoter, type RaftStatus } from '@metad/raft-core';
+import { isVoter, type Message, type RaftStatus } from '@metad/raft-core';
 import { type Invariant, Violation } from '../invariant.ts';
 
 /**
@@ -18,9 +18,8 @@ export function timelyCampaign({
     moved({ node: { instance }, before, after }) {
       if (hasVoted(before, after) || after.role !== before.role || !isWaiting(after)) waited.set(instance, 0);
     },
-    received({ instance }, message, { leader, term }) {
-      const isFeeding = ['appendEntries', 'heartbeat', 'installSnapshot'].includes(message.type);
-      if (isFeeding && message.term === term && message.from === leader) waited.set(instance, 0);
+    received({ instance }, message, status) {
+      if (isReason(message, status)) waited.set(instance, 0);
     },
     ticked({ id, instance }, status) {
       if (!isWaiting(status)) return;
@@ -38,4 +37,12 @@ export function timelyCampaign({
 
 function hasVoted(before: RaftStatus, after: RaftStatus): boolean {
   return after.votedFor !== null && (after.votedFor !== before.votedFor || after.term !== before.term);
+}
+
+/** A message of the leader of the term; or of whom the vote went to, who asks once more. */
+function isReason({ type, from, term }: Message, status: RaftStatus): boolean {
+  if (term !== status.term) return false;
+  if (type === 'requestVote') return from === status.votedFor;
+  const isFeeding = type === 'appendEntries' || type === 'heartbeat' || type === 'installSnapshot';
+  return isFeeding && from === status.leader;
 }
