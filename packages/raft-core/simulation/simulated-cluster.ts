@@ -1,4 +1,5 @@
 import { assert, bootstrapLog, type NodeId, nodeId } from '@metad/raft-core';
+import { Checks } from './checks.ts';
 import { Coverage } from './coverage.ts';
 import { EventQueue, TICK } from './event-queue.ts';
 import { CommittedLog } from './invariants/committed-log.ts';
@@ -124,7 +125,7 @@ export class SimulatedCluster {
       network,
       coverage,
       trace: new Trace(queue, { enabled: trace }),
-      invariants: [...everyInvariant(this.committed, this.profile.limits), this.memberships],
+      checks: new Checks([...everyInvariant(this.committed, this.profile.limits), this.memberships]),
       troubles: this.profile.troubles,
       get nodes() {
         return cluster.nodes;

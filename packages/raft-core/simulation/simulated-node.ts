@@ -18,7 +18,7 @@ import {
 } from '@metad/raft-core';
 import { describeEntry, describeLogId, describeMembership, describeMessage } from './describe-message.ts';
 import { TICK } from './event-queue.ts';
-import type { Invariant, NodeView } from './invariant.ts';
+import type { NodeView } from './invariant.ts';
 import { instanceOf } from './memberships-seen.ts';
 import { PendingCalls, type ReadResult, type WriteResult } from './pending-calls.ts';
 import type { SimulatedStore, Snapshot } from './simulated-store.ts';
@@ -121,7 +121,7 @@ export class SimulatedNode implements NodeView {
   start(): void {
     assert(this.#raft === null, 'a node that runs is not started');
     const initial = this.store.initialState();
-    for (const invariant of this.#world.invariants) invariant.started?.(this, initial);
+    this.#world.checks.started(this, initial);
     this.#note(() => `starts in term ${initial.hardState.term} with ${describeLogId(initial.lastLog)}`);
     this.#life += 1;
     this.#raft = new Raft(
@@ -186,7 +186,7 @@ export class SimulatedNode implements NodeView {
     this.whenAwake(() => {
       if (snapshot !== null) this.#received.set(snapshot.meta.last.index, snapshot);
       this.input((raft) => raft.step(message));
-      this.#observe((invariant, status) => invariant.received?.(this, message, status));
+      this.#world.checks.received(this, message, this.#running);
     });
   }
 
@@ -200,9 +200,7 @@ export class SimulatedNode implements NodeView {
     checkInvariants(after);
     checkTransition(before, after);
     this.#noteTransition(before, after);
-    for (const invariant of this.#world.invariants) {
-      invariant.moved?.({ node: this, before, after }, this.#world.nodes);
-    }
+    this.#world.checks.moved({ node: this, before, after }, this.#world.nodes);
     this.#wake();
     return result;
   }
@@ -218,7 +216,7 @@ export class SimulatedNode implements NodeView {
 
   read(key: string, settle: (result: ReadResult) => void): void {
     const id = this.#nextReadId++;
-    this.#observe((invariant) => invariant.readAsked?.(this, id));
+    this.#world.checks.readAsked(this, id);
     this.#calls.read(id, { key, settle });
     this.input((raft) => raft.readIndex(id));
   }
@@ -237,7 +235,7 @@ export class SimulatedNode implements NodeView {
   #tick(): void {
     if (!this.#paused) {
       this.input((raft) => raft.tick());
-      this.#observe((invariant, status) => invariant.ticked?.(this, status));
+      this.#world.checks.ticked(this, this.#running);
     }
     this.#later(this.tickLength, () => this.#tick());
   }
@@ -324,7 +322,7 @@ export class SimulatedNode implements NodeView {
 
   #persist(ready: Ready): void {
     const { snapshot, entries } = ready;
-    const { invariants, coverage } = this.#world;
+    const { coverage } = this.#world;
     const received = snapshot === null ? null : (this.#received.get(snapshot.last.index) ?? null);
     const [first] = entries;
     if (first !== undefined && first.index <= this.store.lastLog.index) coverage.met('log truncated');
@@ -339,10 +337,10 @@ export class SimulatedNode implements NodeView {
       for (const index of this.#received.keys())
         if (index <= snapshot.last.index) this.#received.delete(index);
       this.#calls.installed(snapshot.last);
-      for (const invariant of invariants) invariant.installed?.(this);
+      this.#world.checks.installed(this);
     }
     if (entries.length > 0) this.#note(() => `writes [${entries.map(describeEntry).join(', ')}]`);
-    for (const invariant of invariants) invariant.persisted?.(this, entries);
+    this.#world.checks.persisted(this, entries);
   }
 
   #apply({ committed, reads, droppedReads }: Ready): void {
@@ -351,7 +349,7 @@ export class SimulatedNode implements NodeView {
       this.#note(
         () => `applies up to ${describeLogId(this.store.state.applied)}, version ${this.store.state.version}`,
       );
-      for (const invariant of this.#world.invariants) invariant.applied?.(this, committed);
+      this.#world.checks.applied(this, committed);
       for (const entry of committed) {
         if (entry.payload.type === 'membership')
           this.#noteMembership(entry.payload.membership.configs.length);
@@ -359,7 +357,7 @@ export class SimulatedNode implements NodeView {
       }
     }
     for (const read of reads) {
-      this.#observe((invariant) => invariant.readIndexed?.(this, read.id, read.index));
+      this.#world.checks.readIndexed(this, read.id, read.index);
       this.#calls.indexed(read);
     }
     for (const id of droppedReads) this.#calls.dropped(id);
@@ -373,7 +371,7 @@ export class SimulatedNode implements NodeView {
 
   #send(messages: readonly Message[]): void {
     for (const message of messages) {
-      this.#observe((invariant, status) => invariant.sent?.(this, message, status));
+      this.#world.checks.sent(this, message, this.#running);
       if (message.type === 'installSnapshot') this.#sendSnapshot(message);
       else this.#transmit({ message, snapshot: null });
     }
@@ -455,10 +453,9 @@ export class SimulatedNode implements NodeView {
     });
   }
 
-  #observe(tell: (invariant: Invariant, status: RaftStatus) => void): void {
-    const status = this.#status;
-    assert(status !== null, 'only a running node is observed');
-    for (const invariant of this.#world.invariants) tell(invariant, status);
+  get #running(): RaftStatus {
+    assert(this.#status !== null, () => `node ${this.id} is down`);
+    return this.#status;
   }
 
   #noteTransition(before: RaftStatus, after: RaftStatus): void {

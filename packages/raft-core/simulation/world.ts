@@ -1,7 +1,8 @@
 import type { NodeId } from '@metad/raft-core';
+import type { Checks } from './checks.ts';
 import type { Coverage } from './coverage.ts';
 import type { EventQueue } from './event-queue.ts';
-import type { Invariant, NodeView } from './invariant.ts';
+import type { NodeView } from './invariant.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
 import type { SimulatedNode } from './simulated-node.ts';
@@ -14,7 +15,7 @@ export interface World {
   readonly network: Network;
   readonly trace: Trace;
   readonly coverage: Coverage;
-  readonly invariants: readonly Invariant[];
+  readonly checks: Checks;
   /** How likely a driver is cut short before a step of its turn; set to 0 to have peace. */
   troubles: Troubles;
   readonly nodes: readonly NodeView[];
