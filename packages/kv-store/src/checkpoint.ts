@@ -3,9 +3,6 @@ import type Database from 'better-sqlite3';
 /** What `wal_checkpoint` answers: whether another connection was in the way, and the log's pages, all and moved. */
 type WalRow = readonly [busy: number, pages: number, moved: number];
 
-/** A write that makes the write-ahead log longer than this moves it: some milliseconds, a heartbeat must fit between. */
-export const MAX_WAL_PAGES = 1_000;
-
 /**
  * Moves a database's write-ahead log into its main file, with the syncs that this takes. SQLite would do so by itself
  * in the write that makes the log too long, but drop the error of a disk that fails there; here it is thrown.
@@ -22,17 +19,38 @@ export class Checkpoints {
     this.#move = db.prepare<[], WalRow>('PRAGMA wal_checkpoint(PASSIVE)').raw();
   }
 
-  /** Moves the log once it has grown by `pages` since the last time. Throws what the disk answers. */
-  runBeyond(pages: number): void {
-    const [, length, moved] = this.#look.get() ?? [0, 0, 0];
+  /** How many pages wait to be moved, less those that readers kept back the last time. */
+  get waitingPages(): number {
+    const [, pages, moved] = this.#look.get() ?? [0, 0, 0];
     // A log whose pages were all moved begins again with the next write.
-    if (length < this.#attemptedPages) this.#attemptedPages = 0;
-    if (length - Math.max(moved, this.#attemptedPages) < pages) return;
-    this.run();
+    if (pages < this.#attemptedPages) this.#attemptedPages = 0;
+    return pages - Math.max(moved, this.#attemptedPages);
   }
 
-  run(): void {
-    const [, length] = this.#move.get() ?? [0, 0, 0];
-    this.#attemptedPages = length;
+  /** How long the log is: it begins again only when a write finds all of it moved. */
+  get pages(): number {
+    return this.#look.get()?.[1] ?? 0;
+  }
+
+  /** Moves the log once it has grown by `pages` since the last time. Throws what the disk answers. */
+  runBeyond(pages: number): void {
+    if (this.waitingPages >= pages) this.run();
+  }
+
+  /** Whether all of it could be moved: neither a reader nor the writer was in the way. */
+  run(): boolean {
+    const [, pages, moved] = this.#move.get() ?? [0, 0, 0];
+    this.#attemptedPages = pages;
+    return moved === pages;
+  }
+
+  /** Another connection has just moved what could be moved. */
+  noteAttempt(): void {
+    this.#attemptedPages = this.pages;
+  }
+
+  /** Moves what a writer adds meanwhile as well. */
+  runToEnd(maxRounds: number): void {
+    for (let round = 1; round <= maxRounds; round++) if (this.run()) return;
   }
 }

@@ -1,7 +1,7 @@
-import { closeSync, fsyncSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { namingFile, namingFileAsync } from './store-error.ts';
+import { dirname, join } from 'node:path';
+import { namingFile, namingFileAsync, StoreError } from './store-error.ts';
 
 /**
  * Puts on disk what was written to a file. Not for a main file of SQLite's that this process has open: closing any
@@ -58,7 +58,13 @@ export function databasesIn(directory: string): string[] {
   });
 }
 
-/** A file as messages name it: without the directory that all of them share. */
-export function shortName(file: string): string {
-  return join(basename(dirname(file)), basename(file));
+/** Makes the directory, for this user only, and what is missing above it; makes their names durable. */
+export function createDirectory(directory: string): void {
+  try {
+    const first = mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (first === undefined) return;
+    for (let made = directory; made !== dirname(first); made = dirname(made)) syncDirectory(dirname(made));
+  } catch (error) {
+    throw new StoreError('io', `cannot create the data directory ${directory}`, { cause: error });
+  }
 }

@@ -1,3 +1,4 @@
+export { verifyBackup, writeBackup } from './backup.ts';
 export type { AppliedBatch, Change } from './change.ts';
 export type { AccessMode, AccessRule, Command, Leaf, TreeName } from './command.ts';
 export { COMMAND_FORMAT, CommandFormatError, decodeCommand, encodeCommand } from './command-codec.ts';
@@ -5,6 +6,8 @@ export { decodeMembership, EntryFormatError, encodeMembership, type PlainMembers
 export type { PurgeLimits } from './log-purge.ts';
 export { type LogBatch, type LogSize, LogStore, type NodeIdentity } from './log-store.ts';
 export { canonicalPath, isAtOrBelow, joinPath, parentOf, ROOT, segmentsOf } from './path.ts';
+export { type RestorePlan, restoreBackup, VERSION_STEP, versionAfterRestore } from './restore.ts';
+export type { SnapshotPlan } from './snapshot-file.ts';
 export type { SnapshotManifest } from './snapshot-manifest.ts';
 export { MAX_CHUNK_BYTES, type SnapshotReader } from './snapshot-reader.ts';
 export type {
@@ -19,4 +22,5 @@ export { type AppliedEntries, StateMachine } from './state-machine.ts';
 export { type StateReader, StateView } from './state-view.ts';
 export { type PersistedReady, Store, type StoreOptions, type StoreStep } from './store.ts';
 export { StoreError, type StoreErrorCode } from './store-error.ts';
+export { type DirectoryReport, verifyDataDirectory } from './verify-directory.ts';
 export { type Version, version } from './version.ts';

@@ -50,6 +50,12 @@ export const LOG_FORMAT: FileFormat = {
   upgrades: { 1: STATE_FILE_TABLE },
 };
 
+/**
+ * The write that makes the write-ahead log longer than this moves it: some tens of milliseconds, a heartbeat must fit
+ * between. Entries are moved in order, so a longer log makes it rarer, and not much longer.
+ */
+export const MAX_LOG_WAL_PAGES = 4_000;
+
 export const LOG_CONNECTION: ConnectionOptions = {
   // Whoever else has it is another node: it will not let go.
   busyTimeoutMs: 0,
@@ -61,6 +67,6 @@ export const LOG_CONNECTION: ConnectionOptions = {
     'synchronous = FULL',
     // SQLite's own checkpoints hide their errors: see checkpoint.ts.
     'wal_autocheckpoint = 0',
-    'journal_size_limit = 16777216',
+    'journal_size_limit = 33554432',
   ],
 };

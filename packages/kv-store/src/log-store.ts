@@ -14,14 +14,15 @@ import {
   term,
 } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
-import { Checkpoints, MAX_WAL_PAGES } from './checkpoint.ts';
+import { Checkpoints } from './checkpoint.ts';
 import { openForWriting } from './database.ts';
 import { decodeEntry, type EntryRow, encodeEntry } from './entry-codec.ts';
 import { logIdFromRow } from './log-id-row.ts';
 import { DEFAULT_PURGE_LIMITS, type PurgeLimits, purgeFirst } from './log-purge.ts';
 import { checkEntries, checkHardState } from './log-rules.ts';
-import { LOG_CONNECTION, LOG_FORMAT } from './log-schema.ts';
+import { LOG_CONNECTION, LOG_FORMAT, MAX_LOG_WAL_PAGES } from './log-schema.ts';
 import { type LogStatements, prepareLogStatements } from './log-statements.ts';
+import { checkPages } from './page-check.ts';
 import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
 
 /** Who this data directory speaks for. */
@@ -146,7 +147,7 @@ export class LogStore implements LogReader {
     this.#unwritten = !batch.sync && (this.#unwritten || batch.hardState !== null);
     if (batch.hardState !== null) this.#hardState = batch.hardState;
     this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
-    if (batch.sync) this.checkpointBeyond(MAX_WAL_PAGES);
+    if (batch.sync) this.checkpointBeyond(MAX_LOG_WAL_PAGES);
   }
 
   /** Writes the first entries of an empty log together with who this node is. */
@@ -162,15 +163,16 @@ export class LogStore implements LogReader {
    * Begins the log anew behind a snapshot, in one synced transaction: the snapshot's state file is the state from now
    * on, its last entry the last one that is gone, and `batch` follows it.
    */
-  restore(batch: LogBatch, { last, stateGeneration }: SnapshotSwitch): void {
+  restore(batch: LogBatch, snapshot: SnapshotSwitch, identity?: NodeIdentity): void {
+    const { last, stateGeneration } = snapshot;
     const committed = logIndex(Math.max(this.#hardState.committed, last.index));
     const hardState = batch.hardState ?? { ...this.#hardState, committed };
     assert(last.index > this.#compacted.index, 'a snapshot replaces an older log');
     assert(stateGeneration > this.#stateGeneration, 'every snapshot installed begins a new generation');
     checkHardState(this.#hardState, hardState, true);
     checkEntries(batch.entries, last, last.index);
-    const whole = { ...batch, hardState };
-    this.#run(() => this.#commit.immediate(whole, { snapshot: { last, stateGeneration } }));
+    const extra = identity === undefined ? { snapshot } : { snapshot, identity };
+    this.#run(() => this.#commit.immediate({ ...batch, hardState }, extra));
     this.#hardState = hardState;
     this.#unwritten = false;
     this.#compacted = last;
@@ -217,6 +219,11 @@ export class LogStore implements LogReader {
   /** Moves the write-ahead log into the file if it is longer than that: a quiet moment is better than a write. */
   checkpointBeyond(pages: number): void {
     this.#run(() => this.#checkpoints.runBeyond(pages));
+  }
+
+  /** Reads the whole file. Throws a StoreError unless it is what SQLite expects. */
+  checkPages(): void {
+    this.#run(() => checkPages(this.#file, this.#db));
   }
 
   entries(range: { readonly from: LogIndex; readonly to: LogIndex; readonly maxBytes: number }): Entry[] {

@@ -9,11 +9,13 @@ import {
 } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import type { AppliedBatch, Change } from './change.ts';
-import { Checkpoints, MAX_WAL_PAGES } from './checkpoint.ts';
+import { Checkpoints } from './checkpoint.ts';
+import { CheckpointThread } from './checkpoint-thread.ts';
 import type { Command, TreeName } from './command.ts';
 import { CommandFormatError, decodeCommand } from './command-codec.ts';
 import { openForWriting } from './database.ts';
 import { syncFile, syncFileAsync } from './durable-file.ts';
+import { checkPages } from './page-check.ts';
 import { segmentsOf } from './path.ts';
 import {
   decodePosition,
@@ -26,7 +28,7 @@ import {
 } from './position.ts';
 import { RuleTable } from './rule-table.ts';
 import { DROP_MANIFEST } from './snapshot-manifest.ts';
-import { STATE_CONNECTION, STATE_FORMAT } from './state-schema.ts';
+import { MAX_STATE_WAL_PAGES, MAX_THREAD_WAL_PAGES, STATE_CONNECTION, STATE_FORMAT } from './state-schema.ts';
 import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
 import { Tree } from './tree.ts';
 import { type Version, version } from './version.ts';
@@ -50,6 +52,7 @@ export class StateMachine {
   readonly #savePosition: Database.Statement<PositionRow>;
   readonly #applyAll: Database.Transaction<(entries: readonly Entry[]) => [Position, AppliedEntries]>;
   readonly #checkpoints: Checkpoints;
+  #thread: CheckpointThread | null = null;
   #position: Position;
   /** What no crash takes any more. Zero at first: what the last process left may not be on the disk. */
   #durable: LogId = ZERO_LOG_ID;
@@ -118,7 +121,7 @@ export class StateMachine {
     try {
       const [position, result] = namingFile(this.#file, () => this.#applyAll.immediate(entries));
       this.#position = position;
-      this.#checkpoint(MAX_WAL_PAGES);
+      this.#maybeCheckpoint();
       return result;
     } catch (error) {
       this.#fault = error;
@@ -151,8 +154,36 @@ export class StateMachine {
     }
   }
 
+  /** Reads the whole file. Throws a StoreError unless it is what SQLite expects. */
+  checkPages(): void {
+    checkPages(this.#file, this.#db);
+  }
+
+  /**
+   * Moves the write-ahead log in a thread of its own from now on. Its error is thrown by the next call. Without it the
+   * batch that makes the log too long does so.
+   */
+  startCheckpoints(): void {
+    this.#thread ??= new CheckpointThread(this.#file, (error) => this.#afterCheckpoint(error));
+  }
+
   close(): void {
+    this.#thread?.close();
     this.#db.close();
+  }
+
+  #maybeCheckpoint(): void {
+    const thread = this.#thread;
+    if (thread === null) this.#checkpoint(MAX_STATE_WAL_PAGES);
+    else if (!thread.isBusy && this.#checkpoints.waitingPages >= MAX_STATE_WAL_PAGES) thread.run();
+  }
+
+  /** The thread has moved most of it. Under endless writes only the writer can move the rest, so that it begins again. */
+  #afterCheckpoint(error: unknown): void {
+    if (!this.#db.open) return;
+    this.#checkpoints.noteAttempt();
+    if (error !== null) this.#fault ??= error;
+    else if (this.#checkpoints.pages >= MAX_THREAD_WAL_PAGES) this.checkpointBeyond(1);
   }
 
   #checkpoint(pages: number): void {

@@ -45,6 +45,12 @@ export const STATE_FORMAT: FileFormat = {
   upgrades: {},
 };
 
+/** When the write-ahead log is this much longer it is moved. Its pages belong all over the file: many take long. */
+export const MAX_STATE_WAL_PAGES = 1_000;
+
+/** How long it may get while a thread moves it. */
+export const MAX_THREAD_WAL_PAGES = 8_000;
+
 export const STATE_CONNECTION: ConnectionOptions = {
   // Only somebody's sqlite3 shell can be in the way: the lock on the log keeps other nodes out.
   busyTimeoutMs: 5000,
@@ -53,7 +59,7 @@ export const STATE_CONNECTION: ConnectionOptions = {
     // Synced at checkpoints only: what a crash takes, the log replays.
     'synchronous = NORMAL',
     'wal_autocheckpoint = 0',
-    'journal_size_limit = 16777216',
+    'journal_size_limit = 67108864',
     'cache_size = -32768',
   ],
 };

@@ -1,5 +1,5 @@
-import { mkdirSync, renameSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { renameSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import {
   assert,
   bootstrapLog,
@@ -13,14 +13,14 @@ import {
   type SnapshotMeta,
 } from '@metad/raft-core';
 import type { AppliedBatch } from './change.ts';
-import { removeDatabase, syncDirectory } from './durable-file.ts';
+import { createDirectory, removeDatabase } from './durable-file.ts';
 import type { LogBatch, LogStore, NodeIdentity } from './log-store.ts';
 import { type OpenFiles, openFiles } from './open-files.ts';
 import type { SnapshotManifest } from './snapshot-manifest.ts';
 import type { SnapshotSource, SnapshotStep, SnapshotStore } from './snapshot-store.ts';
 import { removeStatesExcept, stateFileName } from './state-files.ts';
 import { StateMachine } from './state-machine.ts';
-import { namingFile, StoreError } from './store-error.ts';
+import { namingFile } from './store-error.ts';
 
 /** Where a process may end while something changes on the disk: tests end there. */
 export type StoreStep = SnapshotStep | InstallStep;
@@ -42,6 +42,7 @@ export class Store {
   readonly #dataDir: string;
   readonly #onStep: (step: StoreStep) => void;
   #state: StateMachine;
+  #hasCheckpointThread = false;
 
   private constructor(dataDir: string, files: OpenFiles, onStep: (step: StoreStep) => void) {
     this.#dataDir = dataDir;
@@ -116,6 +117,12 @@ export class Store {
     return this.log.compact(logIndex(Math.min(upTo, this.state.durable.index)));
   }
 
+  /** Moves the state's write-ahead log in a thread of its own from now on: its syncs hold up no batch any more. */
+  startCheckpoints(): void {
+    this.#hasCheckpointThread = true;
+    this.state.startCheckpoints();
+  }
+
   /** Takes a snapshot of what is applied, in a thread of its own. One at a time. */
   takeSnapshot(): Promise<SnapshotManifest> {
     return this.snapshots.build(this.#snapshotSource());
@@ -152,6 +159,7 @@ export class Store {
       this.log.restore(batch, { last: applied, stateGeneration });
       this.#state.close();
       this.#state = state;
+      if (this.#hasCheckpointThread) state.startCheckpoints();
       this.#onStep('switched');
       return { applied, version, changes: [{ type: 'reset', version }], stateFile };
     } catch (error) {
@@ -178,16 +186,5 @@ function adoptSnapshot(file: string, stateFile: string, onStep: (step: InstallSt
   } catch (error) {
     state.close();
     throw error;
-  }
-}
-
-/** Makes the directory, for this user only, and what is missing above it; makes their names durable. */
-function createDirectory(directory: string): void {
-  try {
-    const first = mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
-    for (let made = directory; made !== dirname(first); made = dirname(made)) syncDirectory(dirname(made));
-  } catch (error) {
-    throw new StoreError('io', `cannot create the data directory ${directory}`, { cause: error });
   }
 }

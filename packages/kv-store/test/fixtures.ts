@@ -65,7 +65,7 @@ export function writeCommands(store: Store, ...commands: Command[]): void {
   const next = store.log.lastLog.index + 1;
   const entries = commands.map((command, offset) => commandEntry(next + offset, command));
   const committed = logIndex(next + commands.length - 1);
-  const hardState = { term: term(1), votedFor: null, committed };
+  const hardState = { ...store.log.hardState, term: term(1), committed };
   store.persist({ snapshot: null, entries, hardState, mustSync: true });
   store.state.apply(entries);
 }
