@@ -26,8 +26,9 @@ const [cpu] = os.cpus();
 console.log(
   `${os.cpus().length} × ${cpu?.model ?? 'unknown'}, Node ${process.versions.node}; load average ${os.loadavg()[0].toFixed(1)}\n` +
     `The bare engine, all nodes of a cluster in one thread, nothing on disk. Commands of 100 bytes; batch: how many come\n` +
-    `in one turn of the driver. Ratio: beside the same entries put into plain arrays, one per node.\n`,
+    `in one turn of the driver, which all nodes then follow to its end. Bytes: of heap, garbage included. Bare: the same\n` +
+    `entries put into plain arrays, one per node.\n`,
 );
 const speed = await measure('speed');
 const allocation = await measure('allocation');
-printTable(speed.map((cell, i) => ({ ...cell, bytesEach: allocation[i].bytesEach })));
+printTable(speed.map((cell, i) => ({ ...cell, ...allocation[i] })));

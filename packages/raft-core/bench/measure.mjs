@@ -33,14 +33,15 @@ function speedOf({ name, size, batch, turn }) {
   const cluster = new Cluster(size);
   const [limit, speed] = perSecond(batch, [() => turn(bare, batch), () => turn(cluster, batch)]);
   cluster.assertDone();
-  return { name, batch, perSecond: speed, ratio: speed / limit };
+  return { name, batch, perSecond: speed, barePerSecond: limit };
 }
 
 function allocationOf({ name, size, batch, turn }) {
+  const bare = new BareArrays(size);
   const cluster = new Cluster(size);
-  const bytesEach = allocatedEach(batch, () => turn(cluster, batch));
+  const [bareBytes, bytes] = allocatedEach(batch, [() => turn(bare, batch), () => turn(cluster, batch)]);
   cluster.assertDone();
-  return { name, batch, bytesEach };
+  return { name, batch, bytes, bareBytes };
 }
 
 const measure = { speed: speedOf, allocation: allocationOf }[process.argv[2]];

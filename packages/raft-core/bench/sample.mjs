@@ -4,7 +4,8 @@ const WARM_UP_MS = 300;
 const SAMPLE_MS = 150;
 const SAMPLES = 7;
 const TURNS_BETWEEN_LOOKS = 16;
-const TURNS_PER_ALLOCATION_SAMPLE = 50;
+/** Enough to hide what looking costs, few enough to fit into the young heap. */
+const allocationTurns = (batch) => (batch === 1 ? 300 : 50);
 
 /** Runs whole turns for about so long; returns how many there were in a second. */
 function turnsPerSecond(turn, milliseconds) {
@@ -31,17 +32,19 @@ export function perSecond(batch, kinds) {
   return samples.map(median);
 }
 
-/** Bytes that one of `batch` in a turn costs on the heap, garbage included. Needs --expose-gc and a large young heap. */
-export function allocatedEach(batch, turn) {
-  turnsPerSecond(turn, WARM_UP_MS);
-  const samples = [];
-  for (let i = 0; i < SAMPLES; i += 1) {
-    globalThis.gc();
-    const before = getHeapStatistics().used_heap_size;
-    for (let turns = 0; turns < TURNS_PER_ALLOCATION_SAMPLE; turns += 1) turn();
-    samples.push((getHeapStatistics().used_heap_size - before) / (TURNS_PER_ALLOCATION_SAMPLE * batch));
-  }
-  return median(samples);
+/** Bytes of heap that one of `batch` in a turn takes, garbage included. Needs --expose-gc and a large young heap. */
+export function allocatedEach(batch, kinds) {
+  const turns = allocationTurns(batch);
+  return kinds.map((turn) => {
+    turnsPerSecond(turn, WARM_UP_MS);
+    const samples = Array.from({ length: SAMPLES }, () => {
+      globalThis.gc();
+      const before = getHeapStatistics().used_heap_size;
+      for (let i = 0; i < turns; i += 1) turn();
+      return (getHeapStatistics().used_heap_size - before) / (turns * batch);
+    });
+    return median(samples);
+  });
 }
 
 function median(values) {

@@ -1,11 +1,12 @@
 export function printTable(cells) {
-  const head = ['', 'batch', 'per second', 'ratio', 'bytes each'];
-  const lines = cells.map(({ name, batch, perSecond, ratio, bytesEach }) => [
+  const head = ['', 'batch', 'per second', 'of bare', 'bytes each', 'bare bytes'];
+  const lines = cells.map(({ name, batch, perSecond, barePerSecond, bytes, bareBytes }) => [
     name,
     String(batch),
     perSecond.toFixed(0),
-    ratio.toFixed(3),
-    bytesEach.toFixed(0),
+    (perSecond / barePerSecond).toFixed(3),
+    bytes.toFixed(0),
+    bareBytes.toFixed(0),
   ]);
   const widths = head.map((text, column) =>
     Math.max(text.length, ...lines.map((line) => line[column].length)),
