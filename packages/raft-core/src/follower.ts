@@ -2,6 +2,7 @@ import { assert } from './assert.ts';
 import { preCampaign } from './candidate.ts';
 import type { Entry } from './entry.ts';
 import { addToIndex, compareLogId, type LogId, type LogIndex, maxIndex, minIndex } from './ids.ts';
+import type { RaftLog } from './log.ts';
 import type { AppendEntries, AppendResult, Heartbeat, InstallSnapshot } from './message.ts';
 import { ageForwardedReads } from './read-index.ts';
 import { becomeFollower } from './role.ts';
@@ -43,11 +44,24 @@ function maybeAppend(state: RaftState, { previous, entries, committed }: AppendE
   const known = previous.index < log.committed;
   if (!known && !log.holds(previous))
     return { type: 'rejected', rejected: previous.index, hint: hint(state, previous) };
-  takeOver(state, known ? entries.slice(log.committed - previous.index) : entries);
+  takeOver(state, known ? behindCommitted(log, entries) : entries);
   // Not the end of the own log: what lies behind this message's entries may be a divergent suffix (paper §5.3).
   const verified = addToIndex(previous.index, entries.length);
   log.commitTo(minIndex(committed, verified));
   return { type: 'accepted', matched: maxIndex(verified, log.committed) };
+}
+
+/** The entry that is the last committed one here is in every later leader's log (paper §5.4), or all is lost. */
+function behindCommitted(log: RaftLog, entries: readonly Entry[]): readonly Entry[] {
+  const [first] = entries;
+  if (first === undefined) return entries;
+  const count = log.committed - first.index + 1;
+  const last = entries[count - 1];
+  assert(
+    last === undefined || log.holds(last),
+    () => `an append contradicts entry ${log.committed}, committed`,
+  );
+  return entries.slice(count);
 }
 
 /** Appends what is new, and truncates the own log only where it is known to differ: an append may be an old one. */

@@ -30,7 +30,7 @@ export function checkStep(before: RaftStatus, message: Message, after: RaftStatu
   checkElectionTimer(before, message, after);
   switch (message.type) {
     case 'requestVote':
-      if (after.votedFor === message.from && before.votedFor !== message.from) checkGrant(before, message);
+      if (hasVoted(before, after)) checkGrant(before, message);
       return;
     case 'appendEntries':
     case 'heartbeat':
@@ -94,8 +94,11 @@ function checkElectionTimer(before: RaftStatus, message: Message, after: RaftSta
   if (after.role === 'candidate' || before.role === 'leader') return;
   const heard =
     message.type === 'appendEntries' || message.type === 'heartbeat' || message.type === 'installSnapshot';
-  const granted = message.type === 'requestVote' && after.votedFor === message.from;
-  assert(heard || granted, () => `${message.type} does not hold up an election`);
+  assert(heard || hasVoted(before, after), () => `${message.type} does not hold up an election`);
+}
+
+function hasVoted(before: RaftStatus, after: RaftStatus): boolean {
+  return after.votedFor !== null && (after.votedFor !== before.votedFor || after.term > before.term);
 }
 
 function checkGrant({ lastLog }: RaftStatus, request: RequestVote): void {

@@ -10,13 +10,14 @@ export type TransferResult =
 
 /**
  * Brings the target up to date, takes no proposals meanwhile, then tells it to campaign at once (thesis §3.10). Gives
- * up after an election timeout.
+ * up after an election timeout; that of a leader who leaves runs on, whoever it is asked to hand over to.
  */
 export function startTransfer(state: RaftState, leader: LeaderState, to: NodeId | null): TransferResult {
   const target = chooseTarget(state, leader, to);
   if (target === undefined) return { type: 'noTarget' };
-  const leaving = leader.transfer?.leaving ?? false;
-  if (leader.transfer?.to !== target) leader.transfer = { to: target, leaving, elapsedTicks: 0 };
+  const { transfer } = leader;
+  if (transfer?.leaving === true) leader.transfer = { ...transfer, to: target };
+  else if (transfer?.to !== target) leader.transfer = { to: target, leaving: false, elapsedTicks: 0 };
   sendTimeoutNow(state, leader);
   return { type: 'started', to: target };
 }

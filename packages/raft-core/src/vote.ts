@@ -25,7 +25,8 @@ export function handleRequestPreVote(state: RaftState, request: RequestPreVote):
 export function handleRequestVote(state: RaftState, request: RequestVote): void {
   const free = state.votedFor === null && knownLeader(state) === null;
   const granted = (free || state.votedFor === request.from) && isUpToDate(state, request);
-  if (granted) {
+  // Asked once more by the one who has the vote: the same answer, and no other election held up by it.
+  if (granted && free) {
     state.votedFor = request.from;
     resetElectionTimer(state);
     // An own campaign would only compete with the one just voted for.

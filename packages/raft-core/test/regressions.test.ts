@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { logIndex, nodeId, term } from '../src/ids.ts';
 import { Cluster } from './cluster.ts';
-import { append, bytes, logIdAt, one, only, Solo } from './solo.ts';
+import { append, bytes, logIdAt, one, only, requestVote, Solo } from './solo.ts';
 
-/* One test per bug that another implementation had, or this one. */
+/* One test per bug that another implementation had, or this one: votes, commits, elections. More in regressions-*.test.ts. */
 
 describe('votes', () => {
   test('an append does not make a server forget its vote of the term', () => {
@@ -52,6 +52,30 @@ describe('votes', () => {
     expect(one(after.receive({ ...ask, ...after.envelope(3, 5) }), 'requestVoteResponse').granted).toBe(
       false,
     );
+  });
+
+  test('the one who has the vote is told so again, and holds up no other election by asking', () => {
+    const solo = new Solo({ config: { electionTimeoutTicks: 10, random: () => 0.5 } });
+    expect(one(requestVote(solo, 2, 5, [4, 9]), 'requestVoteResponse').granted).toBe(true);
+    solo.tick(14);
+    expect(one(requestVote(solo, 2, 5, [4, 9]), 'requestVoteResponse').granted).toBe(true);
+    expect(only(solo.tick(1), 'requestPreVote')).toHaveLength(2);
+  });
+
+  test('a transfer overrides the hearing of a leader, not the comparison of logs (thesis §3.10)', () => {
+    const solo = new Solo({ terms: [2, 2], term: 2 });
+    solo.receive(append(solo, { from: 3, term: 2, previous: [2, 3] }));
+    expect(one(requestVote(solo, 2, 3, [2, 2], true), 'requestVoteResponse').granted).toBe(false);
+    expect(one(requestVote(solo, 3, 3, [2, 3], true), 'requestVoteResponse').granted).toBe(true);
+  });
+
+  test('a vote given in a term that was on disk already is written and synced too (liferaft, NATS)', () => {
+    const solo = new Solo({ term: 5, terms: [2] });
+    solo.act((raft) =>
+      raft.step({ type: 'requestVote', ...solo.envelope(2, 5), lastLog: logIdAt(4, 9), transfer: false }),
+    );
+    const ready = solo.act((raft) => raft.ready());
+    expect(ready).toMatchObject({ mustSync: true, hardState: { term: 5, votedFor: 2 } });
   });
 
   test('a server with an empty log grants neither votes nor pre-votes', () => {
@@ -136,6 +160,26 @@ describe('the commit index', () => {
     }
   });
 
+  test('a write counts for what was in it, not for what was appended meanwhile (openraft, hiqlite 361)', () => {
+    const solo = new Solo();
+    solo.leadAndCommit();
+    solo.act((raft) => raft.propose(bytes('written')));
+    const ready = solo.act((raft) => raft.ready());
+    solo.act((raft) => raft.propose(bytes('waits')));
+    solo.finish(ready);
+    expect(solo.status).toMatchObject({ persisted: 3, lastLog: { index: 4 } });
+    const accepted = { type: 'accepted' as const, matched: logIndex(4) };
+    solo.act((raft) => raft.ready());
+    solo.act((raft) =>
+      raft.step({ type: 'appendEntriesResponse', ...solo.envelope(2), result: accepted, round: 0 }),
+    );
+    expect(solo.status.committed).toBe(3);
+  });
+
+  test('a log that is shorter than what was committed starts no server (nexus 3939, curvine 532)', () => {
+    expect(() => new Solo({ terms: [1], committed: 9 })).toThrow('what was committed is still in the log');
+  });
+
   test('an acknowledgement of an earlier term is not counted', () => {
     const solo = new Solo();
     solo.leadAndCommit();
@@ -144,42 +188,6 @@ describe('the commit index', () => {
     const accepted = { type: 'accepted' as const, matched: logIndex(3) };
     solo.receive({ type: 'appendEntriesResponse', ...solo.envelope(2, 1), result: accepted, round: 0 });
     expect(solo.status).toMatchObject({ role: 'leader', committed: 2 });
-  });
-});
-
-describe('appends', () => {
-  test('a candidate checks the previous entry like any other receiver', () => {
-    const solo = new Solo({ voters: [1, 2, 3, 4, 5], terms: [2, 2], term: 3 });
-    solo.act((raft) => raft.campaign());
-    solo.run();
-    for (const from of [2, 3]) {
-      solo.receive({ type: 'requestPreVoteResponse', ...solo.envelope(from, 4), granted: true });
-    }
-    expect(solo.status.role).toBe('candidate');
-    const sent = solo.receive(append(solo, { from: 5, term: 4, previous: [3, 3], terms: [4], committed: 4 }));
-    expect(one(sent, 'appendEntriesResponse').result.type).toBe('rejected');
-    expect(solo.logTerms).toEqual([1, 2, 2]);
-  });
-
-  test('an append that begins before the compacted prefix is taken from where it goes on', () => {
-    const solo = new Solo({ terms: [1, 1, 1], committed: 4 });
-    solo.run();
-    const to = logIdAt(1, 4);
-    solo.disk.compact(to);
-    solo.act((raft) => raft.compacted(to));
-    const sent = solo.receive(append(solo, { from: 2, term: 1, previous: [1, 1], terms: [1, 1, 1, 1, 1] }));
-    expect(one(sent, 'appendEntriesResponse').result).toEqual({ type: 'accepted', matched: 6 });
-    expect(solo.disk.log.map((entry) => entry.index)).toEqual([5, 6]);
-  });
-
-  test('a rejection that overtakes a later acceptance does not move a peer back', () => {
-    const solo = new Solo();
-    solo.leadAndCommit();
-    solo.act((raft) => raft.propose(bytes('x')));
-    solo.run();
-    solo.accept(2, 3);
-    solo.respond(2, { type: 'rejected', rejected: logIndex(2), hint: logIdAt(1, 1) });
-    expect(solo.status.peers.get(nodeId(2))).toMatchObject({ matched: 3, next: 4, state: 'replicate' });
   });
 });
 

@@ -178,12 +178,12 @@ export const LOG_MUTANTS: readonly Mutant[] = [
   {
     name: 'snapshot-over-committed',
     harms: 'safety',
-    story: 'A late snapshot replaces a log that is committed further.',
+    story: 'Whatever snapshot arrives is installed; a late one replaces a log that is committed further.',
     breaks: 'paper §7: discard the log only if the snapshot holds more',
     seen: 'openraft #1892: conflicting snapshot at the committed index',
     noticedBy: 'a snapshot never takes back what is committed',
     file: 'follower.js',
-    edits: [{ from: `last.index > log.committed`, to: `last.index > log.applied` }],
+    edits: [{ from: `last.index > log.committed`, to: `last.index > 0` }],
   },
   {
     name: 'snapshot-drops-suffix',
