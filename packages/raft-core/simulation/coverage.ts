@@ -10,6 +10,7 @@ export const COVERED = [
   'pause',
   'slow disk',
   'skewed clock',
+  'coup',
   'partition: halves',
   'partition: isolated leader',
   'partition: one way',

@@ -1,11 +1,19 @@
 import type { NodeId } from '@metad/raft-core';
 import { TICK } from './event-queue.ts';
 import type { Link } from './network.ts';
-import { drawPartition } from './partitions.ts';
+import { cutAround, drawPartition } from './partitions.ts';
 import type { SimulatedCluster } from './simulated-cluster.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 
-export const FAULTS = ['partition', 'crash', 'pause', 'slowDisk', 'skewedClock', 'confusion'] as const;
+export const FAULTS = [
+  'partition',
+  'crash',
+  'pause',
+  'slowDisk',
+  'skewedClock',
+  'confusion',
+  'coup',
+] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** Makes trouble, and ends each piece of it after a while. One fault may come on top of another. */
@@ -72,6 +80,9 @@ export class Nemesis {
       case 'confusion':
         this.#confuse(victim);
         return;
+      case 'coup':
+        this.#depose();
+        return;
     }
   }
 
@@ -134,6 +145,30 @@ export class Nemesis {
     trace.note(victim.name, () => `ticks every ${victim.tickLength}`);
     this.#later(30, () => {
       victim.tickLength = TICK;
+    });
+  }
+
+  /**
+   * A leader goes on taking writes while it is cut off, and comes back to see its successor fall: the plot behind
+   * figures 7 and 8 of the paper, with long logs that were never committed.
+   */
+  #depose(): void {
+    const leader = this.#cluster.leader();
+    if (leader === undefined) return;
+    const { network, coverage, trace, queue } = this.#cluster.world;
+    const links = cutAround(
+      this.#cluster.nodes.map(({ id }) => id),
+      leader.id,
+    );
+    coverage.met('coup');
+    trace.note('network', () => `hides leader n${leader.id}`);
+    network.cut(links);
+    const { electionTimeoutTicks } = this.#cluster.profile.limits;
+    queue.after(TICK * electionTimeoutTicks * 3, () => {
+      if (!this.#active) return;
+      const successor = this.#cluster.leader();
+      if (successor !== undefined && successor !== leader) this.#crash([successor]);
+      this.#mend(links);
     });
   }
 

@@ -9,11 +9,20 @@ export interface NetworkQuality {
   readonly duplication: number;
   readonly minDelay: number;
   readonly maxDelay: number;
+  /** Most delays are short, and few are very long: what comes late is as late as can be. */
+  readonly stragglers: boolean;
   /** Each connection delivers in order, as TCP does; otherwise messages overtake each other. */
   readonly ordered: boolean;
 }
 
-export const PERFECT: NetworkQuality = { loss: 0, duplication: 0, minDelay: 1, maxDelay: 1, ordered: true };
+export const PERFECT: NetworkQuality = {
+  loss: 0,
+  duplication: 0,
+  minDelay: 1,
+  maxDelay: 1,
+  stragglers: false,
+  ordered: true,
+};
 
 export interface Link {
   readonly from: NodeId;
@@ -85,8 +94,9 @@ export class Network {
   }
 
   #delay(): number {
-    const { minDelay, maxDelay } = this.quality;
-    return minDelay + this.#random.below(maxDelay - minDelay + 1);
+    const { minDelay, maxDelay, stragglers } = this.quality;
+    const share = this.#random.next() ** (stragglers ? 8 : 1);
+    return minDelay + Math.floor(share * (maxDelay - minDelay + 1));
   }
 }
 

@@ -58,6 +58,16 @@ export class Operator {
       leader.name,
       () => `${JSON.stringify(change)} to ${describeMembership(membership)}: ${type}`,
     );
+    if (type === 'appended' && change.type === 'setVoters') this.#maybeAbandon(leader);
+  }
+
+  /** Now and then whoever began a change of voters is lost half-way. */
+  #maybeAbandon(leader: SimulatedNode): void {
+    const { queue, random } = this.#cluster.world;
+    if (!random.chance(0.4)) return;
+    queue.after(random.below(2 * TICK), () => {
+      if (this.#active && leader.isRunning) leader.crash({ powerLoss: random.chance(0.5) });
+    });
   }
 
   #drawChange(membership: Membership): MembershipChange | null {

@@ -15,7 +15,7 @@ export function drawPartition(random: Random, nodes: readonly NodeId[], leader: 
   const isolated = leader ?? random.pick(nodes) ?? (1 as NodeId);
   switch (random.below(5)) {
     case 0:
-      return { kind: 'partition: isolated leader', links: around(nodes, isolated), flapping: false };
+      return { kind: 'partition: isolated leader', links: cutAround(nodes, isolated), flapping: false };
     case 1:
       return { kind: 'partition: one way', links: oneWay(random, nodes, isolated), flapping: false };
     case 2:
@@ -37,7 +37,8 @@ function halves(nodes: readonly NodeId[], side: readonly NodeId[]): Link[] {
   return every(nodes, (from, to) => side.includes(from) !== side.includes(to));
 }
 
-function around(nodes: readonly NodeId[], node: NodeId): Link[] {
+/** One node hears nobody and is not heard. */
+export function cutAround(nodes: readonly NodeId[], node: NodeId): Link[] {
   return halves(nodes, [node]);
 }
 

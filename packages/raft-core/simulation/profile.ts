@@ -76,8 +76,10 @@ function drawNetwork(random: Random): NetworkQuality {
     loss: random.chance(0.6) ? random.next() ** 2 * 0.4 : 0,
     duplication: random.chance(0.5) ? random.next() * 0.3 : 0,
     minDelay: 1,
-    maxDelay: random.pick([10, TICK / 2, 2 * TICK, 6 * TICK]) ?? TICK,
-    ordered: random.chance(0.4),
+    ...(random.chance(0.5)
+      ? { maxDelay: random.pick([10, TICK / 2, 2 * TICK, 6 * TICK]) ?? TICK, stragglers: false }
+      : { maxDelay: 40 * TICK, stragglers: true }),
+    ordered: random.chance(0.3),
   };
 }
 

@@ -1,6 +1,9 @@
 import {
   assert,
   checkInvariants,
+  checkReady,
+  checkStep,
+  checkTick,
   checkTransition,
   compareLogId,
   EMPTY_MEMBERSHIP,
@@ -185,7 +188,9 @@ export class SimulatedNode implements NodeView {
   receive({ message, snapshot }: Delivery): void {
     this.whenAwake(() => {
       if (snapshot !== null) this.#received.set(snapshot.meta.last.index, snapshot);
+      const before = this.#running;
       this.input((raft) => raft.step(message));
+      checkStep(before, message, this.#running);
       this.#world.checks.received(this, message, this.#running);
     });
   }
@@ -234,7 +239,9 @@ export class SimulatedNode implements NodeView {
 
   #tick(): void {
     if (!this.#paused) {
+      const before = this.#running;
       this.input((raft) => raft.tick());
+      checkTick(before, this.#running);
       this.#world.checks.ticked(this, this.#running);
     }
     this.#later(this.tickLength, () => this.#tick());
@@ -247,7 +254,9 @@ export class SimulatedNode implements NodeView {
     this.#later(1, () => {
       this.#turnScheduled = false;
       if (this.#paused || this.#turn !== null || this.#raft?.hasReady() !== true) return;
-      this.#turn = { ready: this.input((raft) => raft.ready()), left: [...STEPS] };
+      const ready = this.input((raft) => raft.ready());
+      checkReady(this.#running, ready);
+      this.#turn = { ready, left: [...STEPS] };
       this.#continueTurn();
     });
   }

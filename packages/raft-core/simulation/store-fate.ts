@@ -25,7 +25,7 @@ export class ProcessEnded extends Error {
 }
 
 /** Such points are few, so that most of them would never be met at the rate of the others. */
-const CRASH_AT_STEP = 0.06;
+const CRASH_AT_STEP = 0.03;
 
 export function storeFate(world: World): StoreFate {
   const { random } = world;
