@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readSync, truncateSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync, truncateSync, writeSync } from 'node:fs';
 import { assert } from '@metad/raft-core';
 import type { Random } from '@metad/raft-core/simulation';
 import { readWal, WAL_HEADER_BYTES, type WalPosition } from './wal-file.ts';
@@ -11,7 +11,7 @@ const SECTOR_BYTES = 512;
  * in which the disk has got it, some. SQLite syncs the log's header when it begins the file anew, so that is there; and
  * it syncs all of the log before it moves pages from it, so what is in the main file counts as `synced` here.
  */
-export function loseUnsynced(file: string, synced: readonly WalPosition[], random: Random): void {
+export function loseWalEnd(file: string, synced: readonly WalPosition[], random: Random): void {
   const wal = readWal(file);
   if (wal === null) return;
   const { frames, frameBytes } = wal;
@@ -35,6 +35,13 @@ export function loseUnsynced(file: string, synced: readonly WalPosition[], rando
   }
 }
 
+/** A file that was written and never synced may have its length and not its bytes, or neither. */
+export function loseFileEnd(file: string, random: Random): void {
+  const from = random.below(statSync(file).size);
+  if (random.chance(0.5)) truncateSync(file, from);
+  else clear(file, from);
+}
+
 function garble(file: string, at: number): void {
   withFile(file, (handle) => {
     const sector = Buffer.alloc(SECTOR_BYTES);
@@ -45,7 +52,7 @@ function garble(file: string, at: number): void {
 }
 
 function clear(file: string, from: number): void {
-  const rest = Buffer.alloc(readFileSync(file).length - from);
+  const rest = Buffer.alloc(statSync(file).size - from);
   withFile(file, (handle) => void writeSync(handle, rest, 0, rest.length, from));
 }
 

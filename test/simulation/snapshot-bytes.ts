@@ -22,15 +22,14 @@ export function readSnapshot(reader: SnapshotReader, chunkBytes = MAX_CHUNK_BYTE
   return new SnapshotBytes(checksum, whole);
 }
 
-/** Hands over what is not there yet, and calls `afterEach` behind each chunk. */
+/** Hands over what is not there yet, in chunks. */
 export function writeSnapshot(
   { bytes }: SnapshotBytes,
   receiver: SnapshotReceiver,
-  { chunkBytes, afterEach }: { readonly chunkBytes: number; readonly afterEach: () => void },
+  chunkBytes = MAX_CHUNK_BYTES,
 ): void {
   while (receiver.offset < bytes.length) {
     const { offset } = receiver;
     receiver.writeSync(offset, bytes.subarray(offset, offset + chunkBytes));
-    afterEach();
   }
 }
