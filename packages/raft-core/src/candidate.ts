@@ -27,9 +27,10 @@ export function preCampaign(state: RaftState): void {
   changeRole(state, preCandidate);
   for (const to of otherVoters(state)) {
     sendPersisted(state, {
-      ...envelope(state, to),
-      type: 'requestPreVote',
+      from: state.config.id,
+      to,
       term: nextTerm(state.term),
+      type: 'requestPreVote',
       lastLog: state.log.last,
     });
   }
