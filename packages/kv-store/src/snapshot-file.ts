@@ -1,6 +1,8 @@
+import { copyDatabase } from './copy-database.ts';
 import { openForReading } from './database.ts';
 import { removeDatabase, syncFile } from './durable-file.ts';
 import {
+  MANIFEST_TABLE,
   type SnapshotManifest,
   type SnapshotOrigin,
   sealSnapshot,
@@ -17,23 +19,18 @@ export interface SnapshotPlan extends SnapshotOrigin {
   readonly to: string;
 }
 
-/** Only one page after the other is read. */
-const READ_CONNECTION = { busyTimeoutMs: 5000, pragmas: ['cache_size = -2048'] };
-
 /**
  * Copies a state, as it is at one applied entry, into a snapshot file, and syncs it. It is one read transaction: the
  * writer goes on, but its write-ahead log cannot begin again before it ends. Throws a StoreError.
  */
 export function buildSnapshot({ stateFile, to, cluster }: SnapshotPlan): SnapshotManifest {
   removeDatabase(to);
-  const source = openForReading(stateFile, STATE_FORMAT, READ_CONNECTION);
-  try {
-    // Leaves out what is free, and the write-ahead log: one file that anyone can open.
-    namingFile(to, () => source.prepare('VACUUM INTO ?').run(to));
-  } finally {
-    source.close();
-  }
-  namingFile(to, () => sealSnapshot(to, { cluster }));
+  // Says what is wrong with the state in its own name.
+  openForReading(stateFile, STATE_FORMAT, { busyTimeoutMs: 5000, pragmas: [] }).close();
+  namingFile(to, () => {
+    copyDatabase({ from: stateFile, to, format: STATE_FORMAT, without: MANIFEST_TABLE });
+    sealSnapshot(to, { cluster });
+  });
   syncFile(to);
   return verifySnapshot(to);
 }

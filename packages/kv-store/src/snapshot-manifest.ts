@@ -37,8 +37,10 @@ export interface SnapshotOrigin {
   readonly cluster: string | null;
 }
 
+/** A state has no such table, a snapshot has. */
+export const MANIFEST_TABLE = 'manifest';
+
 const CREATE_MANIFEST = `
-  DROP TABLE IF EXISTS manifest;
   CREATE TABLE manifest (
     id            INTEGER PRIMARY KEY CHECK (id = 1), -- there is one row
     format        INTEGER NOT NULL, -- of this table
