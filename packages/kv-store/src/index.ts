@@ -4,7 +4,9 @@ export type { AccessMode, AccessRule, Command, Leaf, TreeName } from './command.
 export { COMMAND_FORMAT, CommandFormatError, decodeCommand, encodeCommand } from './command-codec.ts';
 export { decodeMembership, EntryFormatError, encodeMembership, type PlainMembership } from './entry-codec.ts';
 export type { PurgeLimits } from './log-purge.ts';
-export { type LogBatch, type LogSize, LogStore, type NodeIdentity } from './log-store.ts';
+export type { LogSize } from './log-size.ts';
+export { type LogBatch, LogStore } from './log-store.ts';
+export type { NodeIdentity } from './node-identity.ts';
 export { canonicalPath, isAtOrBelow, joinPath, parentOf, ROOT, segmentsOf } from './path.ts';
 export { type RestorePlan, restoreBackup, VERSION_STEP, versionAfterRestore } from './restore.ts';
 export type { SnapshotPlan } from './snapshot-file.ts';

@@ -1,38 +1,27 @@
 import {
   assert,
   type Entry,
-  entryBytes,
   type HardState,
   type LogId,
   type LogIndex,
   type LogReader,
   logIndex,
-  type NodeId,
-  nodeId,
   previousIndex,
   type StoredMembership,
-  term,
 } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import { Checkpoints } from './checkpoint.ts';
 import { openForWriting } from './database.ts';
-import { decodeEntry, type EntryRow, encodeEntry } from './entry-codec.ts';
-import { logIdFromRow } from './log-id-row.ts';
+import { encodeEntry } from './entry-codec.ts';
 import { DEFAULT_PURGE_LIMITS, type PurgeLimits, purgeFirst } from './log-purge.ts';
+import { damagedLog, LogRows } from './log-rows.ts';
 import { checkEntries, checkHardState } from './log-rules.ts';
 import { LOG_CONNECTION, LOG_FORMAT, MAX_LOG_WAL_PAGES } from './log-schema.ts';
+import { type LogSize, roomOf } from './log-size.ts';
 import { type LogStatements, prepareLogStatements } from './log-statements.ts';
+import type { NodeIdentity } from './node-identity.ts';
 import { checkPages } from './page-check.ts';
-import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
-
-/** Who this data directory speaks for. */
-export interface NodeIdentity {
-  readonly node: NodeId;
-  /** Random name of this data directory, made once. */
-  readonly instance: string;
-  /** The cluster it belongs to; null until it has joined one. */
-  readonly cluster: string | null;
-}
+import { namingFile } from './store-error.ts';
 
 /** What must be on disk together. */
 export interface LogBatch {
@@ -60,16 +49,6 @@ interface ExtraRows {
   readonly snapshot?: SnapshotSwitch;
 }
 
-/** What the log takes up. */
-export interface LogSize {
-  /** Those that are not compacted. */
-  readonly entries: number;
-  /** What they take up, and those that are compacted and not yet purged; in whole pages. */
-  readonly bytes: number;
-  /** The file, with the room that is used again; the write-ahead log beside it is not counted. */
-  readonly fileBytes: number;
-}
-
 /**
  * log.db. What `write` has taken with `sync` survives a power failure, whole or not at all. The first error is final:
  * SQLite's view of a file whose sync failed cannot be trusted, so every later call throws the same error.
@@ -78,6 +57,7 @@ export class LogStore implements LogReader {
   readonly #db: Database.Database;
   readonly #file: string;
   readonly #statements: LogStatements;
+  readonly #rows: LogRows;
   readonly #checkpoints: Checkpoints;
   readonly #commit: Database.Transaction<(batch: LogBatch, extra: ExtraRows) => void>;
   #fault: unknown = null;
@@ -94,20 +74,17 @@ export class LogStore implements LogReader {
     this.#file = file;
     this.#db = db;
     this.#statements = prepareLogStatements(db);
+    this.#rows = new LogRows(file, this.#statements);
     this.#checkpoints = new Checkpoints(db);
     this.#commit = db.transaction((batch, extra) => this.#writeRows(batch, extra));
-    const row = this.#statements.hardState.get();
-    if (row === undefined) throw this.#damaged('its hard state is gone');
-    const [savedTerm, votedFor, committed, ...compacted] = row;
-    this.#hardState = decoding(file, () => ({
-      term: term(savedTerm),
-      votedFor: votedFor === null ? null : nodeId(votedFor),
-      committed: logIndex(committed),
-    }));
-    this.#compacted = decoding(file, () => logIdFromRow(compacted));
-    this.#stateGeneration = this.#readStateGeneration();
-    this.#lastLog = this.#findLastLog();
-    if (committed > this.#lastLog.index) throw this.#damaged(`committed entry ${committed} is missing`);
+    const { hardState, compacted } = this.#rows.hardState();
+    this.#hardState = hardState;
+    this.#compacted = compacted;
+    this.#stateGeneration = this.#rows.stateGeneration();
+    this.#lastLog = this.#rows.lastLog(compacted);
+    if (hardState.committed > this.#lastLog.index) {
+      throw damagedLog(file, `committed entry ${hardState.committed} is missing`);
+    }
   }
 
   /** Opens the log and creates it when absent. Holds a lock on the file until it is closed or the process ends. */
@@ -168,6 +145,7 @@ export class LogStore implements LogReader {
     const committed = logIndex(Math.max(this.#hardState.committed, last.index));
     const hardState = batch.hardState ?? { ...this.#hardState, committed };
     assert(last.index > this.#compacted.index, 'a snapshot replaces an older log');
+    assert(hardState.committed >= last.index, 'what a snapshot holds is committed');
     assert(stateGeneration > this.#stateGeneration, 'every snapshot installed begins a new generation');
     checkHardState(this.#hardState, hardState, true);
     checkEntries(batch.entries, last, last.index);
@@ -204,16 +182,8 @@ export class LogStore implements LogReader {
   }
 
   size(): LogSize {
-    return this.#run(() => {
-      const count = (pragma: string) => Number(this.#db.pragma(pragma, { simple: true }));
-      const pageBytes = count('page_size');
-      const pages = count('page_count');
-      return {
-        entries: this.#lastLog.index - this.#compacted.index,
-        bytes: (pages - count('freelist_count')) * pageBytes,
-        fileBytes: pages * pageBytes,
-      };
-    });
+    const entries = this.#lastLog.index - this.#compacted.index;
+    return this.#run(() => ({ entries, ...roomOf(this.#db) }));
   }
 
   /** Moves the write-ahead log into the file if it is longer than that: a quiet moment is better than a write. */
@@ -227,50 +197,27 @@ export class LogStore implements LogReader {
   }
 
   entries(range: { readonly from: LogIndex; readonly to: LogIndex; readonly maxBytes: number }): Entry[] {
-    const { from, to, maxBytes } = range;
+    const { from, to } = range;
     assert(from > this.#compacted.index && from < to && to <= this.#lastLog.index + 1, () => {
       return `entries ${from} to ${to} asked of a log of ${this.#compacted.index + 1} to ${this.#lastLog.index}`;
     });
-    return this.#run(() => {
-      const entries: Entry[] = [];
-      let bytes = 0;
-      for (const row of this.#statements.entries.iterate(from, to)) {
-        const entry = this.#decode(row, from + entries.length);
-        bytes += entryBytes(entry);
-        if (entries.length > 0 && bytes > maxBytes) return entries;
-        entries.push(entry);
-      }
-      if (entries.length !== to - from) throw this.#damaged(`entry ${from + entries.length} is missing`);
-      return entries;
-    });
+    return this.#run(() => this.#rows.entries(range));
   }
 
   logId(index: LogIndex): LogId | undefined {
     if (index <= this.#compacted.index) return undefined;
     if (index === this.#lastLog.index) return this.#lastLog;
-    return this.#run(() => {
-      const row = this.#statements.logId.get(index);
-      return row && decoding(this.#file, () => logIdFromRow(row));
-    });
+    return this.#run(() => this.#rows.logId(index));
   }
 
   /** The membership entries behind `after`, in order. */
   memberships(after: LogIndex): StoredMembership[] {
-    return this.#run(() =>
-      this.#statements.memberships.all(after).map((row) => {
-        const { term, leader, index, payload } = this.#decode(row, row[0]);
-        assert(payload.type === 'membership', 'the index holds memberships only');
-        return { logId: { term, leader, index }, membership: payload.membership };
-      }),
-    );
+    return this.#run(() => this.#rows.memberships(after));
   }
 
   /** Null until one was saved. */
   identity(): NodeIdentity | null {
-    return this.#run(() => {
-      const row = this.#statements.identity.get();
-      return row === undefined ? null : { ...row, node: decoding(this.#file, () => nodeId(row.node)) };
-    });
+    return this.#run(() => this.#rows.identity());
   }
 
   /** On disk when it returns. */
@@ -338,39 +285,6 @@ export class LogStore implements LogReader {
   /** The log id before `index`; undefined when the log does not reach that far, or no longer does. */
   #idBefore(index: LogIndex): LogId | undefined {
     return index === this.#compacted.index + 1 ? this.#compacted : this.logId(previousIndex(index));
-  }
-
-  #readStateGeneration(): number {
-    const generation = this.#statements.stateGeneration.get();
-    if (generation === undefined || generation < 1)
-      throw this.#damaged('it does not say which file is the state');
-    return generation;
-  }
-
-  /** Also makes sure that the log begins where it should and that its last entry can be read. */
-  #findLastLog(): LogId {
-    const [first, last] = this.#statements.bounds.get() ?? [null, null];
-    const begin = this.#compacted.index + 1;
-    if (first === null || last === null || last < begin) return this.#compacted;
-    if (first > begin) throw this.#damaged(`it begins at entry ${first}, not at ${begin}`);
-    if (this.#statements.logId.get(begin) === undefined) throw this.#damaged(`entry ${begin} is missing`);
-    const row = this.#statements.entries.get(last, last + 1);
-    if (row === undefined) throw this.#damaged(`entry ${last} is missing`);
-    const { term, leader, index } = this.#decode(row, last);
-    return { term, leader, index };
-  }
-
-  #decode(row: EntryRow, expected: number): Entry {
-    if (row[0] !== expected) throw this.#damaged(`entry ${expected} is missing`);
-    try {
-      return decodeEntry(row);
-    } catch (error) {
-      throw this.#damaged(`entry ${expected} cannot be read`, error);
-    }
-  }
-
-  #damaged(what: string, cause?: unknown): StoreError {
-    return new StoreError('damaged', `${this.#file} is damaged: ${what}; ${REBUILD_ADVICE}`, { cause });
   }
 
   #run<T>(action: () => T): T {

@@ -5,7 +5,8 @@ import type Database from 'better-sqlite3';
 import { verifyBackup } from './backup.ts';
 import { openForWriting } from './database.ts';
 import { createDirectory, syncDirectory, syncFile } from './durable-file.ts';
-import { LogStore, type NodeIdentity } from './log-store.ts';
+import { LogStore } from './log-store.ts';
+import type { NodeIdentity } from './node-identity.ts';
 import {
   decodePosition,
   encodePosition,

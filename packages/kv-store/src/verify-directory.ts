@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type InitialState, type LogId, logIndex } from '@metad/raft-core';
 import { verifyBackup } from './backup.ts';
-import type { NodeIdentity } from './log-store.ts';
+import type { NodeIdentity } from './node-identity.ts';
 import { Store } from './store.ts';
 import { StoreError } from './store-error.ts';
 import type { Version } from './version.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AssertionError, INITIAL_HARD_STATE, logIndex, nodeId, term, ZERO_LOG_ID } from '@metad/raft-core';
 import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
-import type { NodeIdentity } from '../src/log-store.ts';
+import type { NodeIdentity } from '../src/node-identity.ts';
 import { Store } from '../src/store.ts';
 import { blank, commandEntry, dump, entry, membershipOf, temporaryDirectory } from './fixtures.ts';
 
