@@ -1,16 +1,16 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { Random } from '@metad/raft-core/simulation';
 import { loseFileEnd, loseWalEnd } from './power-loss.ts';
 import { readBackfilled, readWal, type WalPosition } from './wal-file.ts';
-import { directoryOf, watchFiles } from './watched-files.ts';
+import { watchFiles } from './watched-files.ts';
 
 /** In memory where there is such a place: these disks lose their power often enough. */
 const PARENT = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
-/** All that SQLite writes to it is synced at once, but what `expectUnsynced` tells of. */
-const SYNCED_WAL = 'log.db-wal';
+/** SQLite syncs each transaction of it, but those that `logUnsynced` tells of. */
+const LOG_WAL = 'log.db-wal';
 const NOTHING: WalPosition = { salt: '', frames: 0 };
 
 /**
@@ -51,18 +51,18 @@ export class Disk {
     return join(this.#root, `${this.#count}`);
   }
 
-  /** Something is written to that log that no sync covers yet. */
-  expectUnsynced(): void {
-    if (!this.#marks.has(SYNCED_WAL)) this.#marks.set(SYNCED_WAL, [this.#position(SYNCED_WAL) ?? NOTHING]);
+  /** From here on something is written to the log that no sync covers yet. */
+  logUnsynced(): void {
+    if (this.isLogSynced) this.#marks.set(LOG_WAL, [this.#position(LOG_WAL) ?? NOTHING]);
   }
 
-  /** A synced write covers all that came before. */
-  get isUnsynced(): boolean {
-    return this.#marks.has(SYNCED_WAL);
-  }
-
+  /** A transaction was synced, and all before it with it. */
   logSynced(): void {
-    this.#marks.delete(SYNCED_WAL);
+    this.#marks.delete(LOG_WAL);
+  }
+
+  get isLogSynced(): boolean {
+    return !this.#marks.has(LOG_WAL);
   }
 
   /** The process has ended: copies the files as they are, unless that was done when it ended within a call. */
@@ -108,7 +108,7 @@ export class Disk {
 
   #synced(name: string): void {
     this.#dirty.delete(name);
-    this.#renames = this.#renames.filter(({ to }) => directoryOf(to) !== name);
+    this.#renames = this.#renames.filter(({ to }) => dirname(to) !== (name || '.'));
     const position = name.endsWith('-wal') ? this.#position(name) : null;
     if (position !== null) this.#marks.set(name, [position]);
   }
@@ -119,8 +119,8 @@ export class Disk {
         loseFileEnd(this.#file(name), this.#random);
     }
     for (const name of this.#walNames()) {
-      const marks = this.#marks.get(name);
-      if (marks !== undefined || name !== SYNCED_WAL) loseWalEnd(this.#file(name), marks ?? [], this.#random);
+      if (name === LOG_WAL && this.isLogSynced) continue;
+      loseWalEnd(this.#file(name), this.#marks.get(name) ?? [], this.#random);
     }
     for (const { from, to } of this.#renames.toReversed()) {
       if (existsSync(this.#file(to)) && this.#random.chance(0.5))
@@ -129,7 +129,7 @@ export class Disk {
     this.#forget();
     for (const name of this.#walNames()) {
       const position = this.#position(name);
-      if (name !== SYNCED_WAL && position !== null) this.#marks.set(name, [position]);
+      if (name !== LOG_WAL && position !== null) this.#marks.set(name, [position]);
       // It was never on the disk.
       rmSync(this.#file(name.replace(/-wal$/, '-shm')), { force: true });
     }

@@ -87,7 +87,7 @@ class FileStore implements SimulatedStore {
       }
       const reset = this.#store.persist(ready);
       if (ready.mustSync) this.#disk.logSynced();
-      if (!this.#disk.isUnsynced && this.#random.chance(0.1)) this.#store.log.checkpointBeyond(1);
+      if (this.#disk.isLogSynced && this.#random.chance(0.1)) this.#store.log.checkpointBeyond(1);
       if (reset?.stateFile === undefined) return;
       this.#reader.reopen(reset.stateFile);
       if (this.#random.chance(0.7)) this.#store.removeReplacedStates();
@@ -138,7 +138,7 @@ class FileStore implements SimulatedStore {
     const { log } = this.#store;
     if (to <= log.compacted.index) return null;
     return this.#mayEndWithin(() => {
-      this.#disk.expectUnsynced();
+      this.#disk.logUnsynced();
       const compacted = this.#store.compact(to);
       this.#reached('compacted');
       while (this.#random.chance(0.7) && log.purge(this.#drawPurge())) this.#reached('purged');

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 /** What Node's file functions have done below a watched directory; called right after it was done. */
 export interface FileEvents {
@@ -66,10 +66,4 @@ function patchFileFunctions(): void {
 function tell(file: string | undefined, act: (events: FileEvents, file: string) => void): void {
   if (file === undefined) return;
   for (const [directory, events] of watchers) if (join(file, '/').startsWith(directory)) act(events, file);
-}
-
-/** Where the name of a file stands. */
-export function directoryOf(file: string): string {
-  const directory = dirname(file);
-  return directory === '.' ? '' : directory;
 }
