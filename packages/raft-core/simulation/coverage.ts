@@ -17,6 +17,7 @@ export const COVERED = [
   'partition: ring',
   'partition: flapping',
   'message lost',
+  'message held',
   'message doubled',
   'snapshot sent',
   'snapshot installed',

@@ -92,7 +92,7 @@ export class Nemesis {
     const { kind, links, flapping } = drawPartition(random, ids, this.#cluster.leader()?.id ?? null);
     coverage.met(kind);
     trace.note('network', () => `${kind}: ${links.map(({ from, to }) => `${from}>${to}`).join(' ')}`);
-    network.cut(links);
+    network.cut(links, { holding: random.chance(0.5) });
     if (flapping) this.#flap(links, 2 + random.below(6));
     else this.#later(15, () => this.#mend(links));
   }
@@ -155,19 +155,38 @@ export class Nemesis {
   #depose(): void {
     const leader = this.#cluster.leader();
     if (leader === undefined) return;
-    const { network, coverage, trace, queue } = this.#cluster.world;
+    const { network, coverage, trace, random } = this.#cluster.world;
     const links = cutAround(
       this.#cluster.nodes.map(({ id }) => id),
       leader.id,
     );
     coverage.met('coup');
     trace.note('network', () => `hides leader n${leader.id}`);
-    network.cut(links);
-    const { electionTimeoutTicks } = this.#cluster.profile.limits;
-    queue.after(TICK * electionTimeoutTicks * 3, () => {
+    // Often the way to it fails first: what its last heartbeats were answered waits on the way.
+    network.cut(
+      links.filter(({ to }) => to === leader.id),
+      { holding: random.chance(0.7) },
+    );
+    this.#later(2, () => network.cut(links, { holding: random.chance(0.5) }));
+    // With a slow clock it will believe for long that it leads.
+    if (random.chance(0.5)) leader.tickLength = 4 * TICK;
+    this.#endCoup(leader, links, 5 * this.#cluster.profile.limits.electionTimeoutTicks);
+  }
+
+  /** Soon after a successor has committed more, or when there is none within `ticks`. */
+  #endCoup(leader: SimulatedNode, links: readonly Link[], ticks: number): void {
+    const { queue, random } = this.#cluster.world;
+    queue.after(TICK, () => {
       if (!this.#active) return;
       const successor = this.#cluster.leader();
-      if (successor !== undefined && successor !== leader) this.#crash([successor]);
+      const more = (successor?.status?.committed ?? 0) > (leader.status?.committed ?? 0);
+      const deposed = successor !== undefined && successor !== leader && more;
+      if (ticks > 0 && !(deposed && random.chance(0.3))) {
+        this.#endCoup(leader, links, ticks - 1);
+        return;
+      }
+      leader.tickLength = TICK;
+      if (deposed && random.chance(0.5)) this.#crash([successor]);
       this.#mend(links);
     });
   }

@@ -34,7 +34,8 @@ export class Network {
   readonly #queue: EventQueue;
   readonly #random: Random;
   readonly #coverage: Coverage;
-  readonly #cut = new Set<string>();
+  /** What waits on each link that is cut: null when it loses everything. */
+  readonly #cut = new Map<string, (() => void)[] | null>();
   readonly #lastArrival = new Map<string, number>();
   quality: NetworkQuality = PERFECT;
   /** Everything that was handed to the network, doubles not counted. */
@@ -46,36 +47,38 @@ export class Network {
     this.#coverage = coverage;
   }
 
-  /** Calls `arrive` once, twice, or never; whether anything is under way. `size` is how many delays it takes. */
-  send(link: Link, arrive: () => void, size = 1): boolean {
+  /** Calls `arrive` once, twice, or never. `size` is how many delays it takes. */
+  send(link: Link, arrive: () => void, size = 1): void {
     this.sent += 1;
     const { loss, duplication } = this.quality;
-    if (this.isCut(link) || this.#random.chance(loss)) {
+    if (this.#random.chance(loss)) {
       this.#coverage.met('message lost');
-      return false;
+      return;
     }
     this.#travel(link, arrive, size);
-    if (this.#random.chance(duplication)) {
-      this.#coverage.met('message doubled');
-      this.#travel(link, arrive, size);
-    }
-    return true;
+    if (!this.#random.chance(duplication)) return;
+    this.#coverage.met('message doubled');
+    this.#travel(link, arrive, size);
   }
 
-  isCut({ from, to }: Link): boolean {
-    return this.#cut.has(nameOf({ from, to }));
-  }
-
-  cut(links: readonly Link[]): void {
-    for (const link of links) this.#cut.add(nameOf(link));
+  /** `holding`: as a connection does whose packets are sent again and again, and get through when it mends. */
+  cut(links: readonly Link[], { holding = false }: { readonly holding?: boolean } = {}): void {
+    for (const link of links)
+      if (!this.#cut.has(nameOf(link))) this.#cut.set(nameOf(link), holding ? [] : null);
   }
 
   mend(links: readonly Link[]): void {
-    for (const link of links) this.#cut.delete(nameOf(link));
+    for (const link of links) this.#mend(nameOf(link));
   }
 
   mendAll(): void {
-    this.#cut.clear();
+    for (const name of [...this.#cut.keys()]) this.#mend(name);
+  }
+
+  #mend(name: string): void {
+    const held = this.#cut.get(name) ?? [];
+    this.#cut.delete(name);
+    for (const arrive of held) this.#queue.after(this.quality.minDelay, arrive);
   }
 
   #travel(link: Link, arrive: () => void, size: number): void {
@@ -87,10 +90,17 @@ export class Network {
       delay = Math.max(delay, earliest);
       this.#lastArrival.set(name, this.#queue.now + delay);
     }
-    this.#queue.after(delay, () => {
-      if (this.isCut(link)) this.#coverage.met('message lost');
-      else arrive();
-    });
+    this.#queue.after(delay, () => this.#arrive(link, arrive));
+  }
+
+  #arrive(link: Link, arrive: () => void): void {
+    const held = this.#cut.get(nameOf(link));
+    if (held === undefined) arrive();
+    else if (held === null || held.length >= MAX_HELD) this.#coverage.met('message lost');
+    else {
+      held.push(arrive);
+      this.#coverage.met('message held');
+    }
   }
 
   #delay(): number {
@@ -99,6 +109,9 @@ export class Network {
     return minDelay + Math.floor(share * (maxDelay - minDelay + 1));
   }
 }
+
+/** Messages that wait on a link that is cut. */
+const MAX_HELD = 200;
 
 function nameOf({ from, to }: Link): string {
   return `${from}>${to}`;
