@@ -138,16 +138,6 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'empty-node-votes',
-    harms: 'safety',
-    story: 'A node with an empty log votes: it may be a voter that has lost its disk, and has voted already.',
-    breaks: 'thesis §3.8; §4.1 only lets nodes vote whose log is their own',
-    seen: 'openraft #2002, nexus #3939: an old id on a wiped disk',
-    noticedBy: 'a vote is granted only by a node with a log',
-    file: 'vote.js',
-    edits: [{ from: `log.last.index > 0 && `, to: `` }],
-  },
-  {
     name: 'no-pre-vote',
     harms: 'liveness',
     story:

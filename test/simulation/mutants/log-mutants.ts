@@ -111,14 +111,17 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     edits: [{ from: `if (index <= this.#committed)`, to: `if (index === this.#committed)` }],
   },
   {
-    name: 'ack-beyond-verified',
+    name: 'ack-counts-for-all-sent',
     harms: 'safety',
-    story: 'A follower acknowledges its whole log, with the divergent suffix that the leader has not seen.',
+    story:
+      'A leader takes an acknowledgement for all that it has sent by then, not for what was acknowledged.',
     breaks: 'paper figure 2: matchIndex is what is known to be replicated',
-    seen: 'nextIndex taken from the reply’s log length, as in several teaching Rafts',
-    noticedBy: 'a peer matches no more than the leader has; leader completeness',
-    file: 'follower.js',
-    edits: [{ from: `matched: maxIndex(verified, log.committed)`, to: `matched: log.last.index` }],
+    seen: 'the Students’ Guide to Raft: matchIndex set to nextIndex - 1 when the reply comes',
+    noticedBy: 'what is committed is on the disks of a quorum',
+    file: 'replication.js',
+    edits: [
+      { from: `progress.maybeMatch(matched)`, to: `progress.maybeMatch(previousIndex(progress.next))` },
+    ],
   },
   {
     name: 'previous-term-unchecked',
