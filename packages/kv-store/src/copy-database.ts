@@ -21,8 +21,9 @@ export function copyDatabase(plan: {
   readonly format: FileFormat;
   readonly without: string;
 }): void {
+  // Made here for its mode: what is in it is for this user only.
+  const handle = openSync(plan.to, 'wx', 0o600);
   const db = new Database(plan.to);
-  const handle = openSync(plan.to, 'r');
   try {
     for (const pragma of TARGET_PRAGMAS) db.pragma(pragma);
     db.pragma(`application_id = ${plan.format.applicationId}`);

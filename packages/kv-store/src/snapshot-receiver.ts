@@ -55,6 +55,11 @@ export class SnapshotReceiver {
     return this.#options.offer;
   }
 
+  /** Whether all of it is here and verified. */
+  get isComplete(): boolean {
+    return this.#state === 'complete';
+  }
+
   /** Whether what came was dropped: nothing can be done with this receiver any more. */
   get hasEnded(): boolean {
     return this.#state === 'ended';

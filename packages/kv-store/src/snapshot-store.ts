@@ -43,7 +43,8 @@ export class SnapshotStore {
   readonly #closing = new AbortController();
   #building = false;
   #receiver: SnapshotReceiver | null = null;
-  #received: ReceivedSnapshot | null = null;
+  #receivers = 0;
+  #received: ReceivedSnapshot[] = [];
 
   private constructor(directory: string, snapshots: SnapshotFile[], onStep: (step: SnapshotStep) => void) {
     this.#directory = directory;
@@ -55,10 +56,10 @@ export class SnapshotStore {
   static open(directory: string, onStep: (step: SnapshotStep) => void): SnapshotStore {
     const snapshots: SnapshotFile[] = [];
     namingFile(directory, () => mkdirSync(directory, { recursive: true, mode: 0o700 }));
-    for (const name of [BUILDING, RECEIVED]) removeDatabase(join(directory, name));
     for (const file of databasesIn(directory)) {
       const last = logIdOfName(basename(file));
       if (last !== null) snapshots.push({ file, last });
+      else if (PART.test(basename(file))) removeDatabase(file);
     }
     return new SnapshotStore(directory, snapshots.sort(byAge), onStep);
   }
@@ -81,7 +82,7 @@ export class SnapshotStore {
     try {
       return this.#publish(await carryOutInWorker(job, this.#closing.signal));
     } finally {
-      this.#building = false;
+      this.#endBuild();
     }
   }
 
@@ -91,7 +92,7 @@ export class SnapshotStore {
     try {
       return this.#publish(carryOut(job));
     } finally {
-      this.#building = false;
+      this.#endBuild();
     }
   }
 
@@ -131,43 +132,44 @@ export class SnapshotStore {
 
   /**
    * Where the bytes of an offered snapshot go. The same offer again, after a connection broke, goes on where it was;
-   * another one drops what came of the one before, whose receiver must have no call under way.
+   * another one drops what came of the one before, whose receiver must have no call under way. What was received whole
+   * stays until it is installed or dropped.
    */
   receive(offer: SnapshotOffer): SnapshotReceiver {
     const current = this.#receiver;
     if (current !== null && !current.hasEnded && current.offer.checksum === offer.checksum) return current;
-    this.dropReceived();
-    const file = join(this.#directory, RECEIVED);
+    this.#abandonReceiver();
+    this.#receivers += 1;
+    const file = join(this.#directory, `received-${this.#receivers}.part`);
     this.#receiver = new SnapshotReceiver(file, {
       offer,
       signal: this.#closing.signal,
-      onComplete: (manifest) => {
-        this.#received = { file, manifest };
-        this.#onStep('received');
-      },
+      onComplete: (manifest) => this.#keepReceived({ file, manifest }),
     });
     return this.#receiver;
   }
 
-  /** What was received whole, and not yet installed. */
+  /** What was received whole, and not yet installed: the newest. */
   get received(): ReceivedSnapshot | null {
-    return this.#received;
+    return this.#received.at(-1) ?? null;
   }
 
-  /** What was received is about to move away. */
-  takeReceived(): ReceivedSnapshot {
-    const received = this.#received;
-    assert(received !== null, 'only a snapshot that was received whole is installed');
-    this.#receiver = null;
-    this.#received = null;
-    return received;
+  /** The snapshot received whole up to `last`, which is about to be installed; older ones are dropped. */
+  takeReceived(last: LogId): ReceivedSnapshot {
+    const taken = this.#received.find(({ manifest }) => compareLogId(manifest.meta.last, last) === 0);
+    assert(taken !== undefined, 'only a snapshot that was received whole is installed');
+    if (this.#receiver?.file === taken.file) this.#receiver = null;
+    const older = this.#received.filter(({ manifest }) => compareLogId(manifest.meta.last, last) < 0);
+    for (const { file } of older) removeDatabase(file);
+    this.#received = this.#received.filter((other) => other !== taken && !older.includes(other));
+    return taken;
   }
 
   /** Drops what was received, whole or in part. No call of a receiver may be under way. */
   dropReceived(): void {
-    if (this.#receiver?.hasEnded === false) this.#receiver.abandonSync();
-    this.#receiver = null;
-    this.#received = null;
+    this.#abandonReceiver();
+    for (const { file } of this.#received) removeDatabase(file);
+    this.#received = [];
   }
 
   /** Ends what runs in other threads: it rejects with an AbortError. */
@@ -175,10 +177,31 @@ export class SnapshotStore {
     this.#closing.abort();
   }
 
+  #abandonReceiver(): void {
+    const current = this.#receiver;
+    this.#receiver = null;
+    if (current === null || current.hasEnded || current.isComplete) return;
+    current.abandonSync();
+  }
+
+  #keepReceived(received: ReceivedSnapshot): void {
+    const others = this.#received.filter(({ file }) => file !== received.file);
+    this.#received = [...others, received].sort((a, b) =>
+      compareLogId(a.manifest.meta.last, b.manifest.meta.last),
+    );
+    this.#onStep('received');
+  }
+
   #beginBuild({ stateFile, cluster }: SnapshotSource): SnapshotJob {
     assert(!this.#building, 'one snapshot is taken at a time');
     this.#building = true;
     return { type: 'build', plan: { stateFile, cluster, to: join(this.#directory, BUILDING) } };
+  }
+
+  /** What a failed build has left would take up room that the log may need. */
+  #endBuild(): void {
+    this.#building = false;
+    removeDatabase(join(this.#directory, BUILDING));
   }
 
   #publish(manifest: SnapshotManifest): SnapshotManifest {
@@ -188,7 +211,6 @@ export class SnapshotStore {
     const file = join(this.#directory, nameOfLogId(last));
     if ((this.#leases.get(file) ?? 0) > 0) {
       // The same state, but maybe not the same bytes: whoever sends it must go on with what it began.
-      removeDatabase(built);
       return this.#verified.get(file) ?? manifest;
     }
     namingFile(file, () => renameSync(built, file));
@@ -204,7 +226,9 @@ export class SnapshotStore {
   #lease(file: string): () => void {
     this.#leases.set(file, (this.#leases.get(file) ?? 0) + 1);
     return () => {
-      this.#leases.set(file, (this.#leases.get(file) ?? 0) - 1);
+      const left = (this.#leases.get(file) ?? 0) - 1;
+      if (left > 0) this.#leases.set(file, left);
+      else this.#leases.delete(file);
       this.removeOld();
     };
   }
@@ -233,7 +257,8 @@ export class SnapshotStore {
 }
 
 const BUILDING = 'building.part';
-const RECEIVED = 'received.part';
+/** What this class gives up when it ends half way; any other file in the directory is somebody else's. */
+const PART = /^(building|received-\d+)\.part$/;
 
 /** Where a process may end while a snapshot is taken or received. */
 export type SnapshotStep = 'built' | 'renamed' | 'oldRemoved' | 'received';

@@ -121,7 +121,7 @@ export class StateMachine {
     try {
       const [position, result] = namingFile(this.#file, () => this.#applyAll.immediate(entries));
       this.#position = position;
-      this.#maybeCheckpoint();
+      this.#checkpointIfLong();
       return result;
     } catch (error) {
       this.#fault = error;
@@ -172,7 +172,7 @@ export class StateMachine {
     this.#db.close();
   }
 
-  #maybeCheckpoint(): void {
+  #checkpointIfLong(): void {
     const thread = this.#thread;
     if (thread === null) this.#checkpoint(MAX_STATE_WAL_PAGES);
     else if (!thread.isBusy && this.#checkpoints.waitingPages >= MAX_STATE_WAL_PAGES) thread.run();

@@ -109,7 +109,7 @@ export class Store {
 
   /**
    * Lets the log begin behind `upTo`, or behind what the state has durably when that is less. `Raft.compacted` wants
-   * to know what it returns. The room is given back by `log.purge`.
+   * to know what it returns, and not while a Ready is out. The room is given back by `log.purge`.
    *
    * Syncs the state when it is not durable that far: `state.makeDurableAsync` before saves the wait.
    */
@@ -150,13 +150,13 @@ export class Store {
 
   /** One transaction of log.db makes the switch: a crash before it leaves the old state and log, after it the new ones. */
   #install(meta: SnapshotMeta, batch: LogBatch): AppliedBatch {
-    const received = this.snapshots.takeReceived();
+    const received = this.snapshots.takeReceived(meta.last);
     const stateGeneration = this.log.stateGeneration + 1;
     const stateFile = join(this.#dataDir, stateFileName(stateGeneration));
     const state = adoptSnapshot(received.file, stateFile, (step) => this.#onStep(step));
     try {
       const { applied, version } = state;
-      assert(compareLogId(applied, meta.last) === 0, 'the snapshot received is the one that is installed');
+      assert(compareLogId(applied, meta.last) === 0, 'a snapshot holds what its manifest says');
       this.log.restore(batch, { last: applied, stateGeneration });
       this.#state.close();
       this.#state = state;

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openForWriting } from '../src/database.ts';
 import { LOG_CONNECTION, LOG_FORMAT } from '../src/log-schema.ts';
 import { STATE_CONNECTION, STATE_FORMAT } from '../src/state-schema.ts';
 import { Store } from '../src/store.ts';
-import { childScript } from './child.ts';
+import { childScript, compactingScript, movingScript } from './child.ts';
 import { temporaryDirectory } from './fixtures.ts';
 
 test.each([
@@ -45,6 +45,50 @@ test.skipIf(!canTrace)('a synced batch costs a sync, whatever its size; a commit
   expect(large).toBeGreaterThanOrEqual(1);
   expect(large).toBeLessThanOrEqual(10);
   expect(unsynced).toBeLessThanOrEqual(10);
+});
+
+/** The files that such a process syncs, in order, without their directory. */
+function tracedSyncs(mode: 'compacting' | 'plain'): string[] {
+  const directory = temporaryDirectory();
+  const trace = join(directory, 'trace');
+  const node = [
+    process.execPath,
+    '--input-type=module',
+    '-e',
+    compactingScript,
+    join(directory, 'data'),
+    mode,
+  ];
+  const traced = ['-f', '-qq', '-y', '-e', 'trace=fsync,fdatasync', '-o', trace];
+  const child = spawnSync('strace', [...traced, ...node]);
+  expect(child.stderr.toString()).toBe('');
+  const calls = readFileSync(trace, 'utf8').matchAll(/\b(?:fsync|fdatasync)\(\d+<([^>]*)>/g);
+  return [...calls].map(([, file]) => basename(file ?? ''));
+}
+
+test.skipIf(!canTrace)(
+  'a compaction syncs the state once, and the batches behind it are synced as ever',
+  () => {
+    const count = (syncs: readonly string[], name: string) => syncs.filter((file) => file === name).length;
+    const plain = tracedSyncs('plain');
+    const compacting = tracedSyncs('compacting');
+    expect(count(plain, 'log.db-wal')).toBeGreaterThanOrEqual(40);
+    expect(count(compacting, 'log.db-wal'), 'compacting and purging cost no sync').toBe(
+      count(plain, 'log.db-wal'),
+    );
+    expect(count(compacting, 'state.db-wal') - count(plain, 'state.db-wal')).toBe(1);
+  },
+);
+
+test.each(['log', 'state'])('a checkpoint of the %s that fails is a fault as well', (moved) => {
+  const limited = `trap '' XFSZ; ulimit -f 1000; exec "$@"`;
+  const node = [process.execPath, '--input-type=module', '-e', movingScript, temporaryDirectory(), moved];
+  const child = spawnSync('sh', ['-c', limited, 'sh', ...node]);
+  expect(child.status).toBe(3);
+  expect(child.stdout.toString().trim().split('\n')).toEqual([
+    'checkpoint StoreError io',
+    'write StoreError io',
+  ]);
 });
 
 test('a full disk is a fault: it is said once and for all, and nothing acknowledged is lost', () => {

@@ -5,6 +5,7 @@ import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import type { SnapshotReader } from '../src/snapshot-reader.ts';
 import type { SnapshotOffer, SnapshotReceiver } from '../src/snapshot-receiver.ts';
+import { StateDatabase } from '../src/state-database.ts';
 import { Store } from '../src/store.ts';
 import { dump, entry, membershipOf, openStore, put, temporaryDirectory, writeCommands } from './fixtures.ts';
 
@@ -201,4 +202,88 @@ test('a damaged byte is found wherever it lies in what would be sent', () => {
     expect(store.snapshots.newest).toBeNull();
     store.close();
   }
+});
+
+test('what was received whole is installed, also when another transfer has begun since', () => {
+  const leader = filledStore();
+  leader.takeSnapshotSync();
+  const old = newestOf(leader);
+  const follower = openStore();
+  transfer(old, follower.snapshots.receive(offerOf(old)));
+  follower.snapshots.receive(offerOf(old)).finishSync();
+  writeCommands(leader, put('/later', '1'));
+  leader.takeSnapshotSync();
+  const newer = newestOf(leader);
+  transfer(newer, follower.snapshots.receive(offerOf(newer)), 5000);
+  install(follower, old.manifest.meta);
+  expect(follower.state.applied.index).toBe(31);
+  const receiver = follower.snapshots.receive(offerOf(newer));
+  expect(receiver.offset).toBe(5000);
+  transfer(newer, receiver);
+  receiver.finishSync();
+  install(follower, newer.manifest.meta);
+  expect(follower.state.applied.index).toBe(32);
+  expect(follower.snapshots.received).toBeNull();
+  old.closeSync();
+  newer.closeSync();
+});
+
+test('what was received in vain can be dropped', () => {
+  const directory = temporaryDirectory();
+  const leader = filledStore();
+  leader.takeSnapshotSync();
+  const reader = newestOf(leader);
+  const follower = openStore(directory);
+  const receiver = follower.snapshots.receive(offerOf(reader));
+  transfer(reader, receiver);
+  receiver.finishSync();
+  expect(readdirSync(join(directory, 'snapshots'))).toHaveLength(1);
+  follower.snapshots.dropReceived();
+  expect(readdirSync(join(directory, 'snapshots'))).toEqual([]);
+  reader.closeSync();
+});
+
+test('a snapshot that cannot be taken leaves nothing behind, and another one can be taken', async () => {
+  const directory = temporaryDirectory();
+  const store = filledStore(directory);
+  const source = { stateFile: join(directory, 'nowhere.db'), cluster: null };
+  await expect(store.snapshots.build(source)).rejects.toThrow(expect.objectContaining({ code: 'io' }));
+  expect(() => store.snapshots.buildSync(source)).toThrow(expect.objectContaining({ code: 'io' }));
+  expect(readdirSync(join(directory, 'snapshots'))).toEqual([]);
+  expect(store.takeSnapshotSync().meta.last.index).toBe(31);
+});
+
+test('a store that closes ends the snapshot that it takes', async () => {
+  const store = filledStore();
+  const building = expect(store.takeSnapshot()).rejects.toThrow(
+    expect.objectContaining({ name: 'AbortError' }),
+  );
+  store.close();
+  await building;
+});
+
+test('a reader that is told of an installed snapshot goes on with the new state', () => {
+  const leader = filledStore();
+  leader.takeSnapshotSync();
+  const reader = newestOf(leader);
+  const follower = openStore();
+  writeCommands(follower, put('/old', '1'));
+  const database = StateDatabase.open(follower.stateFile);
+  const cursor = database.openCursor();
+  const receiver = follower.snapshots.receive(offerOf(reader));
+  transfer(reader, receiver);
+  receiver.finishSync();
+  const told = install(follower, reader.manifest.meta);
+  expect(
+    database.read((view) => view.version()),
+    'it still reads the old file',
+  ).toBe(1);
+  if (told?.stateFile === undefined) throw new Error('nobody was told');
+  database.reopen(told.stateFile);
+  follower.removeReplacedStates();
+  expect(database.read((view) => view.version())).toBe(30);
+  expect(cursor.view.version(), 'a cursor goes on with what it began').toBe(1);
+  cursor.close();
+  database.close();
+  reader.closeSync();
 });
