@@ -12,6 +12,7 @@ const USAGE = `npm run simulate -- [options]
   --ticks N         how long the faults of each run last (default: as the seed says)
   --store files     whole nodes: the real store on real files instead of one in memory
   --mutants         runs the seeds against each known bug, and tells in how many it was caught
+  --until-caught    stops at the first seed that catches a mutant
   --mutant NAME     only that one; with --seed and --trace, its story
 
 Ends with status 1 when a promise was broken, a mutant survived, or a kind of event was never met.
@@ -28,6 +29,7 @@ async function main(): Promise<boolean> {
       store: { type: 'string', default: 'memory' },
       trace: { type: 'boolean', default: false },
       mutants: { type: 'boolean', default: false },
+      'until-caught': { type: 'boolean', default: false },
       mutant: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -45,7 +47,8 @@ async function main(): Promise<boolean> {
   const mutant = values.mutant ?? null;
   if (seed !== null) return showSeed({ seed, trace, store, ticks, mutant });
   if (trace) throw new RangeError('--trace needs --seed');
-  if (values.mutants || mutant !== null) return showMutants({ seeds: seeds ?? 200, only: mutant });
+  if (values.mutants || mutant !== null)
+    return showMutants({ seeds: seeds ?? 200, only: mutant, untilCaught: values['until-caught'] });
   const minutes = positive('minutes', values.minutes);
   const from = positive('from', values.from) ?? (minutes === null ? 1 : Math.ceil(Math.random() * 1e9));
   return showSeeds({ from, seeds: minutes === null ? (seeds ?? 1000) : null, minutes, store, ticks });

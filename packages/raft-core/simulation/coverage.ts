@@ -48,6 +48,11 @@ export class Coverage {
     return this.#counts.get(kind) ?? 0;
   }
 
+  /** Takes over what another run has met. */
+  add(other: Coverage): void {
+    for (const kind of COVERED) this.met(kind, other.count(kind));
+  }
+
   counts(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#counts);
   }
