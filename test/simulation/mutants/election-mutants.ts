@@ -91,7 +91,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     harms: 'safety',
     story: 'A candidate that gives up returns to follower as at the start of a term: without a vote.',
     breaks: 'paper §5.2: at most one vote per term',
-    seen: 'becomeFollower(term) that resets all volatile-looking fields; fixed early in many student Rafts',
+    seen: 'becomeFollower() that resets every field beside the log, as in home-made Rafts',
     noticedBy: 'one vote per term',
     file: 'role.js',
     edits: [
@@ -106,7 +106,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     harms: 'safety',
     story: 'A voter compares the lengths of the logs: a long log of an old term wins over what is committed.',
     breaks: 'paper §5.4.1: the later last term, then the longer log',
-    seen: 'skiff states/base.js',
+    seen: 'liferaft index.js, skiff states/base.js: indexes and terms compared apart',
     noticedBy: 'leader completeness',
     file: 'vote.js',
     edits: [{ from: `compareLogId(lastLog, log.last) >= 0`, to: `lastLog.index >= log.last.index` }],
@@ -116,7 +116,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     harms: 'safety',
     story: 'A voter compares the last terms: a shorter log of the same term wins over what is committed.',
     breaks: 'paper §5.4.1: the later last term, then the longer log',
-    seen: 'liferaft index.js',
+    seen: 'MrWolfZ/node-raft, liferaft index.js: indexes and terms compared apart',
     noticedBy: 'leader completeness',
     file: 'vote.js',
     edits: [{ from: `compareLogId(lastLog, log.last) >= 0`, to: `lastLog.term >= log.last.term` }],
@@ -127,7 +127,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     story:
       'The leader has asked for this election, so its candidate is not asked how much of the log it has.',
     breaks: 'thesis §3.10: a transfer overrides the timer, not the vote',
-    seen: 'CampaignTransfer treated as force in early ports of etcd/raft',
+    seen: 'a transfer taken for an order: nobody’s known bug, and an easy one to write',
     noticedBy: 'a vote goes to a log that is up to date; leader completeness',
     file: 'vote.js',
     edits: [
@@ -143,7 +143,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     story:
       'A node campaigns without asking first; one that was cut off comes back with a term that unseats all.',
     breaks: 'thesis §9.6: pre-vote',
-    seen: 'every implementation before etcd 3.4 and hashicorp/raft 1.7',
+    seen: 'hashicorp/raft before 1.7, etcd before pre-vote was the default',
     noticedBy: 'a tick alone raises no term',
     file: 'candidate.js',
     edits: [{ from: `conclude(state, preCandidate);`, to: `campaign(state, { transfer: false });` }],
@@ -154,7 +154,7 @@ export const ELECTION_MUTANTS: readonly Mutant[] = [
     story:
       'A pre-vote is handled like any message of a later term, which it raises everywhere without an election.',
     breaks: 'thesis §9.6: a pre-vote changes nothing',
-    seen: 'first pre-vote patches of etcd/raft and hashicorp/raft',
+    seen: 'pre-votes sent as ordinary requests for votes, the first idea of everyone',
     noticedBy: 'a pre-vote changes nothing',
     file: 'step.js',
     edits: [

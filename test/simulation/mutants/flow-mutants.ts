@@ -58,7 +58,7 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
     harms: 'liveness',
     story: 'A leader that hands over waits for its target for ever, and takes no proposals meanwhile.',
     breaks: 'thesis §3.10: abort after an election timeout',
-    seen: 'hashicorp/raft before LeadershipTransfer had a timer',
+    seen: 'a transfer that ends only by its success; etcd/raft aborts it by the election timeout',
     noticedBy: 'a transfer ends within an election timeout',
     file: 'transfer.js',
     edits: [
@@ -73,7 +73,7 @@ export const FLOW_MUTANTS: readonly Mutant[] = [
     harms: 'liveness',
     story: 'What is committed is not taken off the uncommitted bytes: once overloaded, always overloaded.',
     breaks: 'the bound is on what is not committed',
-    seen: 'etcd/raft uncommittedSize, fixed twice',
+    seen: 'accounts kept by adding and taking off, as etcd/raft’s uncommittedSize',
     noticedBy: 'without faults proposals commit',
     file: 'leader.js',
     edits: [{ from: `maxIndex(log.committed, previousIndex(firstIndex))`, to: `previousIndex(firstIndex)` }],

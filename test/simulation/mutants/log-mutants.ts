@@ -43,7 +43,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     story:
       'Entries that replace truncated ones are taken for written, as their indexes were handed out before.',
     breaks: 'thesis §3.8: persist before responding',
-    seen: 'etcd/raft unstable.stableTo before it compared terms',
+    seen: 'openraft: out-of-order log I/O completions (2026); etcd/raft’s stableTo compares terms for this reason',
     noticedBy: 'handed out <= last; an acknowledged entry is on disk',
     file: 'log.js',
     edits: [{ from: `this.#handedOut = minIndex(this.#handedOut, this.#last.index);`, to: `` }],
@@ -90,7 +90,7 @@ export const LOG_MUTANTS: readonly Mutant[] = [
     story:
       'A heartbeat carries the leader’s commit index to a peer whose log is not known to match that far.',
     breaks: 'paper §5.3: the consistency check comes first',
-    seen: 'etcd/raft sends min(match, committed) since its second month',
+    seen: 'etcd/raft sends min(match, committed) for this reason',
     noticedBy: 'state machine safety',
     file: 'replication.js',
     edits: [

@@ -116,7 +116,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     story:
       'Only a joint membership in effect holds up the next change; a uniform one that is not committed does not.',
     breaks: 'thesis §4.1: one change at a time',
-    seen: 'etcd: pendingConfIndex forgotten on promotion of a leader',
+    seen: 'etcd/raft guards against it by pendingConfIndex',
     noticedBy: 'at most one membership of a leader is not committed',
     file: 'leader.js',
     edits: [

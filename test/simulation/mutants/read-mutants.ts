@@ -8,7 +8,7 @@ export const READ_MUTANTS: readonly Mutant[] = [
     story:
       'A new leader serves reads at a commit index that does not yet cover what its predecessor committed.',
     breaks: 'thesis §6.4, step 1: an entry of its own term first',
-    seen: 'etcd/raft #7331-like ReadIndex fixes; d-engine #381',
+    seen: 'd-engine #381; etcd/raft asks committedEntryInCurrentTerm for this reason',
     noticedBy: 'linearizability: a read misses what was committed before it',
     file: 'read-index.js',
     edits: [
@@ -25,12 +25,18 @@ export const READ_MUTANTS: readonly Mutant[] = [
   {
     name: 'read-confirmed-by-earlier-round',
     harms: 'safety',
-    story: 'Any answer confirms the read, also one to a heartbeat that was sent before the read came.',
+    story:
+      'Any answer of late confirms the read, also one to a heartbeat that was sent before the read came.',
     breaks: 'thesis §6.4, step 3: a round begun after the read',
-    seen: 'rikbw/raft-ts raft/index.ts',
+    seen: 'rikbw/raft-ts raft/index.ts; etcd #20418 with its lease',
     noticedBy: 'linearizability: a read misses what was committed before it',
-    file: 'leader.js',
-    edits: [{ from: `progress.answeredRound = round;`, to: `progress.answeredRound = leader.round;` }],
+    file: 'read-index.js',
+    edits: [
+      {
+        from: `leader.peers.get(node)?.answeredRound ?? 0`,
+        to: `leader.peers.get(node)?.recentlyActive ? leader.round : 0`,
+      },
+    ],
   },
   {
     name: 'read-unconfirmed',
