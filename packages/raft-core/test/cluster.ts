@@ -286,7 +286,7 @@ export class Cluster {
     for (const entry of ready.committed) {
       assert(entry.index === node.state.last.index + 1, 'entries are applied one after the other');
       assert(entry.index <= node.disk.last.index, 'what is applied is on disk');
-      this.history.committed(entry);
+      this.history.committed(entry, node.raft?.status().term ?? entry.term);
       node.state = applied(node.state, entry);
     }
     for (const { id, index } of ready.reads) {

@@ -1,6 +1,6 @@
 import { assert } from '../src/assert.ts';
 import type { Entry } from '../src/entry.ts';
-import { compareLogId, type LogId, type LogIndex, type NodeId } from '../src/ids.ts';
+import { compareLogId, type LogId, type LogIndex, type NodeId, type Term } from '../src/ids.ts';
 import type { RaftStatus } from '../src/status.ts';
 import type { MemoryDisk } from './memory-disk.ts';
 
@@ -11,7 +11,7 @@ export class History {
   /** Log matching: what each log id names, and what came before it. */
   readonly #entries = new Map<string, string>();
   /** State machine safety: the one entry that is applied at each index. */
-  readonly #committed: (LogId & { readonly content: string })[] = [];
+  readonly #committed: (LogId & { readonly content: string; readonly committedBy: Term })[] = [];
   readonly #proposed = new Set<string>();
   reads = 0;
   snapshots = 0;
@@ -43,7 +43,8 @@ export class History {
       () => `election safety: ${other} and ${id} lead in term ${term}`,
     );
     this.#leaders.set(term, id);
-    const newest = this.#committed.findLast((entry) => entry.term < term);
+    // Not the entry's own term: a later leader may have committed it, while this one's votes were on their way.
+    const newest = this.#committed.findLast((entry) => entry.committedBy < term);
     if (newest === undefined) return;
     assert(compareLogId(lastLog, newest) >= 0, 'leader completeness: a leader has every committed entry');
     const own = newest.index <= disk.compacted.index ? undefined : disk.logId(newest.index);
@@ -65,7 +66,8 @@ export class History {
     }
   }
 
-  committed(entry: Entry): void {
+  /** `applyingTerm` is that of the node which applies it: it was committed in that one, or before. */
+  committed(entry: Entry, applyingTerm: Term): void {
     const content = contentOf(entry);
     const known = this.#committed[entry.index - 1];
     if (known !== undefined) {
@@ -78,7 +80,7 @@ export class History {
     assert(entry.index === this.#committed.length + 1, 'entries commit in order');
     const { term, leader, index, payload } = entry;
     if (payload.type === 'membership') this.memberships += 1;
-    this.#committed.push({ term, leader, index, content });
+    this.#committed.push({ term, leader, index, content, committedBy: applyingTerm });
   }
 
   readAnswered({ index, atLeast }: { readonly index: number; readonly atLeast: number }): void {
