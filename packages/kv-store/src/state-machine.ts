@@ -14,6 +14,7 @@ import { CheckpointThread } from './checkpoint-thread.ts';
 import type { Command, TreeName } from './command.ts';
 import { CommandFormatError, decodeCommand } from './command-codec.ts';
 import { openForWriting } from './database.ts';
+import { DatabaseSize } from './database-size.ts';
 import { syncFile, syncFileAsync } from './durable-file.ts';
 import { checkPages } from './page-check.ts';
 import { segmentsOf } from './path.ts';
@@ -52,6 +53,7 @@ export class StateMachine {
   readonly #savePosition: Database.Statement<PositionRow>;
   readonly #applyAll: Database.Transaction<(entries: readonly Entry[]) => [Position, AppliedEntries]>;
   readonly #checkpoints: Checkpoints;
+  readonly #size: DatabaseSize;
   #thread: CheckpointThread | null = null;
   #position: Position;
   /** What no crash takes any more. Zero at first: what the last process left may not be on the disk. */
@@ -64,6 +66,7 @@ export class StateMachine {
     this.#trees = { data: new Tree(db, 'data'), mapping: new Tree(db, 'mapping') };
     this.#rules = new RuleTable(db);
     this.#checkpoints = new Checkpoints(db);
+    this.#size = new DatabaseSize(db);
     this.#savePosition = db.prepare(SAVE_POSITION);
     this.#applyAll = db.transaction((entries) => this.#applyRows(entries));
     const row = db.prepare<[], PositionRow>(READ_POSITION).raw().get();
@@ -110,6 +113,14 @@ export class StateMachine {
   /** Hex; equal on any two nodes that have applied the same entries. */
   get digest(): string {
     return this.#position.digest.toString('hex');
+  }
+
+  /**
+   * What the rows take of the file: pages in use, not those that deletions have freed for others. Nodes with equal rows
+   * may differ a little, as pages fill up in the order of the writes.
+   */
+  get bytes(): number {
+    return this.#size.usedBytes(this.applied.index);
   }
 
   /**

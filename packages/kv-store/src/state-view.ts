@@ -74,6 +74,11 @@ export class StateView {
     return this.#open().trees[tree].values.all(page.after ?? '', page.limit);
   }
 
+  /** How many own values there are, hidden ones too. Looks at every row. */
+  count(tree: TreeName): number {
+    return this.#open().trees[tree].count.get() ?? 0;
+  }
+
   /** The rules of one client; undefined: it has no rule set, which is not the same as an empty one. */
   rules(host: string): readonly AccessRule[] | undefined {
     const text = this.#open().rules.get(host);
@@ -127,6 +132,7 @@ function prepareTree(db: Database.Database, table: TreeName) {
         `SELECT path, value FROM ${table} WHERE path >= ? AND path < ? AND hidden = 0 ORDER BY path`,
       )
       .raw(),
+    count: db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck(),
     values: db
       .prepare<[after: string, limit: number], Leaf>(
         `SELECT path, value FROM ${table} WHERE path > ? ORDER BY path LIMIT ?`,

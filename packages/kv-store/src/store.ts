@@ -17,6 +17,7 @@ import { createDirectory, removeDatabase } from './durable-file.ts';
 import type { LogBatch, LogStore } from './log-store.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { type OpenFiles, openFiles } from './open-files.ts';
+import { carryOutInWorker } from './snapshot-jobs.ts';
 import type { SnapshotManifest } from './snapshot-manifest.ts';
 import type { SnapshotSource, SnapshotStep, SnapshotStore } from './snapshot-store.ts';
 import { removeStatesExcept, stateFileName } from './state-files.ts';
@@ -132,6 +133,14 @@ export class Store {
   /** `takeSnapshot` on this thread, which is blocked meanwhile. */
   takeSnapshotSync(): SnapshotManifest {
     return this.snapshots.buildSync(this.#snapshotSource());
+  }
+
+  /**
+   * Writes a snapshot of what is applied to a file of the caller's, in a thread of its own; what is there is replaced.
+   * Rejects with a StoreError, and with what aborted `signal` has for a reason. A rejection may leave a part of the file.
+   */
+  writeBackup(to: string, signal: AbortSignal): Promise<SnapshotManifest> {
+    return carryOutInWorker({ type: 'build', plan: { ...this.#snapshotSource(), to } }, signal);
   }
 
   /** Removes the state files that a snapshot has replaced, once no reader will open them again. */

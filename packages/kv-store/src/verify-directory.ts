@@ -12,6 +12,8 @@ export interface DirectoryReport {
   /** Null: no node was ever started here with success. */
   readonly identity: NodeIdentity | null;
   readonly initial: InitialState;
+  /** Where a StateDatabase may look further, for as long as no node is started here. */
+  readonly stateFile: string;
   readonly version: Version;
   /** Hex; see StateMachine. */
   readonly digest: string;
@@ -40,6 +42,7 @@ export function verifyDataDirectory(dataDir: string): DirectoryReport {
     return {
       identity: store.log.identity(),
       initial: store.initialState(),
+      stateFile: store.stateFile,
       version: store.state.version,
       digest: store.state.digest,
       snapshot: newest?.last ?? null,

@@ -38,6 +38,22 @@ test('a backup is one file with the state of a running node', () => {
   store.close();
 });
 
+test('a backup is written beside a thread that goes on, and can be called off', async () => {
+  const store = filledStore();
+  const to = join(temporaryDirectory(), 'backup.db');
+  const calledOff = AbortSignal.abort(new Error('nobody wants it'));
+  await expect(store.writeBackup(to, calledOff)).rejects.toThrow('nobody wants it');
+  expect(existsSync(to)).toBe(false);
+  const written = store.writeBackup(to, new AbortController().signal);
+  writeCommands(store, put('/later', '1'));
+  const manifest = await written;
+  // It holds what is applied when the thread begins to read.
+  expect([4, 5]).toContain(manifest.version);
+  expect(verifyBackup(to)).toEqual(manifest);
+  expect(dump(to)).toMatchObject({ version: manifest.version });
+  store.close();
+});
+
 test('a backup with a damaged byte is named', () => {
   const store = filledStore();
   const file = backupOf(store);

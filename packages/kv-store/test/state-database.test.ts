@@ -43,6 +43,7 @@ test('a cursor pages through one version, hidden values included, while reads be
     after = page.length < 3 ? null : (page.at(-1)?.[0] ?? null);
   } while (after !== null);
   expect(pages.map((page) => page.map(([path]) => path))).toEqual([['/a', '/a-', '/a/b'], ['/z']]);
+  expect([cursor.view.count('data'), cursor.view.count('mapping')]).toEqual([4, 0]);
   expect(cursor.view.version()).toBe(1);
   expect(reader.read((view) => [view.version(), view.leaves('data', '/')])).toEqual([2, []]);
   cursor.close();

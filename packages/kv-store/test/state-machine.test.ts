@@ -133,3 +133,16 @@ test('a command that cannot be read stops the state machine, names the entry, an
   expect(state.applied.index).toBe(1);
   expect(dump(file)).toMatchObject({ version: 1, data: [['/a', 'x']] });
 });
+
+test('the bytes of the state grow with its rows, and deletions make room', () => {
+  const state = openState();
+  const empty = state.bytes;
+  expect(empty).toBeGreaterThan(0);
+  const large = 'x'.repeat(100_000);
+  state.apply([commandEntry(1, put('/kept', large)), commandEntry(2, put('/removed', large))]);
+  const full = state.bytes;
+  expect(full - empty).toBeGreaterThanOrEqual(200_000);
+  expect(full - empty).toBeLessThan(300_000);
+  state.apply([commandEntry(3, { type: 'delete', tree: 'data', paths: ['/removed'] })]);
+  expect(full - state.bytes).toBeGreaterThanOrEqual(90_000);
+});
