@@ -173,6 +173,32 @@ describe('memberships', () => {
     expect(only(solo.tick(20), 'requestPreVote').map(({ to }) => to)).toEqual([2, 3]);
   });
 
+  const grant = (solo: Solo, from: number) =>
+    solo.receive({
+      type: 'requestPreVoteResponse',
+      ...solo.envelope(from, solo.status.term + 1),
+      granted: true,
+    });
+
+  test('a candidate needs both majorities of the joint one in its log, though it is not committed', () => {
+    const solo = new Solo({ voters: [1, 2, 3], learners: [4, 5] });
+    solo.receive({ ...append(solo, { from: 2, term: 2, previous: [1, 1] }), entries: [entry] });
+    solo.tick(15);
+    for (const from of [2, 3]) grant(solo, from);
+    expect(solo.status.role).toBe('preCandidate');
+    grant(solo, 4);
+    expect(solo.status.role).toBe('candidate');
+  });
+
+  test('what learners and strangers grant elects nobody (etcd 20896, 21736)', () => {
+    const solo = new Solo({ voters: [1, 2, 3], learners: [4, 5] });
+    expect(only(solo.tick(20), 'requestPreVote').map(({ to }) => to)).toEqual([2, 3]);
+    for (const from of [4, 5, 8, 9]) grant(solo, from);
+    expect(solo.status.role).toBe('preCandidate');
+    grant(solo, 3);
+    expect(solo.status.role).toBe('candidate');
+  });
+
   test('the uniform one that ends it gives way to the joint one, which the next leader ends again', () => {
     const solo = new Solo({ id: 3, voters: [1, 2, 3], learners: [4, 5] });
     solo.receive({ ...append(solo, { from: 2, term: 2, previous: [1, 1], committed: 2 }), entries: [entry] });
