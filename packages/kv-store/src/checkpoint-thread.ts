@@ -3,8 +3,14 @@ import { StoreError, type StoreErrorCode } from './store-error.ts';
 
 /** What the thread answers: errors lose their class on the way. */
 export type CheckpointResult =
-  | { readonly type: 'done' }
+  /** `complete`: all that had been written was moved, and is on disk. */
+  | { readonly type: 'done'; readonly complete: boolean }
   | { readonly type: 'failed'; readonly code: StoreErrorCode; readonly message: string };
+
+/** How a checkpoint ended. */
+export type CheckpointOutcome =
+  | Extract<CheckpointResult, { type: 'done' }>
+  | { readonly type: 'failed'; readonly error: unknown };
 
 /**
  * A thread that moves the write-ahead log of one state file. Its syncs take as long as the disk is slow, and the writer
@@ -12,17 +18,18 @@ export type CheckpointResult =
  */
 export class CheckpointThread {
   readonly #worker: Worker;
-  readonly #onEnd: (error: unknown) => void;
+  readonly #onEnd: (result: CheckpointOutcome) => void;
   #busy = false;
 
-  /** `onEnd` is called after each checkpoint: with null, or with what stopped it. */
-  constructor(file: string, onEnd: (error: unknown) => void) {
+  /** `onEnd` is called after each checkpoint. */
+  constructor(file: string, onEnd: (outcome: CheckpointOutcome) => void) {
     this.#onEnd = onEnd;
     this.#worker = new Worker(WORKER_FILE, { workerData: file, execArgv: [] });
     this.#worker.on('message', (result: CheckpointResult) => {
-      this.#end(result.type === 'done' ? null : new StoreError(result.code, result.message));
+      const { type } = result;
+      this.#end(type === 'done' ? result : { type, error: new StoreError(result.code, result.message) });
     });
-    this.#worker.on('error', (error) => this.#end(error));
+    this.#worker.on('error', (error) => this.#end({ type: 'failed', error }));
     // It lives as long as the store, and keeps no process from ending.
     this.#worker.unref();
   }
@@ -40,9 +47,9 @@ export class CheckpointThread {
     void this.#worker.terminate();
   }
 
-  #end(error: unknown): void {
+  #end(outcome: CheckpointOutcome): void {
     this.#busy = false;
-    this.#onEnd(error);
+    this.#onEnd(outcome);
   }
 }
 

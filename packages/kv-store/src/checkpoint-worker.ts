@@ -16,8 +16,7 @@ function open(file: string): Checkpoints {
 
 function run(file: string, checkpoints: Checkpoints): CheckpointResult {
   try {
-    namingFile(file, () => checkpoints.runToEnd(MAX_ROUNDS));
-    return { type: 'done' };
+    return { type: 'done', complete: namingFile(file, () => checkpoints.runToEnd(MAX_ROUNDS)) };
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     return { type: 'failed', code: error.code, message: error.message };

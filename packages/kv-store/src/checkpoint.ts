@@ -49,8 +49,9 @@ export class Checkpoints {
     this.#attemptedPages = this.pages;
   }
 
-  /** Moves what a writer adds meanwhile as well. */
-  runToEnd(maxRounds: number): void {
-    for (let round = 1; round <= maxRounds; round++) if (this.run()) return;
+  /** Moves what a writer adds meanwhile as well; returns whether it caught up with the writer. */
+  runToEnd(maxRounds: number): boolean {
+    for (let round = 1; round <= maxRounds; round++) if (this.run()) return true;
+    return false;
   }
 }

@@ -40,7 +40,7 @@ export interface SnapshotOrigin {
 /** A state has no such table, a snapshot has. */
 export const MANIFEST_TABLE = 'manifest';
 
-const CREATE_MANIFEST = `
+export const CREATE_MANIFEST = `
   CREATE TABLE manifest (
     id            INTEGER PRIMARY KEY CHECK (id = 1), -- there is one row
     format        INTEGER NOT NULL, -- of this table

@@ -10,7 +10,7 @@ import {
 import type Database from 'better-sqlite3';
 import type { AppliedBatch, Change } from './change.ts';
 import { Checkpoints } from './checkpoint.ts';
-import { CheckpointThread } from './checkpoint-thread.ts';
+import { type CheckpointOutcome, CheckpointThread } from './checkpoint-thread.ts';
 import type { Command, TreeName } from './command.ts';
 import { CommandFormatError, decodeCommand } from './command-codec.ts';
 import { openForWriting } from './database.ts';
@@ -128,41 +128,38 @@ export class StateMachine {
    * entry when one holds a command that this release cannot read: skipping it would split the cluster.
    */
   apply(entries: readonly Entry[]): AppliedEntries {
-    if (this.#fault !== null) throw this.#fault;
-    try {
-      const [position, result] = namingFile(this.#file, () => this.#applyAll.immediate(entries));
+    return this.#run(() => {
+      const [position, result] = this.#applyAll.immediate(entries);
       this.#position = position;
       this.#checkpointIfLong();
       return result;
-    } catch (error) {
-      this.#fault = error;
-      throw error;
-    }
+    });
   }
 
   /** Puts on disk what is applied. */
   makeDurable(): void {
     const { applied } = this;
-    for (const file of this.#filesToSync()) syncFile(file);
+    this.#run(() => {
+      for (const file of this.#filesToSync()) syncFile(file);
+    });
     this.#durable = applied;
   }
 
   /** `makeDurable` without holding up the thread; what is applied meanwhile may be left out. */
   async makeDurableAsync(): Promise<void> {
     const { applied } = this;
-    for (const file of this.#filesToSync()) await syncFileAsync(file);
+    try {
+      for (const file of this.#filesToSync()) await syncFileAsync(file);
+    } catch (error) {
+      this.#fault ??= error;
+      throw error;
+    }
     if (applied.index > this.#durable.index) this.#durable = applied;
   }
 
   /** Moves the write-ahead log into the file if it is longer than that: a quiet moment is better than a batch. */
   checkpointBeyond(pages: number): void {
-    if (this.#fault !== null) throw this.#fault;
-    try {
-      this.#checkpoint(pages);
-    } catch (error) {
-      this.#fault = error;
-      throw error;
-    }
+    this.#run(() => this.#checkpoints.runBeyond(pages));
   }
 
   /** Reads the whole file. Throws a StoreError unless it is what SQLite expects. */
@@ -175,7 +172,7 @@ export class StateMachine {
    * batch that makes the log too long does so.
    */
   startCheckpoints(): void {
-    this.#thread ??= new CheckpointThread(this.#file, (error) => this.#afterCheckpoint(error));
+    this.#thread ??= new CheckpointThread(this.#file, (outcome) => this.#afterCheckpoint(outcome));
   }
 
   close(): void {
@@ -185,20 +182,39 @@ export class StateMachine {
 
   #checkpointIfLong(): void {
     const thread = this.#thread;
-    if (thread === null) this.#checkpoint(MAX_STATE_WAL_PAGES);
+    if (thread === null) this.#checkpoints.runBeyond(MAX_STATE_WAL_PAGES);
     else if (!thread.isBusy && this.#checkpoints.waitingPages >= MAX_STATE_WAL_PAGES) thread.run();
   }
 
-  /** The thread has moved most of it. Under endless writes only the writer can move the rest, so that it begins again. */
-  #afterCheckpoint(error: unknown): void {
+  /**
+   * Under endless writes only the writer can move the last pages, so that the log begins again. That is quick when the
+   * thread has just put all others on disk; otherwise it waits for that, until the log gets much too long.
+   */
+  #afterCheckpoint(outcome: CheckpointOutcome): void {
     if (!this.#db.open) return;
     this.#checkpoints.noteAttempt();
-    if (error !== null) this.#fault ??= error;
-    else if (this.#checkpoints.pages >= MAX_THREAD_WAL_PAGES) this.checkpointBeyond(1);
+    if (outcome.type === 'failed') {
+      this.#fault ??= outcome.error;
+      return;
+    }
+    const limit = outcome.complete ? MAX_THREAD_WAL_PAGES : 4 * MAX_THREAD_WAL_PAGES;
+    try {
+      if (this.#checkpoints.pages >= limit) this.#run(() => this.#checkpoints.run());
+    } catch (error) {
+      // Nobody waits here: the next batch throws it.
+      this.#fault ??= error;
+    }
   }
 
-  #checkpoint(pages: number): void {
-    namingFile(this.#file, () => this.#checkpoints.runBeyond(pages));
+  /** What fails once fails for ever: see LogStore. */
+  #run<T>(action: () => T): T {
+    if (this.#fault !== null) throw this.#fault;
+    try {
+      return namingFile(this.#file, action);
+    } catch (error) {
+      this.#fault = error;
+      throw error;
+    }
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Command } from '../src/command.ts';
 import { COMMAND_FORMAT, encodeCommand } from '../src/command-codec.ts';
 import { encodeEntry } from '../src/entry-codec.ts';
 import { LOG_FORMAT } from '../src/log-schema.ts';
+import { CREATE_MANIFEST, SNAPSHOT_FORMAT } from '../src/snapshot-manifest.ts';
 import { STATE_FORMAT } from '../src/state-schema.ts';
 import { entry, membershipOf } from './fixtures.ts';
 
@@ -51,16 +52,18 @@ function tablesOf(ddl: string): string {
   return ddl.replaceAll(/--.*$/gm, '').replaceAll(/\s+/g, ' ').trim();
 }
 
-const history: Record<'command' | 'log' | 'state', Record<number, string>> = {
+const history: Record<'command' | 'log' | 'state' | 'snapshot', Record<number, string>> = {
   command: { 1: '986a1fba571d3b87' },
   log: { 1: '944a51ab69c55ef3', 2: '538bb6a89b192498' },
   state: { 1: 'ea8b20fdbf80b54a' },
+  snapshot: { 1: '45000eb86792d628' },
 };
 
 test.each([
   ['command', COMMAND_FORMAT, commands.map((command) => Buffer.from(encodeCommand(command)).toString('hex'))],
   ['log', LOG_FORMAT.version, [tablesOf(LOG_FORMAT.ddl), LOG_FORMAT.applicationId, entries.map(encodeEntry)]],
   ['state', STATE_FORMAT.version, [tablesOf(STATE_FORMAT.ddl), STATE_FORMAT.applicationId]],
+  ['snapshot', SNAPSHOT_FORMAT, [tablesOf(CREATE_MANIFEST)]],
 ] as const)('the %s format %i is what it was when it was released', (name, version, sample) => {
   const hash = createHash('sha256').update(JSON.stringify(sample)).digest('hex');
   expect(hash.slice(0, 16)).toBe(history[name][version]);
