@@ -110,7 +110,10 @@ export class Raft {
   reportSnapshot(peer: NodeId, result: 'sent' | 'failed'): void {
     const progress = this.#progress(peer);
     if (progress?.flow.type !== 'snapshot') return;
-    const next = result === 'sent' ? progress.flow.last : progress.matched;
+    // What was sent may be newer than what was asked for. Assumed to reach what is compacted meanwhile: if it does not,
+    // the probe there says so, while a probe before it would be another snapshot at once.
+    const { last } = progress.flow;
+    const next = result === 'sent' ? maxIndex(last, this.#state.log.compacted.index) : progress.matched;
     // Paused: the peer's own answer, or that to the next heartbeat, goes on from here.
     progress.becomeProbe(nextIndex(maxIndex(next, progress.matched)), true);
   }

@@ -105,6 +105,43 @@ describe('flows', () => {
     expect(solo.run()).toEqual([]);
   });
 
+  test.each([
+    { what: 'which reaches beyond that', reached: 6, next: 'appendEntries' },
+    { what: 'which does not', reached: 5, next: 'installSnapshot' },
+  ] as const)(
+    'a log compacted while a snapshot is under way costs no other one, unless it must: $what',
+    ({ reached, next }) => {
+      const solo = leaderCompactedTo(4);
+      solo.respond(2, { type: 'rejected', rejected: logIndex(4), hint: logIdAt(1, 1) });
+      solo.act((raft) => raft.propose(bytes('x')));
+      solo.run();
+      solo.accept(3, 6);
+      const to = solo.status.lastLog;
+      solo.disk.compact(to);
+      solo.act((raft) => raft.compacted(to));
+      solo.act((raft) => raft.reportSnapshot(nodeId(2), 'sent'));
+      // Its disk is slow: a heartbeat is answered before the snapshot is acknowledged.
+      expect(one(solo.contact(2, 0), 'appendEntries').previous).toEqual(to);
+      if (reached === 6) solo.accept(2, 6);
+      else
+        solo.act((raft) =>
+          raft.step({
+            type: 'appendEntriesResponse',
+            ...solo.envelope(2),
+            result: { type: 'rejected', rejected: logIndex(6), hint: logIdAt(1, reached) },
+            round: 0,
+          }),
+        );
+      solo.act((raft) => raft.propose(bytes('y')));
+      expect(
+        solo
+          .run()
+          .filter(({ to: node }) => node === 2)
+          .map(({ type }) => type),
+      ).toEqual([next]);
+    },
+  );
+
   test('a learner added while it is cut off gets the purged log by a snapshot later (openraft 1828)', () => {
     const cluster = new Cluster({ seed: 11, voters: 3, standbys: 1 });
     cluster.partition([1, 2, 3], [4]);
