@@ -17,6 +17,7 @@ import { InstanceBinding } from './consensus/instance-binding.ts';
 import { LeaderCalls } from './consensus/leader-calls.ts';
 import { ConsensusMetrics } from './consensus/metrics.ts';
 import { Node } from './consensus/node.ts';
+import { StateQuota } from './consensus/state-quota.ts';
 import { closeServer, listen } from './http-listener.ts';
 import { HttpThread, replicaStatus } from './http-thread/thread.ts';
 import { admitPeer, describeStart, establishIdentity } from './identity.ts';
@@ -128,6 +129,10 @@ export class Daemon {
       transport: this.#transport,
       clusterId: () => this.#identity.cluster,
       maxEntryBytes: entryBytesLimit(config),
+      quota: new StateQuota({
+        maxBytes: config.limits.maxStateBytes,
+        usedBytes: () => store.state.bytes,
+      }),
       identifyTimeoutMs: IDENTIFY_TIMEOUT_MS,
       membershipPatienceTicks: Math.ceil(MEMBERSHIP_TIMEOUT_MS / tickMs),
     });
@@ -282,7 +287,9 @@ export class Daemon {
       voters,
       learners: nodes.size - voters,
       logBytes: databaseBytes(join(this.#options.config.dataDir, 'log.db')),
-      stateBytes: databaseBytes(this.#store.stateFile),
+      stateFileBytes: databaseBytes(this.#store.stateFile),
+      stateBytes: this.#store.state.bytes,
+      maxStateBytes: this.#options.config.limits.maxStateBytes,
       peers: new Map(others.map(([peer, { matched }]) => [peer, matched])),
     });
   }

@@ -122,6 +122,7 @@ describe('/write and /read', () => {
     [{ type: 'refused', error: { type: 'forwardToLeader', leader: null } }, 503, 'no leader'],
     [{ type: 'refused', error: { type: 'overloaded' } }, 503, 'too many writes'],
     [{ type: 'refused', error: { type: 'tooLarge', maxBytes: 9 } }, 413, 'too large'],
+    [{ type: 'refused', error: { type: 'stateFull', maxBytes: 9 } }, 507, 'delete something'],
     [{ type: 'unknown', message: 'no quorum confirmed it in time' }, 504, 'may still take effect'],
   ] as const)('the outcome %j is told as it is', async (outcome, status, reason) => {
     refuseWith = outcome;

@@ -1,19 +1,22 @@
-import { encodeCommand } from '@metad/kv-store';
+import { type Command, encodeCommand } from '@metad/kv-store';
 import { type NodeId, nodeId } from '@metad/raft-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
 import { LeaderCalls } from '../src/consensus/leader-calls.ts';
+import { StateQuota } from '../src/consensus/state-quota.ts';
 import type { IdentifyOutcome } from '../src/peers/transport.ts';
 import { type Member, NodeCluster } from './node-cluster.ts';
 
 let cluster: NodeCluster;
 let leader: Member;
 let answers: Map<string, IdentifyOutcome>;
+let usedBytes: number;
 
 beforeEach(async () => {
   cluster = new NodeCluster(1);
   leader = await cluster.leader();
   answers = new Map();
+  usedBytes = 99;
 });
 
 afterEach(() => cluster.close());
@@ -36,6 +39,7 @@ function calls(on: Member): LeaderCalls {
     },
     clusterId: () => 'test',
     maxEntryBytes: 1000,
+    quota: new StateQuota({ maxBytes: 100, usedBytes: () => usedBytes }),
     identifyTimeoutMs: 100,
     membershipPatienceTicks: 50,
   });
@@ -174,4 +178,58 @@ test('what no node could apply does not get into the log, whoever forwards it', 
   const outcome = await calls(leader).executeForwarded({ type: 'propose', command: Uint8Array.of(99, 1, 2) });
   expect(outcome).toMatchObject({ type: 'refused', error: { type: 'conflict' } });
   expect(leader.node.status().lastLog.index).toBe(index);
+});
+
+describe('the quota of the state', () => {
+  const propose = (command: Command): Call => ({ type: 'propose', command: encodeCommand(command) });
+  const put = propose({ type: 'merge', tree: 'data', leaves: [['/a', '1']] });
+  const full = { type: 'refused', error: { type: 'stateFull', maxBytes: 100 } };
+
+  test('admits everything below it, and again once there is room', async () => {
+    expect(await execute(put)).toMatchObject({ type: 'done', version: 1 });
+    usedBytes = 100;
+    expect(await execute(put)).toEqual(full);
+    usedBytes = 99;
+    expect(await execute(put)).toMatchObject({ type: 'done', version: 1 });
+  });
+
+  test.each<Command>([
+    { type: 'merge', tree: 'data', leaves: [] },
+    { type: 'replace', tree: 'mapping', path: '/', leaves: [] },
+    { type: 'setRules', rules: [] },
+  ])('%j is refused beyond it', async (command) => {
+    usedBytes = 100;
+    expect(await execute(propose(command))).toEqual(full);
+    expect(await calls(leader).executeForwarded(propose(command))).toEqual(full);
+  });
+
+  test.each<Command>([
+    { type: 'delete', tree: 'data', paths: ['/a'] },
+    { type: 'deleteValue', tree: 'data', path: '/a' },
+    { type: 'deleteRules', hosts: ['10.0.0.1'] },
+  ])('%j passes beyond it', async (command) => {
+    usedBytes = 1000;
+    expect(await execute(propose(command))).toMatchObject({ type: 'done' });
+  });
+
+  test('does not hold up changes of membership', async () => {
+    usedBytes = 1000;
+    identified('127.0.0.1:2', 2);
+    expect(await execute(addLearner(2, '127.0.0.1:2'))).toMatchObject({ type: 'done' });
+  });
+
+  test('is the leader’s: another node names the leader instead', async () => {
+    await cluster.close();
+    cluster = new NodeCluster(3);
+    leader = await cluster.leader();
+    usedBytes = 1000;
+    const follower = cluster.members.find(({ id }) => id !== leader.id);
+    if (!follower) throw new Error('there is no follower');
+    expect(await execute(put, follower)).toMatchObject({ error: { type: 'forwardToLeader' } });
+  });
+
+  test('of 0 is none', () => {
+    const quota = new StateQuota({ maxBytes: 0, usedBytes: () => Number.MAX_SAFE_INTEGER });
+    expect(quota.admits(encodeCommand({ type: 'setRules', rules: [] }))).toBe(true);
+  });
 });

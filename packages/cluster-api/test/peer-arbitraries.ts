@@ -142,7 +142,7 @@ const callErrors: fc.Arbitrary<CallError> = fc.oneof(
   fc.constantFrom<CallError>({ type: 'overloaded' }, { type: 'stopping' }, { type: 'emptyMembership' }),
   fc.record({ type: fc.constant('forwardToLeader' as const), leader: fc.option(nodeIds) }),
   fc.record({ type: fc.constant('noLink' as const), message: fc.string() }),
-  fc.record({ type: fc.constant('tooLarge' as const), maxBytes: integer }),
+  fc.record({ type: fc.constantFrom('tooLarge' as const, 'stateFull' as const), maxBytes: integer }),
   fc.record({ type: fc.constant('inProgress' as const), change: logIds }),
   fc.record({ type: fc.constant('learnerNotFound' as const), node: nodeIds }),
   fc.record({ type: fc.constant('conflict' as const), message: fc.string() }),

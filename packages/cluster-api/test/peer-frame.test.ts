@@ -84,7 +84,7 @@ test('the wire format changes only together with its version', () => {
   for (const frame of SAMPLES) hash.update(encodeFrame(frame));
   // Nodes of one version must understand each other: what changes this hash raises PEER_PROTOCOL_VERSION.
   expect({ [PEER_PROTOCOL_VERSION]: hash.digest('hex') }).toEqual({
-    1: 'b2cdddbd33ac130185e5b9a7cd612eb739d7d6e1c317e37ac6330d03042f610a',
+    2: '01ecd9c454fa3aff297185bec16b6a1ca0d4dfbb0fdc2feb261c20a25c281faa',
   });
 });
 
@@ -154,6 +154,7 @@ const ERRORS: { readonly [T in CallError['type']]: Extract<CallError, { type: T 
   noLink: { type: 'noLink', message: 'm' },
   overloaded: { type: 'overloaded' },
   tooLarge: { type: 'tooLarge', maxBytes: 1000 },
+  stateFull: { type: 'stateFull', maxBytes: 1000 },
   stopping: { type: 'stopping' },
   inProgress: { type: 'inProgress', change: LOG_ID },
   emptyMembership: { type: 'emptyMembership' },

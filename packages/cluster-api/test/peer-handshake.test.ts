@@ -50,7 +50,7 @@ describe('a request is refused with what to do about it', () => {
     [401, { authorization: 'a-token' }, /cluster_token/],
     [401, { authorization: undefined, 'x-metad-identify': '1' }, /cluster_token/],
     [426, { upgrade: 'metad-peer/999' }, /run the same metad release/],
-    [426, { upgrade: 'websocket' }, /metad-peer\/1/],
+    [426, { upgrade: 'websocket' }, /metad-peer\/2/],
     [400, { 'x-metad-node': undefined }, /x-metad-node/],
     [400, { 'x-metad-node': '0' }, /x-metad-node/],
     [400, { 'x-metad-node': '1e3' }, /x-metad-node/],

@@ -112,7 +112,7 @@ test('frames sent together with the Upgrade are read, and so is one byte at a ti
     'GET / HTTP/1.1',
     'Host: x',
     'Connection: Upgrade',
-    'Upgrade: metad-peer/1',
+    'Upgrade: metad-peer/2',
     'X-Metad-Node: 2',
     'X-Metad-Instance: i',
     'X-Metad-To: 1',
@@ -133,13 +133,13 @@ describe('what is no peer on the cluster port', () => {
         peer,
         `GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n${more}\r\n`,
       );
-    expect(await upgrade('metad-peer/1')).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n/);
+    expect(await upgrade('metad-peer/2')).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n/);
     const token = 'Authorization: Bearer secret-token\r\n';
     expect(await upgrade('websocket', token)).toMatch(
-      /^HTTP\/1.1 426 Upgrade Required\r\n(.*\r\n)*Upgrade: metad-peer\/1/,
+      /^HTTP\/1.1 426 Upgrade Required\r\n(.*\r\n)*Upgrade: metad-peer\/2/,
     );
-    expect(await upgrade('metad-peer/2', token)).toMatch(/run the same metad release on both nodes\n$/);
-    expect(await upgrade('metad-peer/1', token)).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
+    expect(await upgrade('metad-peer/999', token)).toMatch(/run the same metad release on both nodes\n$/);
+    expect(await upgrade('metad-peer/2', token)).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
     expect(await exchange(peer, '\x00\x01\x02 nonsense\r\n\r\n')).toMatch(/^HTTP\/1.1 400 /);
     await expectServing(peer);
   });
@@ -162,7 +162,7 @@ describe('what is no peer on the cluster port', () => {
     const peer = await TestPeer.start({ node: 1 });
     for (let i = 0; i < 20; i += 1) {
       const socket = connect(peer.port, '127.0.0.1');
-      socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: metad-peer/1\r\n\r\n');
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: metad-peer/2\r\n\r\n');
       socket.resetAndDestroy();
     }
     await expectServing(peer);

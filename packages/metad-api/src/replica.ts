@@ -38,6 +38,8 @@ export type RefusalReason =
   | 'overloaded'
   /** Larger than what one log entry may hold. */
   | 'tooLarge'
+  /** The state takes as much as it may: only deletions are taken, until there is room again. */
+  | 'stateFull'
   /** This node is stopping. */
   | 'stopping';
 

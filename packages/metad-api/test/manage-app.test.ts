@@ -233,6 +233,7 @@ describe('what became of a write', () => {
     [{ type: 'refused', reason: 'overloaded', message: 'busy' }, 503, '1', 'busy'],
     [{ type: 'refused', reason: 'stopping', message: 'stopping' }, 503, '1', 'stopping'],
     [{ type: 'refused', reason: 'tooLarge', message: 'an entry holds 1 MiB' }, 413, null, '1 MiB'],
+    [{ type: 'refused', reason: 'stateFull', message: 'no room' }, 507, null, 'no room'],
     [{ type: 'unknown', message: 'leadership was lost' }, 504, null, 'unknown whether'],
   ] as const)('%j', async (outcome, status, retryAfter, message) => {
     const node = new TestNode();

@@ -82,7 +82,7 @@ async function callRoute<T>(
   return answer(c, statusOf(outcome), callAnswer(outcome, deps.addressOf));
 }
 
-function statusOf(outcome: CallOutcome): 200 | 400 | 409 | 413 | 503 | 504 {
+function statusOf(outcome: CallOutcome): 200 | 400 | 409 | 413 | 503 | 504 | 507 {
   if (outcome.type === 'done') return 200;
   if (outcome.type === 'unknown') return 504;
   switch (outcome.error.type) {
@@ -94,6 +94,8 @@ function statusOf(outcome: CallOutcome): 200 | 400 | 409 | 413 | 503 | 504 {
       return 409;
     case 'tooLarge':
       return 413;
+    case 'stateFull':
+      return 507;
     default:
       return 503;
   }
@@ -101,7 +103,7 @@ function statusOf(outcome: CallOutcome): 200 | 400 | 409 | 413 | 503 | 504 {
 
 function answer(
   c: Context,
-  status: 200 | 400 | 401 | 403 | 404 | 405 | 409 | 413 | 500 | 503 | 504,
+  status: 200 | 400 | 401 | 403 | 404 | 405 | 409 | 413 | 500 | 503 | 504 | 507,
   body: BigJson,
 ): Response {
   if (status === 503) c.header('Retry-After', '1');

@@ -3,7 +3,7 @@ import { unreachable } from '@metad/raft-core';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { NodeLimits } from '../config/node-config.ts';
-import type { CallOutcome } from '../consensus/call.ts';
+import type { CallError, CallOutcome } from '../consensus/call.ts';
 import { explainCallError } from '../consensus/call-error.ts';
 import type { CallRouter } from '../consensus/call-router.ts';
 import type { Node } from '../consensus/node.ts';
@@ -91,13 +91,18 @@ function writeAnswer(c: Context, outcome: CallOutcome): Response {
     case 'unknown':
       return writeFailure(c, 504, `${outcome.message}; it may still take effect`);
     case 'refused':
-      return writeFailure(c, outcome.error.type === 'tooLarge' ? 413 : 503, explainCallError(outcome.error));
+      return writeFailure(c, refusalStatus(outcome.error), explainCallError(outcome.error));
     default:
       return unreachable(outcome);
   }
 }
 
-function writeFailure(c: Context, status: 400 | 413 | 503 | 504, reason: string): Response {
+function refusalStatus({ type }: CallError): 413 | 503 | 507 {
+  if (type === 'tooLarge') return 413;
+  return type === 'stateFull' ? 507 : 503;
+}
+
+function writeFailure(c: Context, status: 400 | 413 | 503 | 504 | 507, reason: string): Response {
   setReason(c, status, reason);
   return c.json('Err', status);
 }

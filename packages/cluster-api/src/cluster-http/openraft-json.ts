@@ -68,6 +68,7 @@ function errorJson(error: CallError, addressOf: (node: NodeId) => string | null)
       return { Unreachable: { message } };
     case 'overloaded':
     case 'tooLarge':
+    case 'stateFull':
     case 'stopping':
     case 'noLink':
       return { Unavailable: { message } };

@@ -59,5 +59,7 @@ export interface NodeLimits {
   readonly maxPathDepth: number;
   readonly maxInflightProposals: number;
   readonly maxUncommittedBytes: number;
+  /** 0: no limit. */
+  readonly maxStateBytes: number;
   readonly maxWaiters: number;
 }

@@ -186,6 +186,7 @@ function compose(settings: Settings, derived: Derived): NodeConfig {
       maxPathDepth: settings.max_path_depth,
       maxInflightProposals: settings.max_inflight_proposals,
       maxUncommittedBytes: settings.max_uncommitted_size,
+      maxStateBytes: settings.max_state_size,
       maxWaiters: settings.max_waiters,
     },
   };

@@ -193,6 +193,12 @@ export const SETTINGS = z.object({
     '64MiB',
     'of all writes that wait for their commit at once; at least max_body_size',
   ),
+  max_state_size: limits(
+    size({ min: 0, max: 64 * 1024 * GIB }),
+    '<size>',
+    '2GiB',
+    'of the state; beyond it the leader takes only deletions, until there is room again; 0: no limit',
+  ),
   max_waiters: limits(
     integer({ min: 1, max: 1_000_000 }),
     '<count>',

@@ -10,6 +10,8 @@ export function explainCallError(error: CallError): string {
       return 'too many writes are in flight: try again later';
     case 'tooLarge':
       return `the request is too large for one log entry (at most ${error.maxBytes} bytes)`;
+    case 'stateFull':
+      return `the state is full (max_state_size is ${error.maxBytes} bytes): delete something first, or raise that limit`;
     case 'stopping':
       return 'this node is stopping: ask another one';
     case 'inProgress':

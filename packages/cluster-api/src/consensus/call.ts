@@ -30,6 +30,8 @@ export type CallError =
   | { readonly type: 'noLink'; readonly message: string }
   | { readonly type: 'overloaded' }
   | { readonly type: 'tooLarge'; readonly maxBytes: number }
+  /** The state takes as much as it may, and the command might make it larger. */
+  | { readonly type: 'stateFull'; readonly maxBytes: number }
   | { readonly type: 'stopping' }
   /** Another membership change is not committed yet. */
   | { readonly type: 'inProgress'; readonly change: LogId }

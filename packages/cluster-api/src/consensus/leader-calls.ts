@@ -3,12 +3,14 @@ import { isVoter, type NodeId, type NodeRecord, type RaftStatus, unreachable } f
 import type { IdentifyOutcome, PeerTransport } from '../peers/transport.ts';
 import type { Call, CallError, CallOutcome } from './call.ts';
 import type { Node } from './node.ts';
+import type { StateQuota } from './state-quota.ts';
 
 export interface LeaderCallsOptions {
   readonly node: Node;
   readonly transport: Pick<PeerTransport, 'identify'>;
   readonly clusterId: () => string | null;
   readonly maxEntryBytes: number;
+  readonly quota: StateQuota;
   readonly identifyTimeoutMs: number;
   /** How long a change of membership may take, in ticks: new voters catch up first. */
   readonly membershipPatienceTicks: number;
@@ -23,12 +25,10 @@ export class LeaderCalls {
   }
 
   execute(call: Call): Promise<CallOutcome> {
-    const { node, maxEntryBytes, membershipPatienceTicks } = this.#options;
+    const { node, membershipPatienceTicks } = this.#options;
     switch (call.type) {
       case 'propose':
-        if (call.command.byteLength > maxEntryBytes)
-          return refuse({ type: 'tooLarge', maxBytes: maxEntryBytes });
-        return node.propose(call.command);
+        return this.#propose(call.command);
       case 'addLearner':
         return this.#addLearner(call.node, call.addr);
       case 'removeLearner':
@@ -54,6 +54,16 @@ export class LeaderCalls {
       });
     }
     return this.execute(call);
+  }
+
+  #propose(command: Uint8Array): Promise<CallOutcome> {
+    const { node, maxEntryBytes, quota } = this.#options;
+    if (command.byteLength > maxEntryBytes) return refuse({ type: 'tooLarge', maxBytes: maxEntryBytes });
+    // The leader's limit counts, not that of the node which the client happened to ask.
+    if (node.state.leader === node.id && !quota.admits(command)) {
+      return refuse({ type: 'stateFull', maxBytes: quota.maxBytes });
+    }
+    return node.propose(command);
   }
 
   /**

@@ -27,7 +27,12 @@ export class ConsensusMetrics {
     voters: this.#gauge('metad_raft_voters', 'Members that vote.'),
     learners: this.#gauge('metad_raft_learners', 'Members that get the log and do not vote.'),
     logBytes: this.#gauge('metad_log_db_bytes', 'Size of log.db with its write-ahead log.'),
-    stateBytes: this.#gauge('metad_state_db_bytes', 'Size of state.db with its write-ahead log.'),
+    stateFileBytes: this.#gauge('metad_state_db_bytes', 'Size of state.db with its write-ahead log.'),
+    stateBytes: this.#gauge(
+      'metad_state_bytes',
+      'What the state takes of state.db: what max_state_size limits.',
+    ),
+    maxStateBytes: this.#gauge('metad_state_limit_bytes', 'The setting max_state_size; 0: no limit.'),
   };
   readonly #peerMatched: Gauge<'peer'>;
   readonly #peerLag: Gauge<'peer'>;
@@ -102,7 +107,9 @@ export class ConsensusMetrics {
     status.voters.set(now.voters);
     status.learners.set(now.learners);
     status.logBytes.set(now.logBytes);
+    status.stateFileBytes.set(now.stateFileBytes);
     status.stateBytes.set(now.stateBytes);
+    status.maxStateBytes.set(now.maxStateBytes);
     this.#peerMatched.reset();
     this.#peerLag.reset();
     for (const [peer, matched] of now.peers) {
@@ -135,7 +142,9 @@ export interface ConsensusSample {
   readonly voters: number;
   readonly learners: number;
   readonly logBytes: number;
+  readonly stateFileBytes: number;
   readonly stateBytes: number;
+  readonly maxStateBytes: number;
   /** How far each other member's log is known to match; empty on all but the leader. */
   readonly peers: ReadonlyMap<number, number>;
 }

@@ -151,6 +151,7 @@ function refusalReason(error: Extract<CallOutcome, { type: 'refused' }>['error']
   switch (error) {
     case 'overloaded':
     case 'tooLarge':
+    case 'stateFull':
     case 'stopping':
       return error;
     default:

@@ -83,6 +83,7 @@ function writeCallError(error: CallError): unknown[] {
     case 'emptyMembership':
       return [error.type];
     case 'tooLarge':
+    case 'stateFull':
       return [error.type, error.maxBytes];
     case 'inProgress':
       return [error.type, writeLogId(error.change)];
@@ -106,6 +107,7 @@ function readCallError(reader: WireReader): CallError {
       case 'forwardToLeader':
         return { type, leader: reader.skipNil() ? null : readNodeId(reader) };
       case 'tooLarge':
+      case 'stateFull':
         return { type, maxBytes: reader.integer() };
       case 'inProgress':
         return { type, change: readLogId(reader) };

@@ -8,7 +8,7 @@ import { readList } from './record-codec.ts';
 import { WireError, WireReader } from './wire-reader.ts';
 
 /** Raised with every change of what frames look like; peers of different versions refuse each other. */
-export const PEER_PROTOCOL_VERSION = 1;
+export const PEER_PROTOCOL_VERSION = 2;
 
 /** What travels over an open peer connection, both ways. */
 export type PeerFrame =

@@ -19,6 +19,11 @@ export function tooLarge(message: string): Problem {
   return { status: 413, message };
 }
 
+/** Definitely not done; worth trying again once somebody has made room. */
+export function outOfRoom(message: string): Problem {
+  return { status: 507, message };
+}
+
 /** Definitely not done; worth trying again soon, here or at another node. */
 export function unavailable(message: string): Problem {
   return { status: 503, message, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } };

@@ -1,7 +1,7 @@
 import type { Command } from '@metad/kv-store';
 import { unreachable } from '@metad/raft-core';
 import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
-import { type Checked, type Problem, tooLarge, unavailable } from '../http/problem.ts';
+import { type Checked, outOfRoom, type Problem, tooLarge, unavailable } from '../http/problem.ts';
 import { readBody } from '../http/read-body.ts';
 import { type Form, renderConfirmation } from '../render/render.ts';
 import type { RefusalReason } from '../replica.ts';
@@ -35,6 +35,8 @@ function refusalProblem(reason: RefusalReason, message: string): Problem {
   switch (reason) {
     case 'tooLarge':
       return tooLarge(message);
+    case 'stateFull':
+      return outOfRoom(message);
     case 'noLeader':
     case 'overloaded':
     case 'stopping':

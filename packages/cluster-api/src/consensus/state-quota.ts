@@ -1,0 +1,36 @@
+import { type Command, decodeCommand } from '@metad/kv-store';
+
+/**
+ * A limit on the size of the state. It is asked before a command is proposed, on the node that leads, and never when
+ * one is applied: there every node must do the same. So what is in flight when the limit is reached still gets in, and
+ * a limit must leave the disk room for that and for the deletions.
+ */
+export class StateQuota {
+  /** 0: no limit. */
+  readonly maxBytes: number;
+  readonly #usedBytes: () => number;
+
+  constructor(options: { readonly maxBytes: number; readonly usedBytes: () => number }) {
+    this.maxBytes = options.maxBytes;
+    this.#usedBytes = options.usedBytes;
+  }
+
+  /** Whether the command may be proposed: there is room, or it only removes. Expects bytes of `encodeCommand`. */
+  admits(command: Uint8Array): boolean {
+    if (this.maxBytes === 0 || this.#usedBytes() < this.maxBytes) return true;
+    return isRemoval(decodeCommand(command));
+  }
+}
+
+function isRemoval({ type }: Command): boolean {
+  switch (type) {
+    case 'delete':
+    case 'deleteValue':
+    case 'deleteRules':
+      return true;
+    case 'merge':
+    case 'replace':
+    case 'setRules':
+      return false;
+  }
+}
