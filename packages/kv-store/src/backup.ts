@@ -4,8 +4,7 @@ import { openForReading } from './database.ts';
 import { removeDatabase, syncDirectory } from './durable-file.ts';
 import { checkPages } from './page-check.ts';
 import { buildSnapshot, type SnapshotPlan } from './snapshot-file.ts';
-import { type SnapshotManifest, verifySnapshot } from './snapshot-manifest.ts';
-import { STATE_FORMAT } from './state-schema.ts';
+import { SNAPSHOT_FILE, type SnapshotManifest, verifySnapshot } from './snapshot-manifest.ts';
 import { namingFile, StoreError } from './store-error.ts';
 
 /**
@@ -33,9 +32,9 @@ export function writeBackup(plan: SnapshotPlan): SnapshotManifest {
  */
 export function verifyBackup(file: string): SnapshotManifest {
   const manifest = verifySnapshot(file);
-  const db = openForReading(file, STATE_FORMAT, { busyTimeoutMs: 0, pragmas: [] });
+  const db = openForReading(file, SNAPSHOT_FILE, { busyTimeoutMs: 0, pragmas: [] });
   try {
-    checkPages(file, db);
+    checkPages(file, db, SNAPSHOT_FILE.advice);
   } finally {
     db.close();
   }

@@ -12,6 +12,8 @@ export interface FileFormat {
   readonly version: number;
   /** Creates the tables of an empty file, with their first rows. */
   readonly ddl: string;
+  /** What to do about a damaged one. */
+  readonly advice: string;
   /** What makes each older format the next one, by the older one's number. */
   readonly upgrades: { readonly [version: number]: string };
 }
@@ -55,17 +57,21 @@ export function openForReading(
   format: FileFormat,
   options: ConnectionOptions,
 ): Database.Database {
-  return namingFile(file, () => {
-    const db = new Database(file, { readonly: true, fileMustExist: true, timeout: options.busyTimeoutMs });
-    try {
-      for (const pragma of options.pragmas) db.pragma(pragma);
-      checkFormat(db, file, format);
-    } catch (error) {
-      db.close();
-      throw error;
-    }
-    return db;
-  });
+  return namingFile(
+    file,
+    () => {
+      const db = new Database(file, { readonly: true, fileMustExist: true, timeout: options.busyTimeoutMs });
+      try {
+        for (const pragma of options.pragmas) db.pragma(pragma);
+        checkFormat(db, file, format);
+      } catch (error) {
+        db.close();
+        throw error;
+      }
+      return db;
+    },
+    format.advice,
+  );
 }
 
 function createOrCheck(db: Database.Database, file: string, format: FileFormat): void {
@@ -94,7 +100,7 @@ function upgrade(db: Database.Database, format: FileFormat): void {
 
 function checkFormat(db: Database.Database, file: string, format: FileFormat): void {
   if (db.pragma('application_id', { simple: true }) !== format.applicationId) {
-    throw new StoreError('damaged', `${file} is not ${format.title}; ${REBUILD_ADVICE}`);
+    throw new StoreError('damaged', `${file} is not ${format.title}; ${format.advice}`);
   }
   const found = Number(db.pragma('user_version', { simple: true }));
   if (found > format.version) {

@@ -1,4 +1,5 @@
 import type { ConnectionOptions, FileFormat } from './database.ts';
+import { REBUILD_ADVICE } from './store-error.ts';
 
 /** Which file holds the state: see state-files.ts. */
 const STATE_FILE_TABLE = `
@@ -14,6 +15,7 @@ export const LOG_FORMAT: FileFormat = {
   title: "a metad node's log",
   applicationId: 0x6d65_646c,
   version: 2,
+  advice: REBUILD_ADVICE,
   ddl: `
     CREATE TABLE entry (
       idx      INTEGER PRIMARY KEY, -- log index; contiguous behind compacted_index, what is before it waits for removal

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import type { SnapshotMeta } from '@metad/raft-core';
 import Database from 'better-sqlite3';
-import { openForReading } from './database.ts';
+import { type FileFormat, openForReading } from './database.ts';
 import { checksumFile } from './file-checksum.ts';
 import { decodePosition, type PositionRow, READ_POSITION } from './position.ts';
 import { STATE_FORMAT } from './state-schema.ts';
@@ -11,6 +11,13 @@ import type { Version } from './version.ts';
 
 /** Grows when the manifest, or what the checksum covers, changes. The state's tables have a number of their own. */
 export const SNAPSHOT_FORMAT = 1;
+
+/** A state with a manifest. */
+export const SNAPSHOT_FILE: FileFormat = {
+  ...STATE_FORMAT,
+  title: 'a snapshot or backup of a metad node',
+  advice: 'take another snapshot or backup',
+};
 
 /** The feature level of what this release writes. */
 export const FEATURE_LEVEL = 1;
@@ -136,9 +143,9 @@ function findChecksum(file: string, db: Database.Database, checksum: Buffer): nu
 }
 
 function withDatabase<T>(file: string, look: (db: Database.Database) => T): T {
-  const db = openForReading(file, STATE_FORMAT, { busyTimeoutMs: 0, pragmas: [] });
+  const db = openForReading(file, SNAPSHOT_FILE, { busyTimeoutMs: 0, pragmas: [] });
   try {
-    return namingFile(file, () => look(db));
+    return namingFile(file, () => look(db), SNAPSHOT_FILE.advice);
   } finally {
     db.close();
   }
@@ -154,5 +161,5 @@ function overwrite(file: string, offset: number, bytes: Buffer): void {
 }
 
 function damaged(file: string, what: string): StoreError {
-  return new StoreError('damaged', `${file} is damaged: ${what}; take another snapshot or backup`);
+  return new StoreError('damaged', `${file} is damaged: ${what}; ${SNAPSHOT_FILE.advice}`);
 }

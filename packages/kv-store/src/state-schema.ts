@@ -1,4 +1,5 @@
 import type { ConnectionOptions, FileFormat } from './database.ts';
+import { REBUILD_ADVICE } from './store-error.ts';
 
 /** The DDL of one tree: a row for each path with an own value, clustered by the bytes of the UTF-8 path. */
 function treeTable(name: string): string {
@@ -18,6 +19,7 @@ export const STATE_FORMAT: FileFormat = {
   title: "a metad node's state",
   applicationId: 0x6d65_6473,
   version: 1,
+  advice: REBUILD_ADVICE,
   ddl: `
     -- The metadata.
     ${treeTable('data')}

@@ -25,11 +25,11 @@ export class StoreError extends Error {
 }
 
 /** Runs `action`; an error of SQLite's or the system's comes out as a StoreError that names the file, others as they are. */
-export function namingFile<T>(file: string, action: () => T): T {
+export function namingFile<T>(file: string, action: () => T, advice = REBUILD_ADVICE): T {
   try {
     return action();
   } catch (error) {
-    throw withFile(file, error);
+    throw withFile(file, error, advice);
   }
 }
 
@@ -38,13 +38,13 @@ export async function namingFileAsync<T>(file: string, action: () => Promise<T>)
   try {
     return await action();
   } catch (error) {
-    throw withFile(file, error);
+    throw withFile(file, error, REBUILD_ADVICE);
   }
 }
 
-function withFile(file: string, error: unknown): unknown {
+function withFile(file: string, error: unknown, advice: string): unknown {
   if (error instanceof Database.SqliteError) {
-    return new StoreError(codeOf(error.code), describe(file, error), { cause: error });
+    return new StoreError(codeOf(error.code), describe(file, error, advice), { cause: error });
   }
   if (isSystemError(error)) return new StoreError('io', `${file}: ${error.message}`, { cause: error });
   return error;
@@ -72,13 +72,13 @@ function codeOf(sqliteCode: string): StoreErrorCode {
   return 'io';
 }
 
-function describe(file: string, error: InstanceType<typeof Database.SqliteError>): string {
+function describe(file: string, error: InstanceType<typeof Database.SqliteError>, advice: string): string {
   const what = `${file}: ${error.message} (${error.code})`;
   switch (codeOf(error.code)) {
     case 'locked':
       return `${what}: another process is using this data directory`;
     case 'damaged':
-      return `${what}: the file is damaged; ${REBUILD_ADVICE}`;
+      return `${what}: the file is damaged; ${advice}`;
     default:
       return what;
   }

@@ -64,6 +64,14 @@ test('a backup with a damaged byte is named', () => {
   expect(() => verifyBackup(file)).toThrow(/backup\.db is damaged: its bytes do not match its checksum/);
 });
 
+test('what is no backup at all is named, with advice that fits a backup', () => {
+  const file = join(temporaryDirectory(), 'notes.txt');
+  writeFileSync(file, 'This is my shopping list. '.repeat(400));
+  expect(() => verifyBackup(file)).toThrow(
+    /notes\.txt: .*the file is damaged; take another snapshot or backup$/,
+  );
+});
+
 test('a state file is no backup, and neither is one of a newer release', () => {
   const store = filledStore();
   const file = backupOf(store);
