@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -56,6 +57,7 @@ export class Daemon {
   readonly #leaderCalls: LeaderCalls;
   readonly #router: CallRouter;
   readonly #advertise: string;
+  readonly #run = randomUUID();
   #identity: NodeIdentity;
   #http: HttpThread | null = null;
   #join: JoinLoop | null = null;
@@ -214,9 +216,12 @@ export class Daemon {
 
   #peerHandlers(): PeerHandlers {
     return {
-      identity: () => this.#identity,
+      identity: () => {
+        const { logId } = this.#node.status().committedMembership;
+        return { ...this.#identity, run: this.#run, membership: logId };
+      },
       admit: (peer) => {
-        const admission = admitPeer(this.#identity, peer, this.#node.status().membership.membership);
+        const admission = admitPeer(this.#identity, peer, this.#node.status());
         if (admission.type === 'admitted') this.#instances.learn(peer);
         return admission;
       },

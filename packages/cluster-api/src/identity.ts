@@ -1,7 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { NodeIdentity, Store } from '@metad/kv-store';
-import type { Membership, NodeId, NodeRecord } from '@metad/raft-core';
+import {
+  compareLogId,
+  type Membership,
+  type NodeId,
+  type NodeRecord,
+  type RaftStatus,
+} from '@metad/raft-core';
 import type { NodeConfig } from './config/node-config.ts';
+import { isMeant } from './peers/instance-rule.ts';
+import { addAdvice, replaceAdvice } from './peers/repair-advice.ts';
 import type { Admission, PeerIdentity } from './peers/transport.ts';
 
 /** The data directory and the configuration contradict each other: the message says what to do. */
@@ -72,27 +80,36 @@ export function describeStart(
   return `node ${identity.node} ${isNew ? 'founds a cluster' : 'goes on in its cluster'}: ${members}`;
 }
 
+/** The memberships that a node knows. */
+export type KnownMemberships = Pick<RaftStatus, 'membership' | 'committedMembership'>;
+
 /**
- * Whether a peer may talk to this node. A member that this node has not heard of yet is let in, since its own
- * membership may be old; a node of another cluster, or another disk under a known id, never is.
+ * Whether a peer may talk to this node. Who knows a later membership than this node is let in, as this node may have
+ * missed that it was added, or that its disk was replaced. A node of another cluster never is; nor are another disk
+ * under a known id, or one that was removed, once this node knows of it.
  */
-export function admitPeer(self: NodeIdentity, peer: PeerIdentity, membership: Membership): Admission {
+export function admitPeer(self: NodeIdentity, peer: PeerIdentity, known: KnownMemberships): Admission {
   if (peer.node === self.node) return refuse(`two nodes have the id ${self.node}: give each its own --id`);
-  const record = membership.nodes.get(peer.node);
-  if (record?.instance !== undefined && record.instance !== peer.instance) {
+  const { logId, membership } = known.membership;
+  // Whoever is leaving still counts until its removal is committed.
+  const record = membership.nodes.get(peer.node) ?? known.committedMembership.membership.nodes.get(peer.node);
+  if (!isMeant(peer, { instance: record?.instance, membership: logId })) {
     return refuse(
-      `node ${peer.node} has another data directory than the one that joined this cluster: ` +
-        `remove it with /change-membership or /remove-learner, then add it again with an empty one`,
+      `node ${peer.node} has another data directory than the one that joined this cluster: ${replaceAdvice(peer.node)}`,
     );
   }
   if (self.cluster !== null && peer.cluster !== null && self.cluster !== peer.cluster) {
     return refuse(
-      `node ${peer.node} belongs to another cluster: start it with an empty data directory to add it here`,
+      `node ${peer.node} belongs to another cluster, and this is none of its members: correct the address there, ` +
+        `or, to have the node here, ${addAdvice(peer.node)}`,
     );
   }
-  if (peer.cluster === null && !record)
-    return refuse(`node ${peer.node} has not been added to this cluster: use /add-learner`);
-  return { type: 'admitted' };
+  if (record || compareLogId(peer.membership, logId) > 0) return { type: 'admitted' };
+  if (peer.cluster === null)
+    return refuse(`node ${peer.node} has not been added to this cluster: use POST /add-learner`);
+  return refuse(
+    `node ${peer.node} is no member of this cluster, or no longer: to have it as one, ${addAdvice(peer.node)}`,
+  );
 }
 
 function refuse(reason: string): Admission {

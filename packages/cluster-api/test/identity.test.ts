@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Store } from '@metad/kv-store';
-import { EMPTY_MEMBERSHIP, nodeId } from '@metad/raft-core';
+import { EMPTY_MEMBERSHIP, type LogId, logIndex, nodeId, term, ZERO_LOG_ID } from '@metad/raft-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { NodeConfig } from '../src/config/node-config.ts';
@@ -96,28 +96,61 @@ describe('a node with data', () => {
 });
 
 describe('a peer', () => {
+  const at = (index: number): LogId => ({ term: term(1), leader: nodeId(1), index: logIndex(index) });
   const self = { node: nodeId(1), instance: 'one', cluster: 'c' };
   const members = {
     configs: [[nodeId(1), nodeId(2)]],
     nodes: new Map([[nodeId(2), { addr: 'x:2', instance: 'two' }]]),
   };
-  const peer = { node: nodeId(2), instance: 'two', cluster: 'c' };
+  const stored = { logId: at(5), membership: members };
+  const known = { membership: stored, committedMembership: stored };
+  const peer = { node: nodeId(2), instance: 'two', run: 'r', cluster: 'c', membership: at(5) };
+  const stranger = { ...peer, node: nodeId(9) };
 
   test.each([
     ['a member', peer, 'admitted'],
-    ['a member that this node has not heard of', { ...peer, node: nodeId(9) }, 'admitted'],
-    ['a member that has not noticed yet', { ...peer, cluster: null }, 'admitted'],
+    ['a member that has not noticed yet', { ...peer, cluster: null, membership: ZERO_LOG_ID }, 'admitted'],
+    ['a member that this node has not heard of', { ...stranger, membership: at(6) }, 'admitted'],
+    ['a node that was removed', stranger, 'no member of this cluster'],
+    ['a node that does not know that it was removed', { ...stranger, membership: at(2) }, 'no member'],
     ['another disk under a known id', { ...peer, instance: 'wiped' }, 'another data directory'],
+    [
+      'an empty disk under a known id',
+      { ...peer, instance: 'wiped', membership: ZERO_LOG_ID },
+      'another data',
+    ],
+    ['a disk that replaced the known one', { ...peer, instance: 'new', membership: at(6) }, 'admitted'],
     ['a node of another cluster', { ...peer, cluster: 'd' }, 'another cluster'],
-    ['a standby that nobody added', { node: nodeId(9), instance: 'x', cluster: null }, 'has not been added'],
+    [
+      'a node of another cluster, however late its membership',
+      { ...peer, instance: 'x', cluster: 'd', membership: at(99) },
+      'another cluster',
+    ],
+    [
+      'a standby that nobody added',
+      { ...stranger, cluster: null, membership: ZERO_LOG_ID },
+      'has not been added',
+    ],
     ['a node with the same id', { ...peer, node: nodeId(1) }, 'two nodes have the id 1'],
   ])('%s', (_, who, verdict) => {
-    const admission = admitPeer(self, who, members);
+    const admission = admitPeer(self, who, known);
     if (verdict === 'admitted') expect(admission).toEqual({ type: 'admitted' });
     else expect(admission).toMatchObject({ type: 'refused', reason: expect.stringContaining(verdict) });
   });
 
-  test('a standby lets in the member that dials it', () => {
-    expect(admitPeer({ ...self, cluster: null }, peer, EMPTY_MEMBERSHIP)).toEqual({ type: 'admitted' });
+  test('that is leaving is let in until its removal is committed', () => {
+    const without = { logId: at(6), membership: { configs: [[nodeId(1)]], nodes: new Map() } };
+    const admitted = (committedMembership: typeof stored) =>
+      admitPeer(self, peer, { membership: without, committedMembership }).type;
+    expect(admitted(stored)).toBe('admitted');
+    expect(admitted(without)).toBe('refused');
+  });
+
+  test('that is a member is let in by a standby', () => {
+    const nothing = { logId: ZERO_LOG_ID, membership: EMPTY_MEMBERSHIP };
+    const standby = { ...self, cluster: null };
+    expect(admitPeer(standby, peer, { membership: nothing, committedMembership: nothing })).toEqual({
+      type: 'admitted',
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { type Command, encodeCommand } from '@metad/kv-store';
-import { type NodeId, nodeId } from '@metad/raft-core';
+import { type NodeId, nodeId, ZERO_LOG_ID } from '@metad/raft-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
 import { LeaderCalls } from '../src/consensus/leader-calls.ts';
@@ -21,8 +21,9 @@ beforeEach(async () => {
 
 afterEach(() => cluster.close());
 
-function identified(addr: string, node: number, clusterId: string | null = null): void {
-  const identity = { node: nodeId(node), instance: `disk-${node}`, cluster: clusterId };
+function identified(addr: string, node: number, clusterId: string | null = null, run = `run-${node}`): void {
+  const id = nodeId(node);
+  const identity = { node: id, instance: `disk-${node}`, run, cluster: clusterId, membership: ZERO_LOG_ID };
   answers.set(addr, { type: 'identified', identity });
 }
 
@@ -73,8 +74,8 @@ describe('adding a learner', () => {
 
   test('that is a member already gives it its new address, this node included', async () => {
     identified('127.0.0.1:2', 2);
-    identified('127.0.0.1:22', 2, 'test');
     await execute(addLearner(2, '127.0.0.1:2'));
+    identified('127.0.0.1:22', 2, 'test');
     expect(await execute(addLearner(2, '127.0.0.1:22'))).toMatchObject({ type: 'done' });
     await leader.node.changeMembership(
       { type: 'addLearner', node: leader.id, record: { addr: '127.0.0.1:21001', instance: 'disk-1' } },
@@ -83,6 +84,20 @@ describe('adding a learner', () => {
     expect(await execute(addLearner(1, '127.0.0.1:11'))).toMatchObject({ type: 'done' });
     const addresses = [...leader.node.status().membership.membership.nodes.values()].map(({ addr }) => addr);
     expect(addresses).toEqual(['127.0.0.1:11', '127.0.0.1:22']);
+  });
+
+  test('that is a member already is refused while it still runs at its address', async () => {
+    identified('127.0.0.1:2', 2);
+    await execute(addLearner(2, '127.0.0.1:2'));
+    identified('127.0.0.1:22', 2, 'test', 'on-a-copied-disk');
+    expect(await execute(addLearner(2, '127.0.0.1:22'))).toMatchObject({
+      error: {
+        type: 'conflict',
+        message: expect.stringMatching(/runs twice, at 127\.0\.0\.1:2 and at 127\.0\.0\.1:22.*end one/),
+      },
+    });
+    answers.delete('127.0.0.1:2');
+    expect(await execute(addLearner(2, '127.0.0.1:22'))).toMatchObject({ type: 'done' });
   });
 
   test('waits a little for a node that is being started', async () => {

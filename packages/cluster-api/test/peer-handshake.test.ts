@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { nodeId } from '@metad/raft-core';
+import { type LogId, logIndex, nodeId, term, ZERO_LOG_ID } from '@metad/raft-core';
 import { describe, expect, test } from 'vitest';
 import {
   checkToken,
@@ -12,8 +12,24 @@ import {
 } from '../src/peers/handshake.ts';
 import type { PeerIdentity } from '../src/peers/transport.ts';
 
-const DIALLER: PeerIdentity = { node: nodeId(1), instance: 'instance-1', cluster: 'cluster-1' };
-const SELF: PeerIdentity = { node: nodeId(2), instance: 'instance-2', cluster: 'cluster-1' };
+function membershipAt(index: number, inTerm = 2): LogId {
+  return { term: term(inTerm), leader: nodeId(1), index: logIndex(index) };
+}
+
+const DIALLER: PeerIdentity = {
+  node: nodeId(1),
+  instance: 'instance-1',
+  run: 'run-1',
+  cluster: 'cluster-1',
+  membership: membershipAt(7),
+};
+const SELF: PeerIdentity = {
+  node: nodeId(2),
+  instance: 'instance-2',
+  run: 'run-2',
+  cluster: 'cluster-1',
+  membership: membershipAt(7),
+};
 const TOKEN = 'a-token';
 
 /** As node:http hands them over: names in lower case. */
@@ -22,6 +38,7 @@ function request(changes: IncomingHttpHeaders = {}): IncomingHttpHeaders {
     type: 'link',
     node: SELF.node,
     record: { addr: 'x:1', instance: SELF.instance },
+    membership: membershipAt(7),
   } as const;
   const headers = Object.entries(dialHeaders(DIALLER, TOKEN, purpose));
   return { ...Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])), ...changes };
@@ -56,11 +73,15 @@ describe('a request is refused with what to do about it', () => {
     [400, { 'x-metad-node': '1e3' }, /x-metad-node/],
     [400, { 'x-metad-instance': 'two words' }, /x-metad-instance/],
     [400, { 'x-metad-cluster': '' }, /x-metad-node/],
+    [400, { 'x-metad-run': undefined }, /x-metad-run/],
     [409, { 'x-metad-to': undefined }, /x-metad-to/],
     [409, { 'x-metad-to': '3' }, /this is node 2, not node 3: correct the address of node 3/],
-    [409, { 'x-metad-to-instance': 'other' }, /remove node 2, then add it again/],
-    [409, { 'x-metad-node': '2' }, /two nodes have the id 2/],
-    [409, { 'x-metad-node': '2', 'x-metad-instance': 'instance-2' }, /reached itself/],
+    [409, { 'x-metad-to-instance': 'other' }, /remove node 2 .*\/change-membership.*\/add-learner \[2,/],
+    [409, { 'x-metad-to-instance': 'other', 'x-metad-to-membership': undefined }, /remove node 2/],
+    [409, { 'x-metad-to-instance': 'other', 'x-metad-to-membership': 'x' }, /remove node 2/],
+    [409, { 'x-metad-node': '2' }, /two processes have the id 2/],
+    [409, { 'x-metad-node': '2', 'x-metad-instance': 'instance-2' }, /two processes have the id 2/],
+    [409, { 'x-metad-node': '2', 'x-metad-run': 'run-2' }, /reached itself/],
   ])('%i %j', (status, changes, reason) => {
     expect(judge(request(changes))).toMatchObject({
       type: 'refused',
@@ -96,11 +117,54 @@ test('a node without a token lets in who brings one or none', () => {
   expect(judge(request({ authorization: undefined }), null).type).toBe('accepted');
 });
 
+describe('a dialler that expects another data directory is believed', () => {
+  const since = (membership: LogId): IncomingHttpHeaders => {
+    const { term, leader, index } = membership;
+    const text = `${term}.${leader}.${index}`;
+    return { 'x-metad-to-instance': 'replaced', 'x-metad-to-membership': text };
+  };
+
+  test('unless this node knows a later membership to be committed', () => {
+    expect(judge(request(since(membershipAt(6)))).type).toBe('accepted');
+    expect(judge(request(since(membershipAt(9, 1)))).type).toBe('accepted');
+    expect(judge(request(since(membershipAt(7)))).type).toBe('refused');
+    expect(judge(request(since(membershipAt(8)))).type).toBe('refused');
+  });
+
+  test('by a node that knows no membership', () => {
+    const verdict = judgeUpgrade({
+      headers: request(since(ZERO_LOG_ID)),
+      token: TOKEN,
+      self: { ...SELF, membership: ZERO_LOG_ID },
+      admit: () => ({ type: 'admitted' }),
+    });
+    expect(verdict.type).toBe('refused');
+  });
+});
+
+test('who answers from another data directory is the peer if it knows a later membership', () => {
+  const record = { addr: 'x:1', instance: 'replaced' };
+  const judged = (membership: LogId) => judgeAnswer(SELF, { node: SELF.node, record, membership });
+  expect(judged(membershipAt(6))).toBeNull();
+  expect(judged(membershipAt(7))).toMatch(/remove node 2/);
+  expect(judged(membershipAt(8))).toMatch(/remove node 2/);
+});
+
+test('an identity without a membership knows none', () => {
+  const headers = request();
+  delete headers['x-metad-membership'];
+  expect(readIdentity(headers)).toEqual({ ...DIALLER, membership: ZERO_LOG_ID });
+  expect(readIdentity({ ...headers, 'x-metad-membership': '1.1.-1' })?.membership).toEqual(ZERO_LOG_ID);
+});
+
 test('the dialler checks who has answered', () => {
-  const expected = { node: SELF.node, record: { addr: 'x:1', instance: SELF.instance } };
+  const record = { addr: 'x:1', instance: SELF.instance };
+  const expected = { node: SELF.node, record, membership: membershipAt(7) };
   expect(judgeAnswer(SELF, expected)).toBeNull();
   expect(judgeAnswer({ ...SELF, node: nodeId(3) }, expected)).toMatch(/this is node 3, not node 2/);
-  expect(judgeAnswer({ ...SELF, instance: 'wiped' }, expected)).toMatch(/remove node 2, then add it again/);
+  expect(judgeAnswer({ ...SELF, instance: 'wiped' }, expected)).toMatch(
+    /remove node 2 .*\/change-membership/,
+  );
   expect(judgeAnswer({ ...SELF, instance: 'any' }, { ...expected, record: { addr: 'x:1' } })).toBeNull();
 });
 
@@ -118,5 +182,5 @@ test('a token that fits no header is refused without being shown', () => {
 
 test('what another process says is cut to one printable line', () => {
   expect(printable(' two\r\n\u001b[31mlines\u2028 ')).toBe('two [31mlines');
-  expect(printable('x'.repeat(10_000)).length).toBeLessThan(400);
+  expect(printable('x'.repeat(10_000)).length).toBeLessThan(600);
 });

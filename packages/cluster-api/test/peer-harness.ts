@@ -4,12 +4,14 @@ import { type AddressInfo, Socket } from 'node:net';
 import { version } from '@metad/kv-store';
 import {
   type Heartbeat,
+  type LogId,
   logIndex,
   type Message,
   type NodeId,
   type NodeRecord,
   nodeId,
   term,
+  ZERO_LOG_ID,
 } from '@metad/raft-core';
 import { expect, onTestFinished, vi } from 'vitest';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
@@ -39,12 +41,16 @@ export interface TestPeerOptions {
   readonly token?: string | null;
   readonly instance?: string;
   readonly cluster?: string | null;
+  /** The process: another one than the node's last, unless said otherwise. */
+  readonly run?: string;
   readonly limits?: Partial<PeerLimits>;
   readonly admit?: (peer: PeerIdentity) => Admission;
   readonly call?: (call: Call, from: PeerIdentity) => Promise<CallOutcome>;
   /** To come back where a peer was before; otherwise any free port. */
   readonly port?: number;
 }
+
+let nextRun = 1;
 
 /** A transport behind a real server on loopback, and all that it has told its node. */
 export class TestPeer {
@@ -54,6 +60,8 @@ export class TestPeer {
   readonly received: Message[] = [];
   readonly events: PeerEvent[] = [];
   readonly unreachable: NodeId[] = [];
+  /** The last membership that the node knows to be committed. */
+  committed = ZERO_LOG_ID;
   #stopped = false;
 
   private constructor(options: TestPeerOptions, server: Server) {
@@ -62,14 +70,16 @@ export class TestPeer {
     const identity: PeerIdentity = {
       node: this.node,
       instance: options.instance ?? `instance-${options.node}`,
+      run: options.run ?? `run-${nextRun++}`,
       cluster: options.cluster === undefined ? 'cluster' : options.cluster,
+      membership: ZERO_LOG_ID,
     };
     this.transport = createTcpTransport({
       token: options.token === undefined ? 'secret-token' : options.token,
       limits: { ...LIMITS, ...options.limits },
       onEvent: (event) => this.events.push(event),
       handlers: {
-        identity: () => identity,
+        identity: () => ({ ...identity, membership: this.committed }),
         admit: options.admit ?? (() => ({ type: 'admitted' })),
         receive: (messages) => this.received.push(...messages),
         call: options.call ?? (() => Promise.resolve(DONE)),
@@ -103,9 +113,10 @@ export class TestPeer {
     this.knowRecords(Object.fromEntries(peers.map((peer) => [peer.node, { addr: peer.addr }])));
   }
 
-  knowRecords(records: Record<number, NodeRecord>): void {
+  knowRecords(records: Record<number, NodeRecord>, membership = ZERO_LOG_ID): void {
     this.transport.setPeers(
       new Map(Object.entries(records).map(([id, record]) => [nodeId(Number(id)), record])),
+      membership,
     );
   }
 
@@ -150,6 +161,10 @@ export function heartbeat(from: number, to: number, round = 1): Heartbeat {
   };
 }
 
+export function membershipAt(index: number): LogId {
+  return { term: term(1), leader: nodeId(1), index: logIndex(index) };
+}
+
 export function rounds(peer: TestPeer): number[] {
   return peer.received.map((message) => (message.type === 'heartbeat' ? message.round : -1));
 }
@@ -157,9 +172,15 @@ export function rounds(peer: TestPeer): number[] {
 /** Upgrades by hand as node `as`, and hands over the bare socket. */
 export async function upgradeRaw(peer: TestPeer, as: number): Promise<Socket> {
   const headers = dialHeaders(
-    { node: nodeId(as), instance: `instance-${as}`, cluster: 'cluster' },
+    {
+      node: nodeId(as),
+      instance: `instance-${as}`,
+      run: `run-of-${as}`,
+      cluster: 'cluster',
+      membership: ZERO_LOG_ID,
+    },
     'secret-token',
-    { type: 'link', node: peer.node, record: { addr: peer.addr } },
+    { type: 'link', node: peer.node, record: { addr: peer.addr }, membership: ZERO_LOG_ID },
   );
   const upgrade = request({ host: '127.0.0.1', port: peer.port, headers, agent: false });
   upgrade.end();

@@ -115,6 +115,7 @@ test('frames sent together with the Upgrade are read, and so is one byte at a ti
     'Upgrade: metad-peer/2',
     'X-Metad-Node: 2',
     'X-Metad-Instance: i',
+    'X-Metad-Run: r',
     'X-Metad-To: 1',
   ];
   const frame = encodeFrame({ type: 'messages', messages: [heartbeat(2, 1)] });

@@ -1,4 +1,4 @@
-import { nodeId } from '@metad/raft-core';
+import { nodeId, ZERO_LOG_ID } from '@metad/raft-core';
 import { expect, test } from 'vitest';
 import { createTcpTransport } from '../src/peers/tcp-transport.ts';
 import { heartbeat, TestPeer, until } from './peer-harness.ts';
@@ -38,14 +38,20 @@ test('after a stop nothing is dialled, sent or accepted', async () => {
 
 test('a transport that never started stops as well', async () => {
   const handlers = {
-    identity: () => ({ node: nodeId(1), instance: 'a', cluster: null }),
+    identity: () => ({
+      node: nodeId(1),
+      instance: 'a',
+      run: 'r',
+      cluster: null,
+      membership: ZERO_LOG_ID,
+    }),
     admit: () => ({ type: 'admitted' }) as const,
     receive: () => undefined,
     call: () => expect.unreachable('nobody calls'),
     unreachable: () => undefined,
   };
   const transport = createTcpTransport({ handlers, token: null });
-  transport.setPeers(new Map([[nodeId(2), { addr: '127.0.0.1:1' }]]));
+  transport.setPeers(new Map([[nodeId(2), { addr: '127.0.0.1:1' }]]), ZERO_LOG_ID);
   await transport.stop();
 });
 

@@ -1,6 +1,6 @@
 import { nodeId } from '@metad/raft-core';
 import { describe, expect, test } from 'vitest';
-import { heartbeat, rounds, TestPeer, until, upgradeRaw } from './peer-harness.ts';
+import { heartbeat, membershipAt, rounds, TestPeer, until, upgradeRaw } from './peer-harness.ts';
 
 test('three nodes that know each other exchange messages, in order', async () => {
   const peers = await Promise.all([1, 2, 3].map((node) => TestPeer.start({ node })));
@@ -178,9 +178,28 @@ describe('setPeers', () => {
     await until(() => expect(one.openLinks(2, 'dialled')).toBe(0));
     await until(() =>
       expect(one.eventsOf('linkRefused').at(-1)?.reason).toMatch(
-        /HTTP 409: .*remove node 2, then add it again/,
+        /HTTP 409: .*remove node 2 .*add it with POST/,
       ),
     );
+  });
+
+  test('a node that knows a later membership is linked, whatever its instance, until this one knows as much', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const two = await TestPeer.start({ node: 2, instance: 'replaced' });
+    const records = (instance: string) => ({ 2: { addr: two.addr, instance } });
+    two.committed = membershipAt(5);
+    one.knowRecords(records('first'), membershipAt(5));
+    await until(() => expect(one.eventsOf('linkRefused').at(-1)?.reason).toMatch(/remove node 2/));
+    two.committed = membershipAt(9);
+    await one.linked(2, 'dialled');
+    one.knowRecords(records('first'), membershipAt(8));
+    one.transport.send([heartbeat(1, 2)]);
+    await until(() => expect(two.received).toHaveLength(1));
+    expect(one.eventsOf('linkClosed')).toEqual([]);
+    one.knowRecords(records('first'), membershipAt(10));
+    await until(() => expect(one.openLinks(2, 'dialled')).toBe(0));
+    one.knowRecords(records('replaced'), membershipAt(11));
+    await one.linked(2, 'dialled');
   });
 
   test('learning the instance of a linked node does not disturb its link', async () => {
@@ -257,6 +276,46 @@ describe('refusals reach the dialler with what to do', () => {
   });
 });
 
+describe('two processes on copies of one data directory', () => {
+  test('the one that is not at the address in the membership is refused', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const member = await TestPeer.start({ node: 2 });
+    const copy = await TestPeer.start({ node: 2 });
+    one.know(member);
+    await one.linked(2, 'dialled');
+    copy.know(one);
+    await until(() =>
+      expect(copy.eventsOf('linkRefused')[0]?.reason).toMatch(
+        new RegExp(`node 2 runs twice: at ${member.addr}.*end this process`),
+      ),
+    );
+    member.know(one);
+    await one.linked(2, 'accepted');
+    expect(copy.eventsOf('linkOpened')).toEqual([]);
+  });
+
+  test('that one loses its link when the other comes to light', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const copy = await TestPeer.start({ node: 2 });
+    copy.know(one);
+    await one.linked(2, 'accepted');
+    const member = await TestPeer.start({ node: 2 });
+    one.know(member);
+    await until(() => expect(copy.eventsOf('linkRefused')[0]?.reason).toMatch(/runs twice/));
+    expect(one.openLinks(2, 'accepted')).toBe(0);
+  });
+
+  test('a node that runs once may dial from anywhere', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const member = await TestPeer.start({ node: 2 });
+    one.know(member);
+    await one.linked(2, 'dialled');
+    member.know(one);
+    await one.linked(2, 'accepted');
+    expect(member.openLinks(1, 'accepted')).toBe(1);
+  });
+});
+
 describe('identify', () => {
   test('tells who listens, without opening anything', async () => {
     const one = await TestPeer.start({ node: 1, cluster: null });
@@ -266,7 +325,7 @@ describe('identify', () => {
     });
     expect(await one.transport.identify(two.addr, 30_000)).toEqual({
       type: 'identified',
-      identity: { node: 2, instance: 'instance-2', cluster: 'cluster' },
+      identity: expect.objectContaining({ node: 2, instance: 'instance-2', cluster: 'cluster' }),
     });
     expect([...one.events, ...two.events]).toEqual([]);
   });

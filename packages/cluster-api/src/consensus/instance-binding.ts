@@ -3,6 +3,9 @@ import type { Logger } from 'pino';
 import type { PeerIdentity } from '../peers/transport.ts';
 import type { Node } from './node.ts';
 
+/** Which data directory a node has. */
+type Member = Pick<PeerIdentity, 'node' | 'instance'>;
+
 /**
  * Completes the membership of an initial cluster. Its members could not know each other's instance ids when they wrote
  * it; the first leader learns them as the peers connect and records them. From then on another disk under a known id
@@ -15,7 +18,7 @@ export class InstanceBinding {
   readonly #instances = new Map<NodeId, string>();
   #running = false;
 
-  constructor(options: { readonly node: Node; readonly logger: Logger; readonly self: PeerIdentity }) {
+  constructor(options: { readonly node: Node; readonly logger: Logger; readonly self: Member }) {
     this.#node = options.node;
     this.#logger = options.logger;
     this.#instances.set(options.self.node, options.self.instance);
@@ -23,7 +26,7 @@ export class InstanceBinding {
   }
 
   /** Takes note of a peer that was admitted. */
-  learn(peer: PeerIdentity): void {
+  learn(peer: Member): void {
     if (!this.#node.status().membership.membership.nodes.has(peer.node)) return;
     this.#instances.set(peer.node, peer.instance);
     this.#start();

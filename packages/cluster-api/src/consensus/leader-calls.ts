@@ -1,6 +1,6 @@
 import { CommandFormatError, decodeCommand } from '@metad/kv-store';
 import { isVoter, type NodeId, type NodeRecord, type RaftStatus, unreachable } from '@metad/raft-core';
-import type { IdentifyOutcome, PeerTransport } from '../peers/transport.ts';
+import type { IdentifyOutcome, PeerIdentity, PeerTransport } from '../peers/transport.ts';
 import type { Call, CallError, CallOutcome } from './call.ts';
 import type { Node } from './node.ts';
 import type { StateQuota } from './state-quota.ts';
@@ -89,12 +89,29 @@ export class LeaderCalls {
     }
     const { node, cluster, instance } = outcome.identity;
     if (node !== id) return conflict(`the node at ${addr} has the id ${node}, not ${id}`);
+    const twin = await this.#findTwin(outcome.identity, addr);
+    if (twin !== null) {
+      return conflict(
+        `node ${id} runs twice, at ${twin} and at ${addr}, on one data directory and a copy of it: end one of them first`,
+      );
+    }
     if (cluster !== null && cluster !== clusterId()) {
       return conflict(
         `node ${id} at ${addr} belongs to another cluster: start it with an empty data directory`,
       );
     }
     return { found: { addr, instance } };
+  }
+
+  /** A node moves by ending here and starting there: where another process of it still answers, or null. */
+  async #findTwin({ node: id, instance, run }: PeerIdentity, addr: string): Promise<string | null> {
+    const { node, transport, identifyTimeoutMs } = this.#options;
+    const known = node.status().membership.membership.nodes.get(id);
+    if (id === node.id || known === undefined || known.addr === addr) return null;
+    const there = await transport.identify(known.addr, identifyTimeoutMs);
+    if (there.type === 'failed') return null;
+    const { identity } = there;
+    return identity.instance === instance && identity.run !== run ? known.addr : null;
   }
 
   /** With a little patience: a node that is to be added has often just been started. */

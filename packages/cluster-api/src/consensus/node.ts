@@ -312,7 +312,8 @@ export class Node {
     if (membership === this.#followed?.membership && committedMembership === this.#followed.committed) return;
     this.#followed = { membership, committed: committedMembership };
     const { nodes } = membership.membership;
-    this.#options.transport.setPeers(new Map([...committedMembership.membership.nodes, ...nodes]));
+    const peers = new Map([...committedMembership.membership.nodes, ...nodes]);
+    this.#options.transport.setPeers(peers, membership.logId);
   }
 
   #enterState(next: NodeState): void {

@@ -1,7 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { createTokenCheck } from '@metad/metad-api';
-import { type NodeId, type NodeRecord, nodeId } from '@metad/raft-core';
+import {
+  type LogId,
+  logIndex,
+  type NodeId,
+  type NodeRecord,
+  nodeId,
+  term,
+  ZERO_LOG_ID,
+} from '@metad/raft-core';
+import { isMeant } from './instance-rule.ts';
 import { PEER_PROTOCOL_VERSION } from './protocol.ts';
+import { moveAdvice, replaceAdvice } from './repair-advice.ts';
 import type { Admission, PeerIdentity } from './transport.ts';
 
 /**
@@ -11,9 +21,14 @@ import type { Admission, PeerIdentity } from './transport.ts';
 export const PEER_PROTOCOL = `metad-peer/${PEER_PROTOCOL_VERSION}`;
 
 /** Whom a dialler wants to reach; `identify` wants to know who is there, and no connection. */
-export type DialPurpose =
-  | { readonly type: 'link'; readonly node: NodeId; readonly record: NodeRecord }
-  | { readonly type: 'identify' };
+export type DialPurpose = ({ readonly type: 'link' } & ExpectedPeer) | { readonly type: 'identify' };
+
+export interface ExpectedPeer {
+  readonly node: NodeId;
+  readonly record: NodeRecord;
+  /** The one in effect, which the record is from. */
+  readonly membership: LogId;
+}
 
 export type UpgradeVerdict =
   | { readonly type: 'accepted'; readonly peer: PeerIdentity }
@@ -48,23 +63,35 @@ export function dialHeaders(
   if (token !== null) headers.Authorization = `Bearer ${token}`;
   if (purpose.type === 'identify') return { ...headers, [IDENTIFY]: '1' };
   headers[TO_NODE] = String(purpose.node);
-  if (purpose.record.instance !== undefined) headers[TO_INSTANCE] = purpose.record.instance;
-  return headers;
+  if (purpose.record.instance === undefined) return headers;
+  return {
+    ...headers,
+    [TO_INSTANCE]: purpose.record.instance,
+    [TO_MEMBERSHIP]: logIdText(purpose.membership),
+  };
 }
 
 export function identityHeaders(identity: PeerIdentity): Record<string, string> {
-  const headers: Record<string, string> = { [NODE]: String(identity.node), [INSTANCE]: identity.instance };
-  if (identity.cluster !== null) headers[CLUSTER] = identity.cluster;
+  const { node, instance, run, cluster, membership } = identity;
+  const headers: Record<string, string> = {
+    [NODE]: String(node),
+    [INSTANCE]: instance,
+    [RUN]: run,
+    [MEMBERSHIP]: logIdText(membership),
+  };
+  if (cluster !== null) headers[CLUSTER] = cluster;
   return headers;
 }
 
-/** null unless the headers name a node and its instance. */
+/** null unless the headers name a node, its instance and its run. */
 export function readIdentity(headers: IncomingHttpHeaders): PeerIdentity | null {
   const node = readNode(headers[NODE]);
   const instance = headers[INSTANCE];
+  const run = headers[RUN];
   const cluster = headers[CLUSTER] ?? null;
-  if (node === null || !isName(instance) || (cluster !== null && !isName(cluster))) return null;
-  return { node, instance, cluster };
+  if (node === null || !isName(instance) || !isName(run) || (cluster !== null && !isName(cluster)))
+    return null;
+  return { node, instance, run, cluster, membership: readLogIdText(headers[MEMBERSHIP]) ?? ZERO_LOG_ID };
 }
 
 /** The accepting end's judgement; `admit` is asked last, about a peer that has proved the token. */
@@ -83,7 +110,7 @@ export function judgeUpgrade(options: {
   }
   if (headers[IDENTIFY] !== undefined) return { type: 'identify' };
   const peer = readIdentity(headers);
-  if (!peer) return refuse(400, `a peer names itself in the headers ${NODE} and ${INSTANCE}`);
+  if (!peer) return refuse(400, `a peer names itself in the headers ${NODE}, ${INSTANCE} and ${RUN}`);
   const mismatch = judgeExpectation(headers, self) ?? judgeSelf(peer, self);
   if (mismatch !== null) return refuse(409, mismatch, peer.node);
   const admission = options.admit(peer);
@@ -92,14 +119,10 @@ export function judgeUpgrade(options: {
 }
 
 /** The dialling end's judgement of who has answered: a refusal's reason, or null. */
-export function judgeAnswer(
-  peer: PeerIdentity,
-  expected: { node: NodeId; record: NodeRecord },
-): string | null {
-  const { node, record } = expected;
+export function judgeAnswer(peer: PeerIdentity, expected: ExpectedPeer): string | null {
+  const { node, record, membership } = expected;
   if (peer.node !== node) return wrongNode(peer.node, node);
-  if (record.instance !== undefined && record.instance !== peer.instance) return wrongInstance(node);
-  return null;
+  return isMeant(peer, { instance: record.instance, membership }) ? null : wrongInstance(node);
 }
 
 /** The head of an HTTP answer, ready to be written. */
@@ -116,33 +139,42 @@ export function printable(text: string): string {
 
 const NODE = 'x-metad-node';
 const INSTANCE = 'x-metad-instance';
+const RUN = 'x-metad-run';
 const CLUSTER = 'x-metad-cluster';
+const MEMBERSHIP = 'x-metad-membership';
 const TO_NODE = 'x-metad-to';
 const TO_INSTANCE = 'x-metad-to-instance';
+const TO_MEMBERSHIP = 'x-metad-to-membership';
 const IDENTIFY = 'x-metad-identify';
-const MAX_REASON_CHARS = 300;
+const MAX_REASON_CHARS = 500;
 
 function judgeExpectation(headers: IncomingHttpHeaders, self: PeerIdentity): string | null {
   const expected = readNode(headers[TO_NODE]);
   if (expected === null) return `a peer names the node that it expects in the header ${TO_NODE}`;
   if (expected !== self.node) return wrongNode(self.node, expected);
   const instance = headers[TO_INSTANCE];
-  return instance === undefined || instance === self.instance ? null : wrongInstance(self.node);
+  if (instance === undefined || instance === self.instance) return null;
+  const membership = readLogIdText(headers[TO_MEMBERSHIP]);
+  if (typeof instance !== 'string' || membership === null) return wrongInstance(self.node);
+  return isMeant(self, { instance, membership }) ? null : wrongInstance(self.node);
 }
 
 function judgeSelf(peer: PeerIdentity, self: PeerIdentity): string | null {
   if (peer.node !== self.node) return null;
-  return peer.instance === self.instance
-    ? `node ${self.node} has reached itself: correct the address that it dials`
-    : `two nodes have the id ${self.node}: start one of them with another id`;
+  return peer.run === self.run
+    ? `node ${self.node} has reached itself: ${addressAdvice}`
+    : `two processes have the id ${self.node}: start one of them with another id and an empty data directory`;
 }
 
+const addressAdvice =
+  'the address of another node leads here; correct it with POST /add-learner [ID, "HOST:PORT"]';
+
 function wrongNode(found: NodeId, expected: NodeId): string {
-  return `this is node ${found}, not node ${expected}: correct the address of node ${expected} in the membership`;
+  return `this is node ${found}, not node ${expected}: ${moveAdvice(expected)}`;
 }
 
 function wrongInstance(node: NodeId): string {
-  return `node ${node} runs on another data directory than its membership record says: remove node ${node}, then add it again`;
+  return `node ${node} runs on another data directory than its membership record says: ${replaceAdvice(node)}`;
 }
 
 function refuse(status: Refusal['status'], reason: string, node: NodeId | null = null): Refusal {
@@ -151,6 +183,21 @@ function refuse(status: Refusal['status'], reason: string, node: NodeId | null =
 
 function readNode(value: string | string[] | undefined): NodeId | null {
   return typeof value === 'string' && /^[1-9]\d{0,14}$/.test(value) ? nodeId(Number(value)) : null;
+}
+
+function logIdText({ term, leader, index }: LogId): string {
+  return `${term}.${leader}.${index}`;
+}
+
+function readLogIdText(value: string | string[] | undefined): LogId | null {
+  const match = typeof value === 'string' ? /^(\d{1,15})\.(\d{1,15})\.(\d{1,15})$/.exec(value) : null;
+  if (!match) return null;
+  const leader = Number(match[2]);
+  return {
+    term: term(Number(match[1])),
+    leader: leader === 0 ? ZERO_LOG_ID.leader : nodeId(leader),
+    index: logIndex(Number(match[3])),
+  };
 }
 
 function isName(value: string | string[] | undefined): value is string {

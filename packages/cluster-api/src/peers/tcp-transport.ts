@@ -1,16 +1,24 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { assert, type Message, type NodeId, type NodeRecord } from '@metad/raft-core';
+import {
+  assert,
+  type LogId,
+  type Message,
+  type NodeId,
+  type NodeRecord,
+  ZERO_LOG_ID,
+} from '@metad/raft-core';
 import type { Call, CallOutcome } from '../consensus/call.ts';
 import { type DialOutcome, dial } from './dial.ts';
 import { type DialResult, PeerDialer } from './dialer.ts';
 import type { LinkDirection, PeerEvent } from './event.ts';
 import { checkToken, dialHeaders, judgeAnswer } from './handshake.ts';
 import { Identifier } from './identify.ts';
+import { isMeant, judgeRun } from './instance-rule.ts';
 import { DEFAULT_PEER_LIMITS, type PeerLimits } from './limits.ts';
 import { PeerLink } from './link.ts';
 import { type AcceptedConnection, PeerListener } from './listener.ts';
-import type { IdentifyOutcome, PeerHandlers, PeerIdentity, PeerTransport } from './transport.ts';
+import type { Admission, IdentifyOutcome, PeerHandlers, PeerIdentity, PeerTransport } from './transport.ts';
 
 export interface TcpTransportOptions {
   readonly handlers: PeerHandlers;
@@ -59,6 +67,8 @@ class Transport implements TcpTransport {
   /** Every link that is not closed yet, those that are no longer used included. */
   readonly #links = new Set<PeerLink>();
   readonly #identifier = new Identifier();
+  /** The one in effect, which lists the peers. */
+  #membership: LogId = ZERO_LOG_ID;
   #state: 'new' | 'running' | 'stopped' = 'new';
   #pings: NodeJS.Timeout | null = null;
   #lastLinkClosed: (() => void) | null = null;
@@ -70,7 +80,7 @@ class Transport implements TcpTransport {
     this.#onEvent = options.onEvent ?? ((): void => undefined);
     this.#random = options.random ?? Math.random;
     this.#listener = new PeerListener({
-      handlers: this.#handlers,
+      handlers: { identity: () => this.#handlers.identity(), admit: (peer) => this.#admitDialler(peer) },
       token: this.#token,
       closeTimeoutMs: this.#limits.closeTimeoutMs,
       onEvent: this.#onEvent,
@@ -112,8 +122,9 @@ class Transport implements TcpTransport {
     this.#listener.handle(request, socket, head);
   }
 
-  setPeers(records: ReadonlyMap<NodeId, NodeRecord>): void {
+  setPeers(records: ReadonlyMap<NodeId, NodeRecord>, membership: LogId): void {
     if (this.#state === 'stopped') return;
+    this.#membership = membership;
     const self = this.#handlers.identity().node;
     for (const [node, record] of records) {
       if (node !== self) this.#list(this.#peer(node), record);
@@ -160,7 +171,7 @@ class Transport implements TcpTransport {
     const moved = peer.record?.addr !== record.addr;
     peer.record = record;
     for (const link of openLinks(peer)) {
-      if (record.instance === undefined || record.instance === link.peer.instance) continue;
+      if (isMeant(link.peer, { instance: record.instance, membership: this.#membership })) continue;
       this.#detach(peer, link);
       link.destroy('another instance has this node id now');
     }
@@ -208,7 +219,7 @@ class Transport implements TcpTransport {
   #dial(peer: Peer, settle: (result: DialResult) => void): () => void {
     const { node, record } = peer;
     assert(record !== null, 'only members are dialled');
-    const purpose = { type: 'link', node, record } as const;
+    const purpose = { type: 'link', node, record, membership: this.#membership } as const;
     const headers = dialHeaders(this.#handlers.identity(), this.#token, purpose);
     return dial({ addr: record.addr, headers, timeoutMs: this.#limits.dialTimeoutMs }, (outcome) => {
       this.#settleDial(peer, record.addr, outcome, settle);
@@ -221,6 +232,7 @@ class Transport implements TcpTransport {
     if (judged.type === 'opened') {
       // Told first: opening the link reads what has come already, and that may close it again.
       settle('linked');
+      this.#closeOtherRun(peer, judged.peer);
       this.#open({ peer, identity: judged.peer, direction: 'dialled', connection: { ...judged, remote } });
       return;
     }
@@ -236,11 +248,24 @@ class Transport implements TcpTransport {
     if (outcome.type === 'identified') return { type: 'failed', reason: 'answers with its identity only' };
     if (outcome.type !== 'opened') return outcome;
     assert(peer.record !== null, 'only members are dialled');
-    const mismatch = judgeAnswer(outcome.peer, { node: peer.node, record: peer.record });
+    const expected = { node: peer.node, record: peer.record, membership: this.#membership };
+    const mismatch = judgeAnswer(outcome.peer, expected);
     const admission = mismatch === null ? this.#handlers.admit(outcome.peer) : refused(mismatch);
     if (admission.type === 'admitted') return outcome;
     outcome.socket.destroy();
     return admission;
+  }
+
+  /** What runs at the address of a member is that member: another process with its identity is not. */
+  #admitDialler(identity: PeerIdentity): Admission {
+    const peer = this.#peers.get(identity.node);
+    const twin = judgeRun(identity, peer?.links.dialled?.peer, peer?.record?.addr);
+    return twin ?? this.#handlers.admit(identity);
+  }
+
+  #closeOtherRun({ links }: Peer, found: PeerIdentity): void {
+    if (links.accepted && links.accepted.peer.run !== found.run)
+      links.accepted.destroy('another process of this node runs at its address');
   }
 
   #accept(identity: PeerIdentity, connection: AcceptedConnection): void {

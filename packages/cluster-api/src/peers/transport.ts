@@ -1,13 +1,17 @@
-import type { Message, NodeId, NodeRecord } from '@metad/raft-core';
+import type { LogId, Message, NodeId, NodeRecord } from '@metad/raft-core';
 import type { Call, CallOutcome } from '../consensus/call.ts';
 
 /** Who speaks: exchanged when a peer connection opens, before any frame is read. */
 export interface PeerIdentity {
   readonly node: NodeId;
-  /** Random, made once per data directory: a wiped or cloned disk is another instance. */
+  /** Random, made once per data directory: a wiped disk is another instance. A copied one is the same. */
   readonly instance: string;
+  /** Random, made once per process: what runs on a copied disk is another run. */
+  readonly run: string;
   /** null on a standby that has joined nothing yet. */
   readonly cluster: string | null;
+  /** The last membership that it knew to be committed when it spoke; ZERO_LOG_ID: none. */
+  readonly membership: LogId;
 }
 
 export type Admission = { readonly type: 'admitted' } | { readonly type: 'refused'; readonly reason: string };
@@ -31,8 +35,11 @@ export type IdentifyOutcome =
 
 /** Carries messages between nodes. Delivery may fail silently and in any way that Raft allows. */
 export interface PeerTransport {
-  /** Whom to keep a connection to; this node itself is left out. Links to others are closed. */
-  setPeers(peers: ReadonlyMap<NodeId, NodeRecord>): void;
+  /**
+   * Whom to keep a connection to, and the membership in effect, which says so; this node itself is left out. Links to
+   * others are closed.
+   */
+  setPeers(peers: ReadonlyMap<NodeId, NodeRecord>, membership: LogId): void;
   /** Queues messages, each to its `to`; what has no open link, or finds its queue full, is dropped. */
   send(messages: readonly Message[]): void;
   /** Asks one peer. `refused` when it was never sent, `unknown` when the link broke or the time ran out after that. */
