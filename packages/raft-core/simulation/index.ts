@@ -1,7 +1,13 @@
+export { Clients } from './clients.ts';
 export { COVERED, Coverage, type Covered } from './coverage.ts';
 export { TICK } from './event-queue.ts';
-export type { Profile } from './profile.ts';
+export { MemoryStore } from './memory-store.ts';
+export { FAULTS, type Fault } from './nemesis.ts';
+export { nearby } from './network.ts';
+export { drawProfile, type Profile } from './profile.ts';
 export { Random } from './random.ts';
+export { recover } from './recovery.ts';
+export { SimulatedCluster } from './simulated-cluster.ts';
 export type { AppliedState, SimulatedStore, Snapshot, StoreFactory } from './simulated-store.ts';
 export { type SimulationOptions, type SimulationResult, simulate } from './simulation.ts';
 export type { StoreFate } from './store-fate.ts';

@@ -43,7 +43,8 @@ export function instanceOf(id: NodeId, disk: number): string {
   return `n${id}#${disk}`;
 }
 
-/** The membership that a cluster of these voters begins with, all of them on their first disks. */
-export function firstMembership(ids: readonly NodeId[]): Membership {
-  return { configs: [ids], nodes: new Map(ids.map((id) => [id, recordOf(id, instanceOf(id, 1))])) };
+/** The membership that a cluster begins with, all of its nodes on their first disks. */
+export function firstMembership(voters: readonly NodeId[], learners: readonly NodeId[]): Membership {
+  const nodes = [...voters, ...learners].map((id) => [id, recordOf(id, instanceOf(id, 1))] as const);
+  return { configs: [voters], nodes: new Map(nodes) };
 }

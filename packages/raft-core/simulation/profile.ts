@@ -7,8 +7,11 @@ import { NO_TROUBLES, type Troubles } from './world.ts';
 
 /** What kind of run a seed makes: how large, how bad, and how bad at what. */
 export interface Profile {
-  /** Of these the cluster is formed; the others stand by with empty disks. */
+  /** These form the cluster. */
   readonly voters: number;
+  /** In its first membership, with empty disks. */
+  readonly learners: number;
+  /** Voters, learners, and those that stand by with empty disks. */
   readonly nodes: number;
   readonly limits: Omit<RaftConfig, 'id' | 'random'>;
   readonly network: NetworkQuality;
@@ -34,9 +37,11 @@ export interface Profile {
 /** Draws a run. Some are quiet but for one thing, some are bad at everything: what hides in noise shows in quiet. */
 export function drawProfile(random: Random): Profile {
   const voters = random.pick([1, 2, 3, 3, 3, 4, 5, 5]) ?? 3;
+  const learners = random.pick([0, 0, 1, 2]) ?? 0;
   return {
     voters,
-    nodes: Math.min(7, voters + random.below(4)),
+    learners,
+    nodes: Math.min(7, voters + learners + random.below(3)),
     limits: drawLimits(random),
     network: drawNetwork(random),
     troubles: drawTroubles(random),

@@ -31,8 +31,9 @@ export class SimulatedCluster {
   }) {
     const { profile, random, store, trace } = options;
     this.profile = profile;
+    const { voters, learners } = profile;
     const ids = Array.from({ length: profile.nodes }, (_, i) => nodeId(i + 1));
-    const formed = bootstrapLog(firstMembership(ids.slice(0, profile.voters)));
+    const formed = bootstrapLog(firstMembership(ids.slice(0, voters), ids.slice(voters, voters + learners)));
     assert(formed.entry.payload.type === 'membership', 'a log begins with its membership');
     this.memberships = new MembershipsSeen({
       logId: formed.entry,
@@ -41,7 +42,7 @@ export class SimulatedCluster {
     this.world = this.#createWorld(random, trace);
     const fate = storeFate(this.world);
     this.nodes = ids.map((id, i) => {
-      const isFirst = i < profile.voters;
+      const isFirst = i < voters;
       return new SimulatedNode(this.world, {
         id,
         store: store(id, isFirst ? formed : null, fate),

@@ -90,6 +90,6 @@ function failureOf(act: () => void): SimulationResult['failure'] {
   }
 }
 
-function describeProfile({ voters, nodes, network, ticks }: Profile): string {
-  return `${voters} voters of ${nodes} nodes, ${ticks} ticks, network ${JSON.stringify(network)}`;
+function describeProfile({ voters, learners, nodes, network, ticks }: Profile): string {
+  return `${voters} voters and ${learners} learners of ${nodes} nodes, ${ticks} ticks, network ${JSON.stringify(network)}`;
 }
