@@ -85,18 +85,19 @@ function restoreLostState(stateFile: string, log: LogStore, snapshots: SnapshotS
 /** The log is synced before anything of it is applied, so the state can never be ahead of it. */
 function checkTogether(dataDir: string, log: LogStore, state: StateMachine): void {
   const { applied } = state;
+  const name = stateFileName(log.stateGeneration);
   const { compacted, lastLog } = log;
   if (applied.index > lastLog.index) {
-    const what = `state.db has applied entry ${applied.index}, but log.db ends at entry ${lastLog.index}`;
+    const what = `${name} has applied entry ${applied.index}, but log.db ends at entry ${lastLog.index}`;
     throw apart(dataDir, `${what}: log.db was lost, replaced or cut off`);
   }
   if (applied.index < compacted.index) {
-    const what = `log.db begins behind entry ${compacted.index}, but state.db ends at entry ${applied.index}`;
-    throw apart(dataDir, `${what}: state.db was lost or replaced`);
+    const what = `log.db begins behind entry ${compacted.index}, but ${name} ends at entry ${applied.index}`;
+    throw apart(dataDir, `${what}: ${name} was lost or replaced`);
   }
   const logged = applied.index === compacted.index ? compacted : log.logId(applied.index);
   if (logged?.term !== applied.term) {
-    const what = `entry ${applied.index} has term ${logged?.term} in log.db and term ${applied.term} in state.db`;
+    const what = `entry ${applied.index} has term ${logged?.term} in log.db and term ${applied.term} in ${name}`;
     throw apart(dataDir, `${what}: the files are of different nodes or times`);
   }
 }

@@ -130,6 +130,11 @@ export class SnapshotStore {
     }
   }
 
+  /** A receiver has refused what was read here: it is verified again before it is sent again. */
+  doubt(): void {
+    this.#verified.clear();
+  }
+
   /**
    * Where the bytes of an offered snapshot go. The same offer again, after a connection broke, goes on where it was;
    * another one drops what came of the one before, whose receiver must have no call under way. What was received whole

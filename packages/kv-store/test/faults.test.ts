@@ -13,7 +13,7 @@ import { logIndex, nodeId, term } from '@metad/raft-core';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { Store } from '../src/store.ts';
-import { dump, openStore, put, temporaryDirectory, writeCommands } from './fixtures.ts';
+import { catchUp, dump, openStore, put, temporaryDirectory, writeCommands } from './fixtures.ts';
 
 const advice = 'remove this node from the cluster, empty its data directory and add it again';
 
@@ -60,13 +60,6 @@ function installedDirectory(): string {
   store.close();
   Store.open(directory).close();
   return directory;
-}
-
-/** Applies what the log has and the state lacks. */
-function catchUp(store: Store): void {
-  const from = logIndex(store.state.applied.index + 1);
-  const to = logIndex(store.log.lastLog.index + 1);
-  if (from < to) store.state.apply(store.log.entries({ from, to, maxBytes: 1e9 }));
 }
 
 test('a state that was lost behind a compacted log is made again from the newest snapshot', () => {

@@ -70,6 +70,13 @@ export function writeCommands(store: Store, ...commands: Command[]): void {
   store.state.apply(entries);
 }
 
+/** Applies what the log has and the state lacks. */
+export function catchUp(store: Store): void {
+  const from = logIndex(store.state.applied.index + 1);
+  const to = logIndex(store.log.lastLog.index + 1);
+  if (from < to) store.state.apply(store.log.entries({ from, to, maxBytes: 1e9 }));
+}
+
 /** A command that sets one leaf. */
 export function put(path: string, value: string): Command {
   return { type: 'merge', tree: 'data', leaves: [[path, value]] };

@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { Store } from '../src/store.ts';
 import { verifyDataDirectory } from '../src/verify-directory.ts';
 import { busyScript } from './child.ts';
-import { dump, put, temporaryDirectory, writeCommands } from './fixtures.ts';
+import { catchUp, dump, put, temporaryDirectory, writeCommands } from './fixtures.ts';
 
 /** Lets a process work on the directory until it has acknowledged that many batches, then kills it. */
 async function workAndKill(directory: string, batches: number): Promise<number> {
@@ -34,6 +34,7 @@ test('kill -9 while snapshots are taken and the log is compacted loses nothing a
     expect(initial.applied.index).toBeGreaterThanOrEqual(acknowledged);
   }
   const store = Store.open(directory);
+  catchUp(store);
   const { index } = store.state.applied;
   const found = dump(store.stateFile).data.map(([path, value]) => `${path} ${value.slice(500)}`);
   const expected = Array.from({ length: 50 }, (_, at) => `/n/${at} ${index - ((index - at) % 50)}`);

@@ -228,6 +228,22 @@ test('what was received whole is installed, also when another transfer has begun
   newer.closeSync();
 });
 
+test('a snapshot that was damaged after it was taken is found when a receiver refuses it', () => {
+  const store = filledStore();
+  store.takeSnapshotSync();
+  const file = store.snapshots.newest?.file ?? '';
+  const bytes = readFileSync(file);
+  bytes[5000] = (bytes[5000] ?? 0) ^ 1;
+  writeFileSync(file, bytes);
+  const reader = newestOf(store);
+  const receiver = openStore().snapshots.receive(offerOf(reader));
+  transfer(reader, receiver);
+  expect(receiver.finishSync().type).toBe('refused');
+  reader.closeSync();
+  store.snapshots.doubt();
+  expect(store.snapshots.openNewestSync()).toBeNull();
+});
+
 test('what was received in vain can be dropped', () => {
   const directory = temporaryDirectory();
   const leader = filledStore();
