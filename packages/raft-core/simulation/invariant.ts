@@ -27,7 +27,7 @@ export interface Invariant {
   /** A message leaves, at a moment when its driver thinks that it may. */
   sent?(node: NodeView, message: Message, status: RaftStatus): void;
   /** The entries are applied, and the store's state is the one behind the last of them. */
-  applied?(node: NodeView, entries: readonly Entry[]): void;
+  applied?(node: NodeView, entries: readonly Entry[], status: RaftStatus): void;
   /** A snapshot has replaced the state and the log. */
   installed?(node: NodeView): void;
   ticked?(node: NodeView, status: RaftStatus): void;

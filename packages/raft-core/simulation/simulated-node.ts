@@ -174,7 +174,8 @@ export class SimulatedNode implements NodeView {
     this.#paused = false;
     const buffered = this.#buffered;
     this.#buffered = [];
-    for (const act of buffered) if (this.isRunning) act();
+    // One connection is read after the other, and what came last may be read first.
+    for (const act of buffered) this.#later(1 + this.#world.random.below(TICK), () => this.whenAwake(act));
     this.#wake();
     if (this.#turn !== null) this.#continueTurn();
   }
@@ -358,7 +359,7 @@ export class SimulatedNode implements NodeView {
       this.#note(
         () => `applies up to ${describeLogId(this.store.state.applied)}, version ${this.store.state.version}`,
       );
-      this.#world.checks.applied(this, committed);
+      this.#world.checks.applied(this, committed, this.#running);
       for (const entry of committed) {
         if (entry.payload.type === 'membership')
           this.#noteMembership(entry.payload.membership.configs.length);
