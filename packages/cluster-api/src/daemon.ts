@@ -7,6 +7,7 @@ import { getRequestListener } from '@hono/node-server';
 import { type NodeIdentity, StateDatabase, Store, StoreError } from '@metad/kv-store';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '@metad/raft-core';
 import type { Logger } from 'pino';
+import { Backups } from './backup/backups.ts';
 import { createClusterApp } from './cluster-http/cluster-app.ts';
 import { metricsAnswer } from './cluster-http/openraft-json.ts';
 import { formatAddress } from './config/address.ts';
@@ -26,6 +27,7 @@ import { JoinLoop } from './join-loop.ts';
 import { PeerEventLog } from './peers/event-log.ts';
 import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
 import type { PeerHandlers } from './peers/transport.ts';
+import { restoreIfAsked } from './restore.ts';
 
 const IDENTIFY_TIMEOUT_MS = 3_000;
 const MEMBERSHIP_TIMEOUT_MS = 30_000;
@@ -49,6 +51,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   readonly #store: Store;
   readonly #state: StateDatabase;
+  readonly #backups: Backups;
   readonly #metrics = new ConsensusMetrics(packageVersion());
   readonly #clusterServer: Server;
   readonly #transport: TcpTransport;
@@ -64,6 +67,7 @@ export class Daemon {
 
   /** Rejects, with nothing left open, when any part of the node can't start. */
   static async start(options: DaemonOptions): Promise<Daemon> {
+    restoreIfAsked(options.config, options.logger);
     const store = Store.open(options.config.dataDir);
     let daemon: Daemon | null = null;
     try {
@@ -103,6 +107,7 @@ export class Daemon {
     this.#identity = establishIdentity(store, config, this.#advertise);
     this.#announce(isNew);
     this.#state = StateDatabase.open(store.stateFile);
+    this.#backups = new Backups(store, config.dataDir);
     const peerLog = new PeerEventLog(logger);
     this.#transport = createTcpTransport({
       handlers: this.#peerHandlers(),
@@ -202,6 +207,7 @@ export class Daemon {
     if (this.#node.state.leader === this.#node.id) await this.#node.transferLeadership(null);
     // Definitely refused now, rather than cut off in a moment.
     this.#router.close();
+    this.#backups.stop();
     const servers = [this.#http?.stop(), closeServer(this.#clusterServer, STOP_GRACE_MS)];
     const drainTicks = Math.ceil(DRAIN_MS / this.#options.config.heartbeatIntervalMs);
     // Those of this node's clients, and those that other nodes have forwarded here.
@@ -256,6 +262,7 @@ export class Daemon {
       node,
       router: this.#router,
       state: this.#state,
+      backups: this.#backups,
       limits: config.limits,
       clusterToken: config.clusterToken,
       onError: (err) => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { decodeCommand, encodeCommand as encode, StateDatabase, Store, version } from '@metad/kv-store';
 import { EMPTY_MEMBERSHIP, type Entry, logIndex, nodeId, term } from '@metad/raft-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { BackupOutcome } from '../src/backup/backups.ts';
 import { createClusterApp } from '../src/cluster-http/cluster-app.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
@@ -17,6 +18,7 @@ let refuseWith: CallOutcome | null;
 let barrier: BarrierOutcome;
 let caughtUp: boolean;
 let errors: unknown[];
+let backup: BackupOutcome;
 
 /** Stands for the cluster: applies each command to a real state machine at once. */
 function execute(call: Call): Promise<CallOutcome> {
@@ -39,6 +41,7 @@ function app(clusterToken: string | null = null) {
     },
     router: { execute },
     state,
+    backups: { open: () => Promise.resolve(backup) },
     limits: { ...outcome.config.limits, maxBodyBytes: 4096, maxValueBytes: 64, maxPathDepth: 4 },
     clusterToken,
     metrics: () => ({ Ok: { id: 1 } }),
@@ -61,6 +64,7 @@ beforeEach(() => {
   barrier = { type: 'ready' };
   caughtUp = true;
   errors = [];
+  backup = { type: 'busy' };
 });
 
 afterEach(() => {
@@ -293,5 +297,35 @@ describe('what is not served', () => {
     expect((await closed.request('/metrics', { headers: { Authorization: 'Bearer secret' } })).status).toBe(
       200,
     );
+  });
+});
+
+describe('/backup', () => {
+  test('needs the token, as the rest of the port does', async () => {
+    expect((await app('secret').request('/backup')).status).toBe(401);
+  });
+
+  test.each([
+    [{ type: 'busy' }, 503, 'try again later'],
+    [{ type: 'calledOff', message: 'gone' }, 503, 'gone'],
+    [{ type: 'noRoom', message: 'full' }, 507, 'full'],
+    [{ type: 'failed', message: 'broken' }, 500, 'broken'],
+  ] as const)('%j is told as it is', async (outcome, status, reason) => {
+    backup = outcome;
+    const response = await app().request('/backup');
+    expect(response.status).toBe(status);
+    expect(await response.json()).toEqual({
+      err: { code: status, message: expect.stringContaining(reason) },
+    });
+    expect(errors).toEqual([]);
+  });
+
+  test('holds all that was acknowledged, or with consistency=local what the node has', async () => {
+    barrier = { type: 'unavailable', message: 'no quorum' };
+    caughtUp = false;
+    const ask = async (query: string) => (await app().request(`/backup${query}`)).text();
+    expect(await ask('')).toContain('no quorum');
+    expect(await ask('?consistency=local')).toMatch(/another backup/);
+    expect(await ask('?consistency=none')).toMatch(/unknown consistency/);
   });
 });

@@ -4,11 +4,13 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import { parseAddress } from '../config/address.ts';
 import type { Call, CallOutcome } from '../consensus/call.ts';
+import { addBackupRoute, type BackupDeps } from './backup-route.ts';
 import { readJsonRequest } from './json-request.ts';
 import { addKvRoutes, type KvDeps } from './kv-routes.ts';
 import { type BigJson, callAnswer, stringifyBigJson } from './openraft-json.ts';
 
-export interface ClusterAppDeps extends KvDeps {
+export interface ClusterAppDeps extends KvDeps, BackupDeps {
+  readonly node: KvDeps['node'];
   readonly clusterToken: string | null;
   readonly metrics: () => BigJson;
   readonly addressOf: (node: number) => string | null;
@@ -43,6 +45,7 @@ export function createClusterApp(deps: ClusterAppDeps): Hono {
   app.get('/health', (c) => c.json({ status: 'up' }));
   app.use(guard(deps.clusterToken));
   addKvRoutes(app, deps);
+  addBackupRoute(app, deps);
   app.get('/metrics', (c) => answer(c, 200, deps.metrics()));
   app.post('/add-learner', (c) =>
     callRoute(c, deps, BODIES.addLearner, ([node, addr]) => ({ type: 'addLearner', node, addr })),

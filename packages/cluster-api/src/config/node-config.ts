@@ -30,6 +30,8 @@ export interface NodeConfig {
   readonly advertiseCluster: string | null;
 
   readonly start: Start;
+  /** The backup that an empty data directory begins with, and the address of the new cluster's first member. */
+  readonly restore: { readonly file: string; readonly addr: string } | null;
 
   readonly xff: boolean;
   /** Addresses and ranges; empty means that every peer is trusted. */

@@ -36,7 +36,11 @@ export function checkTogether(settings: Settings, originOf: (name: keyof Setting
   if (manageToken === null) checkExposure(check, 'listen_manage', 'manage_token');
   const start = chooseStart(check);
   const advertiseCluster = chooseAdvertised(check, start);
-  return { errors, config: compose(settings, { start, advertiseCluster, clusterToken, manageToken }) };
+  const restore = chooseRestore(check, advertiseCluster);
+  return {
+    errors,
+    config: compose(settings, { start, restore, advertiseCluster, clusterToken, manageToken }),
+  };
 }
 
 const MIN_HEARTBEATS_PER_ELECTION = 5;
@@ -119,7 +123,9 @@ function checkExposure(
 }
 
 function chooseStart({ settings, named, fail }: Check): Start {
-  const ways = (['standby', 'join', 'initial_cluster'] as const).filter((name) => Boolean(settings[name]));
+  const ways = (['standby', 'join', 'initial_cluster', 'restore'] as const).filter((name) =>
+    Boolean(settings[name]),
+  );
   if (ways.length > 1) fail(`${ways.map(named).join(' and ')}: expected only one of them`);
   const { initial_cluster: initial, join, standby, id } = settings;
   if (initial !== null) {
@@ -154,7 +160,14 @@ function chooseAdvertised({ settings, named, fail }: Check, start: Start): strin
   return port === 0 ? null : formatAddress({ host: '127.0.0.1', port });
 }
 
-type Derived = Pick<NodeConfig, 'start' | 'advertiseCluster' | 'clusterToken' | 'manageToken'>;
+function chooseRestore({ settings, fail }: Check, addr: string | null): NodeConfig['restore'] {
+  if (settings.restore === null) return null;
+  if (addr !== null) return { file: settings.restore, addr };
+  fail('advertise_cluster: expected the HOST:PORT at which other nodes will reach the restored one');
+  return null;
+}
+
+type Derived = Pick<NodeConfig, 'start' | 'restore' | 'advertiseCluster' | 'clusterToken' | 'manageToken'>;
 
 function compose(settings: Settings, derived: Derived): NodeConfig {
   return {

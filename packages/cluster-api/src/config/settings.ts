@@ -92,6 +92,12 @@ export const SETTINGS = z.object({
     null,
     'form a cluster at once: 1=HOST:PORT,2=HOST:PORT,…, the same on every node',
   ),
+  restore: cluster(
+    path().nullable(),
+    '<file>',
+    null,
+    'found a cluster of one with the data of this backup; the data directory must be empty',
+  ),
   cluster_token: secret(cluster)(
     token().nullable(),
     '<token>',

@@ -1,0 +1,4 @@
+/** Why a command has failed: one line that says it all. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}

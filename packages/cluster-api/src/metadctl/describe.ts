@@ -1,0 +1,53 @@
+import { type SnapshotManifest, StateDatabase } from '@metad/kv-store';
+import type { LogId, Membership } from '@metad/raft-core';
+
+/** What a backup holds, a line for each thing. It must have been verified. */
+export function backupLines(file: string, { version, digest, cluster, meta }: SnapshotManifest): string {
+  return table([
+    ['version', String(version)],
+    ...contentRows(file),
+    ['log id', formatLogId(meta.last)],
+    ['cluster', cluster ?? 'unknown'],
+    ['members', formatMembers(meta.membership)],
+    ['digest', digest],
+  ]);
+}
+
+/** How much a state holds, whose file nobody writes. */
+export function contentRows(stateFile: string): [string, string][] {
+  const state = StateDatabase.open(stateFile);
+  try {
+    return state.read((view) => [
+      ['leaves', String(view.count('data'))],
+      ['mappings', `${view.count('mapping')} names`],
+      ['rules', `for ${view.allRules().length} clients`],
+    ]);
+  } finally {
+    state.close();
+  }
+}
+
+export function formatLogId({ term, leader, index }: LogId): string {
+  return index === 0 ? 'none' : `index ${index} of term ${term}, leader ${leader}`;
+}
+
+export function formatMembers({ configs, nodes }: Membership): string {
+  if (nodes.size === 0) return 'none';
+  const voters = new Set(configs.flat());
+  return [...nodes]
+    .map(([node, { addr }]) => `${node}=${addr}${voters.has(node) ? '' : ' (learner)'}`)
+    .join(', ');
+}
+
+export function formatBytes(bytes: number): string {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const kib = bytes / 1024;
+  if (kib < 1024) return `${kib.toFixed(1)} KiB`;
+  return kib < 1024 ** 2 ? `${(kib / 1024).toFixed(1)} MiB` : `${(kib / 1024 ** 2).toFixed(2)} GiB`;
+}
+
+/** Names and what they are, in two columns, indented. */
+export function table(rows: readonly (readonly [name: string, value: string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`).join('\n');
+}

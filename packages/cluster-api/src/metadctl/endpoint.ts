@@ -1,0 +1,118 @@
+import { readFileSync } from 'node:fs';
+import { type Dispatcher, errors, request } from 'undici';
+import { isToken, TOKEN_FORM } from '../config/values.ts';
+import { reasonOf } from '../reason.ts';
+import { CommandError } from './command-error.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Dispatcher.ResponseData['headers'];
+  readonly body: Dispatcher.ResponseData['body'];
+}
+
+/** How long a node may be silent once it has begun to answer. */
+const SILENCE_MS = 60_000;
+
+/** The cluster port of one node. */
+export class Endpoint {
+  readonly url: URL;
+  readonly #token: string | null;
+  readonly #signal: AbortSignal;
+
+  private constructor(options: { url: URL; token: string | null; signal: AbortSignal }) {
+    this.url = options.url;
+    this.#token = options.token;
+    this.#signal = options.signal;
+  }
+
+  /** Throws a CommandError for an address or a token that is none. */
+  static open(options: {
+    readonly url: string;
+    readonly tokenFile: string | null;
+    readonly signal: AbortSignal;
+  }): Endpoint {
+    const token = options.tokenFile === null ? null : readToken(options.tokenFile);
+    return new Endpoint({ url: parseUrl(options.url), token, signal: options.signal });
+  }
+
+  /** The same for another node of that cluster. */
+  at(address: string): Endpoint {
+    const url = parseUrl(`${this.url.protocol}//${address}`);
+    return new Endpoint({ url, token: this.#token, signal: this.#signal });
+  }
+
+  /** Asks, whatever the answer. Throws a CommandError when there is none within `patienceMs`. */
+  async ask(method: 'GET' | 'HEAD' | 'POST', path: string, patienceMs: number): Promise<Answer> {
+    try {
+      const { statusCode, headers, body } = await request(new URL(path, this.url), {
+        method,
+        ...(this.#token === null ? {} : { headers: { authorization: `Bearer ${this.#token}` } }),
+        headersTimeout: patienceMs,
+        bodyTimeout: SILENCE_MS,
+        signal: this.#signal,
+      });
+      return { status: statusCode, headers, body };
+    } catch (error) {
+      throw this.broken(error);
+    }
+  }
+
+  /** What is said of a connection that fails. */
+  broken(error: unknown): CommandError {
+    if (error instanceof errors.HeadersTimeoutError) return this.#failure('does not answer in time');
+    return this.#failure(`cannot be reached: ${connectionReason(error)}`);
+  }
+
+  /** What is said of an answer other than 200; takes its body. */
+  async refused({ status, headers, body }: Answer): Promise<CommandError> {
+    const text = await body.text();
+    const reason = headers['x-metad-error'] ?? messageIn(text) ?? text.trim().slice(0, 200);
+    const advice = status === 401 ? ' (--token_file)' : '';
+    return this.#failure(`answers ${status}: ${String(reason)}${advice}`);
+  }
+
+  #failure(what: string): CommandError {
+    return new CommandError(`${this.url.origin} ${what}`);
+  }
+}
+
+function parseUrl(text: string): URL {
+  const full = /^https?:\/\//.test(text) ? text : `http://${text}`;
+  if (URL.canParse(full)) return new URL(full);
+  throw new CommandError(`${text}: expected the cluster port of a node, such as http://127.0.0.1:21001`);
+}
+
+function readToken(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new CommandError(`cannot read the token: ${reasonOf(error)}`);
+  }
+  if (!isToken(text)) throw new CommandError(`expected ${file} to hold ${TOKEN_FORM}`);
+  return text;
+}
+
+/** Several addresses of one name fail together, without a message of their own. */
+function connectionReason(error: unknown): string {
+  return error instanceof AggregateError ? error.errors.map(reasonOf).join(', ') : reasonOf(error);
+}
+
+/** The first `message` in a JSON answer: every form of error on the cluster port has one. */
+function messageIn(text: string): string | null {
+  try {
+    return findMessage(JSON.parse(text));
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+function findMessage(value: unknown): string | null {
+  if (value === null || typeof value !== 'object') return null;
+  for (const [name, inner] of Object.entries(value)) {
+    const found = name === 'message' && typeof inner === 'string' ? inner : findMessage(inner);
+    if (found !== null) return found;
+  }
+  return null;
+}

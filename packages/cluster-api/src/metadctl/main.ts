@@ -1,0 +1,41 @@
+import { StoreError } from '@metad/kv-store';
+import { CommanderError } from 'commander';
+import { reasonOf } from '../reason.ts';
+import { CommandError } from './command-error.ts';
+import { buildProgram } from './program.ts';
+
+const FAILED_EXIT_CODE = 1;
+const USAGE_EXIT_CODE = 2;
+
+/** The `metadctl` command. Exit codes: 0 done, 1 failed or damaged, 2 not understood. */
+export async function main(args: readonly string[]): Promise<void> {
+  const interrupt = new AbortController();
+  process.once('SIGINT', () => interrupt.abort());
+  process.once('SIGTERM', () => interrupt.abort());
+  const print = (text: string) => process.stdout.write(`${text}\n`);
+  try {
+    await buildProgram({ print, signal: interrupt.signal }).parseAsync(args.map(withUnderscores), {
+      from: 'user',
+    });
+  } catch (error) {
+    process.exitCode = explain(error, interrupt.signal.aborted);
+  }
+}
+
+/** Prints why, on standard error, and returns the exit code. What nobody expected is thrown. */
+function explain(error: unknown, isInterrupted: boolean): number {
+  // Commander has printed it already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE_EXIT_CODE;
+  if (isInterrupted) process.stderr.write('metadctl: interrupted\n');
+  else if (error instanceof CommandError || error instanceof StoreError) {
+    process.stderr.write(`metadctl: ${reasonOf(error)}\n`);
+  } else throw error;
+  return FAILED_EXIT_CODE;
+}
+
+/** Hyphens are as good as underscores, as they are for metad. */
+function withUnderscores(word: string): string {
+  const [, name, rest] = /^(--[a-z_-]+)(=.*)?$/s.exec(word) ?? [];
+  if (name === undefined) return word;
+  return `--${name.slice(2).replaceAll('-', '_')}${rest ?? ''}`;
+}

@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import { CommandError } from './command-error.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** How long one node may take to say how it is. */
+const PROBE_PATIENCE_MS = 3_000;
+
+const METRICS = z.object({
+  Ok: z.object({
+    id: z.number(),
+    current_term: z.number(),
+    state: z.string(),
+    current_leader: z.number().nullable(),
+    last_log_index: z.number().nullable(),
+    last_applied: z.object({ index: z.number() }).nullable(),
+    membership_config: z.object({
+      membership: z.object({
+        configs: z.array(z.array(z.number())),
+        nodes: z.record(z.string(), z.object({ addr: z.string() })),
+      }),
+    }),
+  }),
+});
+
+type Metrics = z.infer<typeof METRICS>['Ok'];
+
+/** What one member says of itself, or why it says nothing. */
+type Seen = { readonly metrics: Metrics; readonly version: string } | { readonly failure: string };
+
+/** Asks one node for the members, then each of them how it is. Throws a CommandError unless somebody leads. */
+export async function showStatus(endpoint: Endpoint, print: (text: string) => void): Promise<void> {
+  const { membership } = (await readMetrics(endpoint)).membership_config;
+  const nodes = Object.entries(membership.nodes).map(([id, { addr }]) => ({ id: Number(id), addr }));
+  if (nodes.length === 0) throw new CommandError(`${endpoint.url.origin} waits to be added to a cluster`);
+  const members = await Promise.all(
+    nodes.map(async (node) => ({ ...node, seen: await look(endpoint.at(node.addr)) })),
+  );
+  const leader = leaderAmong(members.flatMap(({ seen }) => ('metrics' in seen ? [seen.metrics] : [])));
+  const voters = new Set(membership.configs.flat());
+  const rows = members.map(({ id, addr, seen }) => [
+    String(id),
+    addr,
+    ...('failure' in seen
+      ? [voters.has(id) ? 'voter' : 'learner', '-', '-', '-', seen.failure]
+      : [seen.metrics.state.toLowerCase(), ...progress(seen.metrics, seen.version, leader)]),
+  ]);
+  print(columns([['NODE', 'ADDRESS', 'ROLE', 'VERSION', 'APPLIED', 'LAG', ''], ...rows]));
+  if (membership.configs.length > 1) print('a change of voters is under way');
+  if (leader === null) throw new CommandError('no node leads: a majority of the voters must run');
+}
+
+/** Of those who say that they lead, the one of the newest term. */
+function leaderAmong(seen: readonly Metrics[]): Metrics | null {
+  const leaders = seen.filter(({ state }) => state === 'Leader');
+  return leaders.sort((a, b) => b.current_term - a.current_term)[0] ?? null;
+}
+
+function progress({ last_applied }: Metrics, version: string, leader: Metrics | null): string[] {
+  const applied = last_applied?.index ?? 0;
+  const end = leader?.last_log_index;
+  return [
+    version,
+    String(applied),
+    end === undefined || end === null ? '-' : String(Math.max(0, end - applied)),
+    '',
+  ];
+}
+
+async function look(endpoint: Endpoint): Promise<Seen> {
+  try {
+    const metrics = await readMetrics(endpoint);
+    const { headers } = await discarded(
+      endpoint.ask('HEAD', '/read-all?consistency=local', PROBE_PATIENCE_MS),
+    );
+    const version = headers['x-metad-version'];
+    return { metrics, version: typeof version === 'string' ? version : '-' };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { failure: error.message };
+  }
+}
+
+async function readMetrics(endpoint: Endpoint): Promise<Metrics> {
+  const answer = await endpoint.ask('GET', '/metrics', PROBE_PATIENCE_MS);
+  if (answer.status !== 200) throw await endpoint.refused(answer);
+  const parsed = METRICS.safeParse(parseJson(await answer.body.text()));
+  if (parsed.success) return parsed.data.Ok;
+  throw new CommandError(`${endpoint.url.origin} is no cluster port of metad: expected its metrics`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+async function discarded<T extends { readonly body: { dump(): Promise<void> } }>(
+  asked: Promise<T>,
+): Promise<T> {
+  const answer = await asked;
+  await answer.body.dump();
+  return answer;
+}
+
+/** Rows with their columns aligned. */
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, at) => cell.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
