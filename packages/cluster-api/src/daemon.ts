@@ -28,6 +28,7 @@ import { PeerEventLog } from './peers/event-log.ts';
 import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
 import type { PeerHandlers } from './peers/transport.ts';
 import { restoreIfAsked } from './restore.ts';
+import { Snapshots } from './snapshots/snapshots.ts';
 
 const IDENTIFY_TIMEOUT_MS = 3_000;
 const MEMBERSHIP_TIMEOUT_MS = 30_000;
@@ -56,6 +57,7 @@ export class Daemon {
   readonly #clusterServer: Server;
   readonly #transport: TcpTransport;
   readonly #node: Node;
+  readonly #snapshots: Snapshots;
   readonly #instances: InstanceBinding;
   readonly #leaderCalls: LeaderCalls;
   readonly #router: CallRouter;
@@ -123,12 +125,26 @@ export class Daemon {
       store,
       raft: raftConfig(config),
       transport: this.#transport,
+      sendSnapshot: (message) => this.#snapshots.send(message),
       metrics: this.#metrics,
       logger,
       tickMs,
       patienceTicks: Math.ceil(config.limits.proposeTimeoutMs / tickMs),
       maxInflightProposals: config.limits.maxInflightProposals,
       onFault: options.onFault,
+    });
+    this.#node.onApplied(({ stateFile }) => {
+      if (stateFile !== undefined) this.#state.reopen(stateFile);
+    });
+    this.#snapshots = new Snapshots({
+      store,
+      dataDir: config.dataDir,
+      node: this.#node,
+      transport: this.#transport,
+      settings: config.snapshots,
+      tickMs,
+      logger,
+      metrics: this.#metrics,
     });
     this.#instances = new InstanceBinding({ node: this.#node, logger, self: this.#identity });
     this.#leaderCalls = new LeaderCalls({
@@ -179,11 +195,15 @@ export class Daemon {
     const { config, logger } = this.#options;
     this.#transport.start();
     this.#node.start();
+    this.#store.startCheckpoints();
+    this.#snapshots.start();
     this.#http = new HttpThread({
       data: { config, stateFile: this.#store.stateFile, status: replicaStatus(this.#node) },
       node: this.#node,
       router: this.#router,
       metrics: () => this.#metricsText(),
+      onBehind: () => this.#snapshots.readerBehind(),
+      onReopened: () => this.#snapshots.readerReopened(),
       onFault: this.#options.onFault,
     });
     await this.#http.listening();
@@ -215,7 +235,7 @@ export class Daemon {
     // What has no quorum by now is answered as unknown; the connections of peers are closed, so the servers can.
     this.#node.stop();
     await this.#transport.stop();
-    await Promise.all(servers);
+    await Promise.all([...servers, this.#snapshots.stop()]);
     this.#state.close();
     this.#store.close();
   }
@@ -236,6 +256,10 @@ export class Daemon {
         this.#node.receive(messages);
       },
       call: (call) => this.#leaderCalls.executeForwarded(call),
+      snapshot: (frame, channel) => {
+        if (this.#identity.cluster === null) this.#adoptCluster(channel.peer.cluster);
+        this.#snapshots.receive(frame, channel);
+      },
       unreachable: (peer) => this.#node.reportUnreachable(peer),
     };
   }
@@ -271,11 +295,16 @@ export class Daemon {
       },
       addressOf: (id) =>
         [...node.status().membership.membership.nodes].find(([other]) => other === id)?.[1].addr ?? null,
+      takeSnapshot: () => this.#snapshots.take(),
       metrics: () =>
         metricsAnswer({
           status: node.status(),
           applied: this.#store.state.applied,
-          logIdOf: (index) => this.#store.log.logId(index),
+          snapshot: this.#store.snapshots.newest?.last ?? null,
+          logIdOf: (index) => {
+            const { compacted } = this.#store.log;
+            return index === compacted.index ? compacted : this.#store.log.logId(index);
+          },
           contact: node.contact,
         }),
     });
@@ -285,6 +314,7 @@ export class Daemon {
     const status = this.#node.status();
     const { configs, nodes } = status.membership.membership;
     const voters = new Set(configs.flat()).size;
+    const { entries, bytes } = this.#store.log.size();
     const others = [...status.peers].filter(([peer]) => peer !== status.id);
     return this.#metrics.text({
       term: status.term,
@@ -298,6 +328,9 @@ export class Daemon {
       caughtUp: this.#node.state.caughtUp,
       voters,
       learners: nodes.size - voters,
+      compacted: status.compacted.index,
+      logEntries: entries,
+      logEntryBytes: bytes,
       logBytes: databaseBytes(join(this.#options.config.dataDir, 'log.db')),
       stateFileBytes: databaseBytes(this.#store.stateFile),
       stateBytes: this.#store.state.bytes,

@@ -45,6 +45,7 @@ function app(clusterToken: string | null = null) {
     limits: { ...outcome.config.limits, maxBodyBytes: 4096, maxValueBytes: 64, maxPathDepth: 4 },
     clusterToken,
     metrics: () => ({ Ok: { id: 1 } }),
+    takeSnapshot: () => store.takeSnapshot(),
     addressOf: () => '127.0.0.1:21002',
     onError: (error) => errors.push(error),
   });

@@ -50,6 +50,7 @@ export class NodeCluster {
       store,
       raft: { ...DEFAULT_RAFT_LIMITS, id, electionTimeoutTicks: 10, heartbeatTicks: 1, random: Math.random },
       transport: { send: (messages) => this.#deliver(messages), setPeers: () => undefined },
+      sendSnapshot: () => undefined,
       metrics: new ConsensusMetrics('test'),
       logger: pino({ level: 'silent' }),
       tickMs: 20,

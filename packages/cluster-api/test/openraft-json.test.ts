@@ -106,6 +106,7 @@ describe('metrics', () => {
       metricsAnswer({
         status: now,
         applied: logId,
+        snapshot: null,
         logIdOf: (index) => (index === 9 ? logId : undefined),
         contact,
       }),

@@ -1,6 +1,7 @@
 import { version } from '@metad/kv-store';
 import {
   type Entry,
+  type InstallSnapshot,
   type LogId,
   logIndex,
   type Membership,
@@ -8,10 +9,12 @@ import {
   type NodeId,
   nodeId,
   type Payload,
+  type SnapshotMeta,
   term,
 } from '@metad/raft-core';
 import fc from 'fast-check';
 import type { Call, CallError, CallOutcome } from '../src/consensus/call.ts';
+import type { SnapshotFrame } from '../src/peers/snapshot-frame.ts';
 
 /** Small numbers and the edges of each width in which msgpack writes them. */
 const integer = fc.oneof(
@@ -92,6 +95,19 @@ const appends: fc.Arbitrary<Message> = fc
     return { type: 'appendEntries', from, to, term: last.term, previous, entries, committed, round };
   });
 
+const metas: fc.Arbitrary<SnapshotMeta> = fc.record({
+  last: logIds,
+  membership: memberships,
+  membershipLogId: logIds,
+});
+
+const installs: fc.Arbitrary<InstallSnapshot> = fc.record({
+  type: fc.constant('installSnapshot' as const),
+  ...envelope,
+  snapshot: metas,
+  round: integer,
+});
+
 export const messages: fc.Arbitrary<Message> = fc.oneof(
   appends,
   fc.record({ type: fc.constant('requestPreVote' as const), ...envelope, lastLog: logIds }),
@@ -114,12 +130,7 @@ export const messages: fc.Arbitrary<Message> = fc.oneof(
   }),
   fc.record({ type: fc.constant('heartbeat' as const), ...envelope, committed: indexes, round: integer }),
   fc.record({ type: fc.constant('heartbeatResponse' as const), ...envelope, round: integer }),
-  fc.record({
-    type: fc.constant('installSnapshot' as const),
-    ...envelope,
-    snapshot: fc.record({ last: logIds, membership: memberships, membershipLogId: logIds }),
-    round: integer,
-  }),
+  installs,
   fc.record({ type: fc.constant('timeoutNow' as const), ...envelope }),
   fc.record({ type: fc.constant('readIndexRequest' as const), ...envelope, reads }),
   fc.record({
@@ -128,6 +139,27 @@ export const messages: fc.Arbitrary<Message> = fc.oneof(
     reads,
     index: fc.option(indexes),
   }),
+);
+
+export const snapshotFrames: fc.Arbitrary<SnapshotFrame> = fc.oneof(
+  fc.record({
+    type: fc.constant('offer' as const),
+    id: integer,
+    term: terms,
+    meta: metas,
+    bytes: integer,
+    checksum: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((b) => Buffer.from(b).toString('hex')),
+  }),
+  fc.record({
+    type: fc.constant('chunk' as const),
+    id: integer,
+    offset: integer,
+    bytes: fc.uint8Array({ maxLength: 400 }),
+  }),
+  fc.record({ type: fc.constant('finish' as const), id: integer, message: installs }),
+  fc.record({ type: fc.constant('progress' as const), id: integer, offset: integer }),
+  fc.record({ type: fc.constant('done' as const), id: integer }),
+  fc.record({ type: fc.constant('refused' as const), id: integer, reason: fc.string() }),
 );
 
 export const calls: fc.Arbitrary<Call> = fc.oneof(

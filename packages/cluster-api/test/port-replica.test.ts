@@ -27,7 +27,14 @@ beforeEach(() => {
   consensus.on('message', (message: ToConsensus) => received.push(message));
   const status = { caughtUp: false, hasLeader: false };
   applied = new AppliedVersion();
-  replica = new PortReplica({ port: http, state, status, appliedVersion: applied, maxEntryBytes: 200 });
+  replica = new PortReplica({
+    port: http,
+    state,
+    status,
+    appliedVersion: applied,
+    maxEntryBytes: 200,
+    onStop: () => undefined,
+  });
   http.on('message', (message: Exclude<ToHttp, { type: 'stop' }>) => replica.receive(message));
 });
 

@@ -47,6 +47,7 @@ test('a transport that never started stops as well', async () => {
     }),
     admit: () => ({ type: 'admitted' }) as const,
     receive: () => undefined,
+    snapshot: () => undefined,
     call: () => expect.unreachable('nobody calls'),
     unreachable: () => undefined,
   };

@@ -1,3 +1,4 @@
+import { type SnapshotManifest, StoreError } from '@metad/kv-store';
 import { createPortGuard } from '@metad/metad-api';
 import { nodeId } from '@metad/raft-core';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
@@ -7,12 +8,14 @@ import type { Call, CallOutcome } from '../consensus/call.ts';
 import { addBackupRoute, type BackupDeps } from './backup-route.ts';
 import { readJsonRequest } from './json-request.ts';
 import { addKvRoutes, type KvDeps } from './kv-routes.ts';
-import { type BigJson, callAnswer, stringifyBigJson } from './openraft-json.ts';
+import { type BigJson, callAnswer, snapshotAnswer, stringifyBigJson } from './openraft-json.ts';
 
 export interface ClusterAppDeps extends KvDeps, BackupDeps {
   readonly node: KvDeps['node'];
   readonly clusterToken: string | null;
   readonly metrics: () => BigJson;
+  /** Rejects with a StoreError when none can be taken. */
+  readonly takeSnapshot: () => Promise<SnapshotManifest>;
   readonly addressOf: (node: number) => string | null;
   /** A bug or a fault that a request ran into; the client is not told more than that. */
   readonly onError: (error: unknown) => void;
@@ -59,6 +62,7 @@ export function createClusterApp(deps: ClusterAppDeps): Hono {
   app.post('/transfer-leader', (c) =>
     callRoute(c, deps, BODIES.transferLeader, (to) => ({ type: 'transferLeader', to })),
   );
+  app.post('/snapshot', (c) => snapshotRoute(c, deps));
   app.all('*', (c) => refuseRoute(c, app));
   app.onError((error, c) => {
     deps.onError(error);
@@ -83,6 +87,17 @@ async function callRoute<T>(
   if (request.type === 'refused') return answer(c, request.status, badRequest(request.reason));
   const outcome = await deps.router.execute(toCall(request.value));
   return answer(c, statusOf(outcome), callAnswer(outcome, deps.addressOf));
+}
+
+/** Concerns the node that is asked, whoever leads. */
+async function snapshotRoute(c: Context, { takeSnapshot }: ClusterAppDeps): Promise<Response> {
+  try {
+    return answer(c, 200, snapshotAnswer(await takeSnapshot()));
+  } catch (error) {
+    // The node goes on: it is the snapshot that has no room or no readable source.
+    if (!(error instanceof StoreError)) throw error;
+    return answer(c, 507, { Err: { APIError: { Storage: { message: error.message } } } });
+  }
 }
 
 function statusOf(outcome: CallOutcome): 200 | 400 | 409 | 413 | 503 | 504 | 507 {

@@ -1,3 +1,4 @@
+import type { SnapshotManifest } from '@metad/kv-store';
 import type { LogId, Membership, NodeId, RaftStatus, Role } from '@metad/raft-core';
 import { unreachable } from '@metad/raft-core';
 import type { CallError, CallOutcome } from '../consensus/call.ts';
@@ -81,6 +82,8 @@ function errorJson(error: CallError, addressOf: (node: NodeId) => string | null)
 export function metricsAnswer(options: {
   readonly status: RaftStatus;
   readonly applied: LogId;
+  /** The last entry of the newest snapshot taken here. */
+  readonly snapshot: LogId | null;
   readonly logIdOf: (index: RaftStatus['committed']) => LogId | undefined;
   readonly contact: QuorumContact;
 }): BigJson {
@@ -100,7 +103,7 @@ export function metricsAnswer(options: {
     vote: voteJson(status),
     last_log_index: status.lastLog.index,
     last_applied: optionalLogIdJson(applied),
-    snapshot: null,
+    snapshot: options.snapshot && logIdJson(options.snapshot),
     purged: optionalLogIdJson(status.compacted),
     state: stateName(status.role),
     current_leader: status.leader,
@@ -112,6 +115,11 @@ export function metricsAnswer(options: {
     },
   };
   return { Ok: { ...metrics, heartbeat, replication }, heartbeat, replication };
+}
+
+/** The answer to `POST /snapshot`. */
+export function snapshotAnswer({ meta, version, bytes }: SnapshotManifest): BigJson {
+  return { Ok: { log_id: logIdJson(meta.last), version, bytes } };
 }
 
 function voteJson({ term, leader, votedFor }: RaftStatus): BigJson {

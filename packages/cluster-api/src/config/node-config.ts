@@ -43,7 +43,16 @@ export interface NodeConfig {
   readonly heartbeatIntervalMs: number;
   /** At least five heartbeats. */
   readonly electionTimeoutMs: number;
+  readonly snapshots: SnapshotSettings;
   readonly limits: NodeLimits;
+}
+
+/** When the log is compacted, and how far. */
+export interface SnapshotSettings {
+  readonly logBytes: number;
+  readonly logEntries: number;
+  /** At most half of `logEntries`. */
+  readonly keepEntries: number;
 }
 
 export interface NodeLimits {

@@ -28,6 +28,7 @@ export function checkTogether(settings: Settings, originOf: (name: keyof Setting
   };
   checkTiming(check);
   checkSizes(check);
+  checkLog(check);
   checkProxies(check);
   checkPorts(check);
   const clusterToken = readToken(check, 'cluster_token', 'cluster_token_file');
@@ -66,6 +67,15 @@ function checkSizes({ settings, named, fail }: Check): void {
   fail(
     `${named('max_uncommitted_size')}: expected at least max_body_size, which is ${settings.max_body_size} bytes, ` +
       `not ${settings.max_uncommitted_size}`,
+  );
+}
+
+function checkLog({ settings, named, fail }: Check): void {
+  const most = Math.floor(settings.snapshot_log_entries / 2);
+  if (settings.snapshot_keep_entries <= most) return;
+  fail(
+    `${named('snapshot_keep_entries')}: expected at most half of snapshot_log_entries, which is ${most}, ` +
+      `not ${settings.snapshot_keep_entries}`,
   );
 }
 
@@ -184,6 +194,11 @@ function compose(settings: Settings, derived: Derived): NodeConfig {
     insecure: settings.insecure,
     heartbeatIntervalMs: settings.heartbeat_interval,
     electionTimeoutMs: settings.election_timeout,
+    snapshots: {
+      logBytes: settings.snapshot_log_bytes,
+      logEntries: settings.snapshot_log_entries,
+      keepEntries: settings.snapshot_keep_entries,
+    },
     limits: {
       leaderWaitMs: settings.leader_wait,
       proposeTimeoutMs: settings.propose_timeout,

@@ -34,6 +34,7 @@ const addresses = section('Addresses');
 const cluster = section('Forming a cluster');
 const clients = section('Clients and access');
 const timing = section('Timing');
+const snapshots = section('Log and snapshots');
 const limits = section('Limits');
 
 const KIB = 1024;
@@ -180,6 +181,25 @@ export const SETTINGS = z.object({
     '<time>',
     '60s',
     'for a client to send its whole request',
+  ),
+
+  snapshot_log_bytes: snapshots(
+    size({ min: MIB, max: 1024 * GIB }),
+    '<size>',
+    '64MiB',
+    'the log is compacted when its entries take more than that',
+  ),
+  snapshot_log_entries: snapshots(
+    integer({ min: 10, max: 1_000_000_000 }),
+    '<count>',
+    '100000',
+    'the log is compacted when it has more entries than that',
+  ),
+  snapshot_keep_entries: snapshots(
+    integer({ min: 0, max: 500_000_000 }),
+    '<count>',
+    '10000',
+    'that stay in the log for nodes that are a little behind; at most half of snapshot_log_entries',
   ),
 
   max_body_size: limits(size({ min: KIB, max: MAX_BODY_BYTES }), '<size>', '8MiB', 'of a request'),

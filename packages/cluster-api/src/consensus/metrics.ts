@@ -14,6 +14,11 @@ export class ConsensusMetrics {
   readonly calls: Counter<'type' | 'outcome'>;
   readonly leaderChanges: Counter;
   readonly peerLinks: Counter<'event'>;
+  readonly snapshots: Counter<'event'>;
+  readonly snapshotSeconds: Histogram;
+  readonly snapshotBytes: Gauge;
+  readonly snapshotSentBytes: Counter;
+  readonly snapshotReceivedBytes: Counter;
   readonly #status = {
     term: this.#gauge('metad_raft_term', 'Current term.'),
     isLeader: this.#gauge('metad_raft_is_leader', '1 on the leader, else 0.'),
@@ -26,6 +31,9 @@ export class ConsensusMetrics {
     caughtUp: this.#gauge('metad_caught_up', '1 once this node has caught up since its start, else 0.'),
     voters: this.#gauge('metad_raft_voters', 'Members that vote.'),
     learners: this.#gauge('metad_raft_learners', 'Members that get the log and do not vote.'),
+    compacted: this.#gauge('metad_raft_compacted_index', 'Index of the last entry that the log has dropped.'),
+    logEntries: this.#gauge('metad_raft_log_entries', 'Entries in the log.'),
+    logEntryBytes: this.#gauge('metad_raft_log_bytes', 'What the entries in the log take of log.db.'),
     logBytes: this.#gauge('metad_log_db_bytes', 'Size of log.db with its write-ahead log.'),
     stateFileBytes: this.#gauge('metad_state_db_bytes', 'Size of state.db with its write-ahead log.'),
     stateBytes: this.#gauge(
@@ -78,6 +86,27 @@ export class ConsensusMetrics {
       labelNames: ['event'],
       registers,
     });
+    this.snapshots = new Counter({
+      name: 'metad_snapshots_total',
+      help: 'Snapshots taken, failed, sent, notSent, installed and refused.',
+      labelNames: ['event'],
+      registers,
+    });
+    this.snapshotSeconds = new Histogram({
+      name: 'metad_snapshot_seconds',
+      help: 'Taking one snapshot.',
+      buckets: [0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300],
+      registers,
+    });
+    this.snapshotBytes = this.#gauge(
+      'metad_snapshot_bytes',
+      'Size of the last snapshot taken since the start.',
+    );
+    this.snapshotSentBytes = this.#counter('metad_snapshot_sent_bytes_total', 'Bytes of snapshots sent.');
+    this.snapshotReceivedBytes = this.#counter(
+      'metad_snapshot_received_bytes_total',
+      'Bytes of snapshots received.',
+    );
     this.#peerMatched = new Gauge({
       name: 'metad_peer_matched_index',
       help: 'On the leader: the last entry that is known to be on the disk of each peer.',
@@ -106,6 +135,9 @@ export class ConsensusMetrics {
     status.caughtUp.set(Number(now.caughtUp));
     status.voters.set(now.voters);
     status.learners.set(now.learners);
+    status.compacted.set(now.compacted);
+    status.logEntries.set(now.logEntries);
+    status.logEntryBytes.set(now.logEntryBytes);
     status.logBytes.set(now.logBytes);
     status.stateFileBytes.set(now.stateFileBytes);
     status.stateBytes.set(now.stateBytes);
@@ -117,6 +149,10 @@ export class ConsensusMetrics {
       this.#peerLag.set({ peer: String(peer) }, now.lastLog - matched);
     }
     return this.registry.metrics();
+  }
+
+  #counter(name: string, help: string): Counter {
+    return new Counter({ name, help, registers: [this.registry] });
   }
 
   #gauge(name: string, help: string): Gauge {
@@ -141,6 +177,9 @@ export interface ConsensusSample {
   readonly caughtUp: boolean;
   readonly voters: number;
   readonly learners: number;
+  readonly compacted: number;
+  readonly logEntries: number;
+  readonly logEntryBytes: number;
   readonly logBytes: number;
   readonly stateFileBytes: number;
   readonly stateBytes: number;

@@ -9,7 +9,7 @@ export interface NodeState {
   readonly caughtUp: boolean;
 }
 
-export function isSameState(one: NodeState, other: NodeState): boolean {
+function isSameState(one: NodeState, other: NodeState): boolean {
   const { role, term, leader, caughtUp } = one;
   return role === other.role && term === other.term && leader === other.leader && caughtUp === other.caughtUp;
 }
@@ -19,4 +19,36 @@ export function describeChange(last: NodeState, next: NodeState): string {
   if (last.leader !== next.leader) return next.leader === null ? 'no leader' : `node ${next.leader} leads`;
   if (last.caughtUp !== next.caughtUp) return 'caught up: serving reads';
   return `${next.role} in term ${next.term}`;
+}
+
+/** A node's state, and those who are told when it changes. */
+export class StateFeed {
+  readonly #listeners = new Set<(state: NodeState, last: NodeState) => void>();
+  #current: NodeState;
+
+  constructor(initial: NodeState) {
+    this.#current = initial;
+  }
+
+  get current(): NodeState {
+    return this.#current;
+  }
+
+  listen(listener: (state: NodeState, last: NodeState) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Tells nobody when nothing is new. */
+  enter(change: Partial<NodeState>): void {
+    const last = this.#current;
+    const next = { ...last, ...change };
+    if (isSameState(last, next)) return;
+    this.#current = next;
+    for (const listener of this.#listeners) listener(next, last);
+  }
+
+  /** Without telling anyone: the node has ended. */
+  resign(): void {
+    if (this.#current.role === 'leader') this.#current = { ...this.#current, role: 'follower', leader: null };
+  }
 }

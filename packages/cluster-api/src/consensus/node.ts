@@ -1,6 +1,7 @@
 import type { AppliedBatch, Store, Version } from '@metad/kv-store';
 import {
   type Entry,
+  type InstallSnapshot,
   type LogIndex,
   type MembershipChange,
   type MembershipResult,
@@ -18,16 +19,19 @@ import type { PeerTransport } from '../peers/transport.ts';
 import type { CallOutcome } from './call.ts';
 import { refusalOf } from './call-error.ts';
 import type { ConsensusMetrics } from './metrics.ts';
-import { describeChange, isSameState, type NodeState } from './node-state.ts';
+import { describeChange, type NodeState, StateFeed } from './node-state.ts';
 import { Proposals } from './proposals.ts';
 import { QuorumContact } from './quorum-contact.ts';
 import { type BarrierOutcome, ReadBarriers } from './read-barriers.ts';
 import { StatusWatches } from './status-watches.ts';
+import { Storage } from './storage.ts';
 
 export interface NodeOptions {
   readonly store: Store;
   readonly raft: RaftConfig;
   readonly transport: Pick<PeerTransport, 'send' | 'setPeers'>;
+  /** A peer needs a snapshot: `reportSnapshot` must tell how that ended, later. */
+  readonly sendSnapshot: (message: InstallSnapshot) => void;
   readonly metrics: ConsensusMetrics;
   readonly logger: Logger;
   /** The length of one tick. A stalled event loop loses ticks and never makes up for them. */
@@ -54,10 +58,9 @@ export class Node {
   readonly #raft: Raft;
   readonly #proposals = new Proposals();
   readonly #barriers: ReadBarriers;
-  readonly #appliedListeners = new Set<(batch: AppliedBatch) => void>();
-  readonly #stateListeners = new Set<(state: NodeState) => void>();
+  readonly #storage: Storage;
   readonly #watches = new StatusWatches();
-  #state: NodeState;
+  readonly #state: StateFeed;
   #followed: { readonly membership: StoredMembership; readonly committed: StoredMembership } | null = null;
   #tick = 0;
   #ticker: NodeJS.Timeout | null = null;
@@ -67,9 +70,11 @@ export class Node {
   constructor(options: NodeOptions) {
     this.#options = options;
     this.#raft = new Raft(options.raft, options.store.initialState(), options.store.log);
+    this.#storage = new Storage(options.store, options.metrics);
     this.#barriers = new ReadBarriers((id) => this.#raft.readIndex(id));
     const { role, term, leader } = this.#raft.status();
-    this.#state = { role, term, leader, caughtUp: false };
+    this.#state = new StateFeed({ role, term, leader, caughtUp: false });
+    this.#state.listen((state, last) => this.#tellState(state, last));
   }
 
   get id(): NodeId {
@@ -77,7 +82,7 @@ export class Node {
   }
 
   get state(): NodeState {
-    return this.#state;
+    return this.#state.current;
   }
 
   /** Whether the node has ended, on request or by a fault. */
@@ -111,7 +116,7 @@ export class Node {
     this.#stopped = true;
     if (this.#ticker) clearInterval(this.#ticker);
     if (this.#turn) clearImmediate(this.#turn);
-    if (this.#state.role === 'leader') this.#state = { ...this.#state, role: 'follower', leader: null };
+    this.#state.resign();
     this.#proposals.abandon();
     this.#barriers.abandon();
     this.#watches.abandon();
@@ -119,23 +124,40 @@ export class Node {
 
   /** Calls `listener` with each applied batch, in log order, once this node's state shows it. */
   onApplied(listener: (batch: AppliedBatch) => void): void {
-    this.#appliedListeners.add(listener);
+    this.#storage.onApplied(listener);
   }
 
   /** Calls `listener` whenever role, term, leader or readiness change. */
   onState(listener: (state: NodeState) => void): void {
-    this.#stateListeners.add(listener);
+    this.#state.listen(listener);
   }
 
   receive(messages: readonly Message[]): void {
     this.#enter(() => {
-      for (const message of messages) {
-        // No node compacts its log, so none needs a snapshot; whoever sends one runs something else.
-        if (message.type === 'installSnapshot')
-          this.#options.logger.warn({ from: message.from }, 'refused a snapshot');
-        else this.#take(message);
-      }
+      for (const message of messages) this.#take(message);
     });
+  }
+
+  /**
+   * Takes the message that belongs to a snapshot that was received whole. When it returns the snapshot is installed, or
+   * will never be.
+   */
+  installSnapshot(message: InstallSnapshot): void {
+    this.#enter(() => this.#take(message));
+    if (this.#turn === null) return;
+    // Not with the next turn: another one may be received until then.
+    clearImmediate(this.#turn);
+    this.#runTurn();
+  }
+
+  /** How the sending of a snapshot ended; `sent` once the peer has stepped its message. */
+  reportSnapshot(peer: NodeId, result: 'sent' | 'failed'): void {
+    this.#enter(() => this.#raft.reportSnapshot(peer, result));
+  }
+
+  /** Lets the log begin behind that entry, or behind a little less: no further than the state is durable. */
+  compactLog(upTo: LogIndex): void {
+    this.#enter(() => this.#raft.compacted(this.#options.store.compact(upTo)));
   }
 
   #take(message: Message): void {
@@ -227,7 +249,7 @@ export class Node {
       this.#schedule();
       return result;
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
       return undefined;
     }
   }
@@ -258,14 +280,17 @@ export class Node {
       }
       this.#observe(this.#raft.status());
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
   /** Persist, send, answer, advance: in the order that `Ready` demands. */
   #carryOut(ready: Ready): void {
     const { transport } = this.#options;
-    transport.send(ready.early);
+    for (const message of ready.early) {
+      if (message.type === 'installSnapshot') this.#options.sendSnapshot(message);
+    }
+    transport.send(ready.early.filter(({ type }) => type !== 'installSnapshot'));
     this.#persist(ready);
     transport.send(ready.messages);
     this.#apply(ready.committed);
@@ -275,24 +300,17 @@ export class Node {
     this.#raft.advance(ready);
   }
 
-  #persist({ entries, hardState, mustSync }: Ready): void {
-    if (entries.length === 0 && hardState === null) return;
-    const { store, metrics } = this.#options;
-    const started = performance.now();
-    store.log.write({ entries, hardState, sync: mustSync });
-    if (!mustSync) return;
-    metrics.logSyncSeconds.observe((performance.now() - started) / 1000);
-    metrics.batchEntries.observe(entries.length);
+  #persist(ready: Ready): void {
+    const installed = this.#storage.persist(ready);
+    if (installed === null) return;
+    this.#proposals.skip(installed.applied.index);
+    this.#barriers.applied(installed.applied.index);
   }
 
   #apply(entries: readonly Entry[]): void {
     if (entries.length === 0) return;
-    const { store, metrics } = this.#options;
-    const started = performance.now();
-    const { batch, versions } = store.state.apply(entries);
-    metrics.applySeconds.observe((performance.now() - started) / 1000);
-    for (const listener of this.#appliedListeners) listener(batch);
-    const { membership } = store.state.membership;
+    const { batch, versions } = this.#storage.apply(entries);
+    const { membership } = this.#options.store.state.membership;
     entries.forEach((entry, i) => {
       this.#proposals.settle(entry, versions[i] ?? batch.version, membership);
     });
@@ -303,7 +321,7 @@ export class Node {
   #observe(status: RaftStatus): void {
     this.#followMembership(status);
     const { role, term, leader } = status;
-    this.#enterState({ ...this.#state, role, term, leader });
+    this.#state.enter({ role, term, leader });
     this.#watches.check(status, this.#tick);
   }
 
@@ -316,28 +334,25 @@ export class Node {
     this.#options.transport.setPeers(peers, membership.logId);
   }
 
-  #enterState(next: NodeState): void {
-    const last = this.#state;
-    if (isSameState(last, next)) return;
-    const { role, term, leader, caughtUp } = next;
-    this.#state = next;
+  #tellState(state: NodeState, last: NodeState): void {
+    const { role, term, leader, caughtUp } = state;
     if (last.leader !== leader) {
       this.contact.clear();
       if (leader !== null) this.#options.metrics.leaderChanges.inc();
     }
-    this.#options.logger.info({ role, term, leader, caughtUp }, describeChange(last, next));
-    for (const listener of this.#stateListeners) listener(next);
+    this.#options.logger.info({ role, term, leader, caughtUp }, describeChange(last, state));
   }
 
   /** Until the first read barrier holds, this node can't know what it lacks. */
   async #catchUp(): Promise<void> {
-    while (!this.#stopped && !this.#state.caughtUp) {
+    while (!this.#stopped && !this.state.caughtUp) {
       const barrier = await this.readBarrier();
-      if (barrier.type === 'ready') this.#enterState({ ...this.#state, caughtUp: true });
+      if (barrier.type === 'ready') this.#state.enter({ caughtUp: true });
     }
   }
 
-  #fail(error: unknown): void {
+  /** Ends the node for this reason. */
+  fail(error: unknown): void {
     if (this.#stopped) return;
     this.stop();
     this.#options.onFault(error);

@@ -1,5 +1,5 @@
 import type { Version } from '@metad/kv-store';
-import { assert, type Entry, type LogId, type Membership } from '@metad/raft-core';
+import { assert, type Entry, type LogId, type LogIndex, type Membership } from '@metad/raft-core';
 import type { CallOutcome } from './call.ts';
 
 interface Pending {
@@ -66,6 +66,19 @@ export class Proposals {
     assert(at >= 0, 'a membership change ends once');
     this.#changes.splice(at, 1);
     pending.resolve(outcome);
+  }
+
+  /** A snapshot was installed: what became of the entries up to its last one can't be told. */
+  skip(upTo: LogIndex): void {
+    for (const [index, pending] of this.#entries) {
+      if (index > upTo) continue;
+      this.#entries.delete(index);
+      pending.resolve(unknown('this node got a snapshot in place of the log'));
+    }
+    for (const pending of [...this.#changes]) {
+      if (pending.logId.index <= upTo)
+        this.#endChange(pending, unknown('this node got a snapshot in place of the log'));
+    }
   }
 
   /** Ends what has waited too long: it may still be committed later. */

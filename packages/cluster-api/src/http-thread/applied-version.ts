@@ -1,15 +1,16 @@
 import { type Version, version } from '@metad/kv-store';
 
 /**
- * The version that this node's state shows, in memory that both threads see. A batch takes a moment to cross the port;
- * this says at once that there is a newer state to read, so that nobody is shown less than was confirmed on this node.
+ * The version that this node's state shows, and how often a snapshot has replaced its file, in memory that both threads
+ * see. A batch takes a moment to cross the port; this says at once that there is a newer state to read, so that nobody is
+ * shown less than was confirmed on this node.
  */
 export class AppliedVersion {
   /** To be handed to the other thread. */
   readonly buffer: SharedArrayBuffer;
   readonly #cell: BigInt64Array;
 
-  constructor(buffer = new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT)) {
+  constructor(buffer = new SharedArrayBuffer(2 * BigInt64Array.BYTES_PER_ELEMENT)) {
     this.buffer = buffer;
     this.#cell = new BigInt64Array(buffer);
   }
@@ -20,5 +21,14 @@ export class AppliedVersion {
 
   set(applied: Version): void {
     Atomics.store(this.#cell, 0, BigInt(applied));
+  }
+
+  get replacements(): bigint {
+    return Atomics.load(this.#cell, 1);
+  }
+
+  /** To be called once the batch that says so is on its way. */
+  noteReplacement(): void {
+    Atomics.add(this.#cell, 1, 1n);
   }
 }

@@ -1,9 +1,11 @@
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   type AppliedBatch,
   type Command,
   encodeCommand,
+  type StateDatabase,
   type StateReader,
+  type StateView,
   type Version,
 } from '@metad/kv-store';
 import type { BarrierOutcome, ProposeOutcome, Replica, ReplicaStatus } from '@metad/metad-api';
@@ -12,10 +14,12 @@ import type { ToConsensus, ToHttp } from './port.ts';
 
 /** The replica as the HTTP thread sees it: reads from its own connection, everything else over the port. */
 export class PortReplica implements Replica {
-  readonly state: StateReader;
+  readonly state: StateReader = { read: (look) => this.#read(look) };
+  readonly #database: StateDatabase;
   readonly #port: MessagePort;
   readonly #maxEntryBytes: number;
   readonly #appliedVersion: AppliedVersion;
+  readonly #onStop: () => void;
   readonly #listeners = new Set<(batch: AppliedBatch) => void>();
   readonly #proposals = new Map<number, (outcome: ProposeOutcome) => void>();
   readonly #barriers = new Map<number, (outcome: BarrierOutcome) => void>();
@@ -24,25 +28,35 @@ export class PortReplica implements Replica {
   #outbox: { id: number; command: Uint8Array }[] = [];
   #status: ReplicaStatus;
   #lastId = 0;
+  /** How often the state's file has been replaced, as far as this thread knows. */
+  #replacements: bigint;
+  #isTakingReplacement = false;
 
   constructor(options: {
     port: MessagePort;
-    state: StateReader;
+    state: StateDatabase;
     status: ReplicaStatus;
     appliedVersion: AppliedVersion;
     maxEntryBytes: number;
+    onStop: () => void;
   }) {
-    this.state = options.state;
+    this.#database = options.state;
+    this.#replacements = 0n;
     this.#port = options.port;
     this.#status = options.status;
     this.#maxEntryBytes = options.maxEntryBytes;
     this.#appliedVersion = options.appliedVersion;
+    this.#onStop = options.onStop;
   }
 
-  /** Takes one message from the consensus thread; `stop` is for the thread itself. */
-  receive(message: Exclude<ToHttp, { type: 'stop' }>): void {
+  /** Takes one message from the consensus thread. */
+  receive(message: ToHttp): void {
     switch (message.type) {
+      case 'stop':
+        this.#onStop();
+        return;
       case 'applied':
+        if (message.batch.stateFile !== undefined) this.#reopen(message.batch.stateFile);
         for (const listener of this.#listeners) listener(message.batch);
         return;
       case 'status':
@@ -102,6 +116,36 @@ export class PortReplica implements Replica {
 
   status(): ReplicaStatus {
     return this.#status;
+  }
+
+  #read<T>(look: (view: StateView) => T): T {
+    if (this.#replacements !== this.#appliedVersion.replacements) this.#takeReplacement();
+    return this.#database.read(look);
+  }
+
+  /**
+   * The state's file was replaced, and the batch that says so is still in the port. Whoever was told of the newer state
+   * on the other thread must find it here: so what is in the port is taken now, in its order.
+   */
+  #takeReplacement(): void {
+    // Those who are told of it read, too: they see the state as it was, and are told again.
+    if (this.#isTakingReplacement) return;
+    this.#isTakingReplacement = true;
+    try {
+      while (this.#replacements !== this.#appliedVersion.replacements) {
+        const next: { message: ToHttp } | undefined = receiveMessageOnPort(this.#port);
+        if (next === undefined) return;
+        this.receive(next.message);
+      }
+    } finally {
+      this.#isTakingReplacement = false;
+    }
+  }
+
+  #reopen(file: string): void {
+    this.#database.reopen(file);
+    this.#replacements += 1n;
+    this.#post({ type: 'reopened' });
   }
 
   #flush(): void {

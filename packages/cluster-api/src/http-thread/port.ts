@@ -20,6 +20,8 @@ export type ToConsensus =
     }
   | { readonly type: 'barrier'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number }
+  /** The state is read from where the last snapshot has put it. */
+  | { readonly type: 'reopened' }
   | { readonly type: 'listening' }
   /** A port could not be opened: the process must end with this message. */
   | { readonly type: 'notListening'; readonly message: string }

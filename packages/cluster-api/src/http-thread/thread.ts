@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { StoreError } from '@metad/kv-store';
+import { StoreError, type Version } from '@metad/kv-store';
 import type { ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
 import { unreachable } from '@metad/raft-core';
 import type { CallOutcome } from '../consensus/call.ts';
@@ -16,6 +16,10 @@ export interface HttpThreadOptions {
   readonly router: CallRouter;
   readonly metrics: () => Promise<string>;
   /** The thread died: without it the node serves nobody. */
+  /** The state is in another file, which this thread opens with a little delay … */
+  readonly onBehind: () => void;
+  /** … and now it has. */
+  readonly onReopened: () => void;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -51,8 +55,9 @@ export class HttpThread {
     });
     this.#appliedVersion.set(options.node.version);
     options.node.onApplied((batch) => {
-      this.#appliedVersion.set(batch.version);
+      if (batch.stateFile === undefined) this.#appliedVersion.set(batch.version);
       this.#post({ type: 'applied', batch });
+      if (batch.stateFile !== undefined) this.#noteReplacement(batch.version);
     });
     options.node.onState(() => this.#post({ type: 'status', status: replicaStatus(options.node) }));
   }
@@ -72,6 +77,13 @@ export class HttpThread {
     this.#port.close();
   }
 
+  #noteReplacement(version: Version): void {
+    this.#options.onBehind();
+    // The version last: whoever sees it finds the new file.
+    this.#appliedVersion.noteReplacement();
+    this.#appliedVersion.set(version);
+  }
+
   #receive(message: ToConsensus): void {
     switch (message.type) {
       case 'propose':
@@ -87,6 +99,9 @@ export class HttpThread {
           (text) => this.#post({ type: 'metrics', id: message.id, text }),
           (error: unknown) => this.#fail(error),
         );
+        return;
+      case 'reopened':
+        this.#options.onReopened();
         return;
       case 'listening':
         this.#settled?.listening();

@@ -33,6 +33,7 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     status: data.status,
     appliedVersion: new AppliedVersion(data.appliedVersion),
     maxEntryBytes: entryBytesLimit(config),
+    onStop: () => void stop(apps, servers, state, port),
   });
   const metrics = new HttpMetrics();
   const apps = createMetadApps({
@@ -52,10 +53,7 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     },
   });
   const servers: Server[] = [];
-  port.on('message', (message: ToHttp) => {
-    if (message.type === 'stop') void stop(apps, servers, state, port);
-    else replica.receive(message);
-  });
+  port.on('message', (message: ToHttp) => replica.receive(message));
   try {
     const { listen: metadata, listenManage: manage, limits } = config;
     servers.push(

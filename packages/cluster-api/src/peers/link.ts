@@ -8,6 +8,8 @@ import { FRAME_HEADER_BYTES, FrameParser } from './frame.ts';
 import type { PeerLimits } from './limits.ts';
 import { messageBytesAtMost } from './message-codec.ts';
 import { decodeFrame, encodeFrame, type PeerFrame } from './protocol.ts';
+import { type SnapshotChannel, whenQuiet } from './snapshot-channel.ts';
+import type { SnapshotFrame } from './snapshot-frame.ts';
 import type { PeerHandlers, PeerIdentity } from './transport.ts';
 import { WireError } from './wire-reader.ts';
 
@@ -17,7 +19,7 @@ export interface LinkOptions {
   readonly self: NodeId;
   readonly peer: PeerIdentity;
   readonly limits: PeerLimits;
-  readonly handlers: Pick<PeerHandlers, 'receive' | 'call'>;
+  readonly handlers: Pick<PeerHandlers, 'receive' | 'call' | 'snapshot'>;
   readonly onEvent: (event: PeerEvent) => void;
   /** Once, when nothing more can be sent or received. */
   readonly onClosed: (link: PeerLink, reason: string) => void;
@@ -27,6 +29,8 @@ export interface LinkOptions {
 export class PeerLink {
   readonly peer: PeerIdentity;
   readonly direction: LinkDirection;
+  /** Snapshots travel over the link too, a little at a time. */
+  readonly snapshots: SnapshotChannel;
   /** Whether the link has lived to see the end of a ping interval. */
   held = false;
 
@@ -34,6 +38,7 @@ export class PeerLink {
   readonly #socket: Duplex;
   readonly #parser: FrameParser;
   readonly #calls = new PeerCalls();
+  readonly #gone = new AbortController();
   /** The peer's calls that are being worked on here. */
   #answering = 0;
   #closed = false;
@@ -48,6 +53,13 @@ export class PeerLink {
     this.#options = options;
     this.#socket = options.socket;
     this.#parser = new FrameParser(options.limits.maxFrameBytes);
+    this.snapshots = {
+      peer: options.peer,
+      gone: this.#gone.signal,
+      send: (frame) => this.#sendSnapshotFrame(frame),
+      quiet: () => whenQuiet(this.#socket, this.#gone.signal),
+      destroy: (reason) => this.destroy(reason),
+    };
   }
 
   /** Begins to read; `head` was received together with the handshake. */
@@ -142,6 +154,7 @@ export class PeerLink {
     if (this.#closeTimer) clearTimeout(this.#closeTimer);
     const reason = this.#closeReason ?? 'the connection broke';
     this.#calls.abandon(`the connection to node ${this.peer.node} broke: ${reason}`);
+    this.#gone.abort();
     this.#options.onClosed(this, reason);
   }
 
@@ -158,6 +171,10 @@ export class PeerLink {
   #write(bytes: Buffer): void {
     this.#sentSinceTick = true;
     this.#socket.write(bytes);
+  }
+
+  #sendSnapshotFrame(frame: SnapshotFrame): void {
+    if (this.#canSend()) this.#write(encodeFrame({ type: 'snapshot', frame }));
   }
 
   /** Groups messages so that a frame stays small enough to be worked on while the next one travels. */
@@ -217,8 +234,7 @@ export class PeerLink {
 
   #decode(body: Uint8Array): PeerFrame {
     const frame = decodeFrame(body);
-    if (frame.type !== 'messages') return frame;
-    for (const { from, to, type } of frame.messages) {
+    for (const { from, to, type } of messagesOf(frame)) {
       if (from === this.peer.node && to === this.#options.self) continue;
       throw new WireError(`a ${type} from node ${from} to node ${to} does not belong on this connection`);
     }
@@ -235,6 +251,9 @@ export class PeerLink {
         return;
       case 'answer':
         this.#calls.settle(frame.id, frame.outcome);
+        return;
+      case 'snapshot':
+        this.#options.handlers.snapshot(frame.frame, this.snapshots);
         return;
       case 'ping':
         return;
@@ -267,6 +286,11 @@ const FRAME_TARGET_BYTES = 1024 * 1024;
 const CALL_OVERHEAD_BYTES = 64;
 
 const PING = encodeFrame({ type: 'ping' });
+
+function messagesOf(frame: PeerFrame): readonly Message[] {
+  if (frame.type === 'messages') return frame.messages;
+  return frame.type === 'snapshot' && frame.frame.type === 'finish' ? [frame.frame.message] : [];
+}
 
 function refused(error: Extract<CallOutcome, { type: 'refused' }>['error']): Promise<CallOutcome> {
   return Promise.resolve({ type: 'refused', error });

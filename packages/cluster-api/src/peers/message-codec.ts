@@ -253,7 +253,7 @@ function readAppendResult(reader: WireReader): AppendResult {
   throw new WireError(`unknown append result ${kind} of ${fields} fields`);
 }
 
-function writeSnapshotMeta(snapshot: SnapshotMeta): unknown[] {
+export function writeSnapshotMeta(snapshot: SnapshotMeta): unknown[] {
   return [
     writeLogId(snapshot.last),
     writeMembership(snapshot.membership),
@@ -261,7 +261,7 @@ function writeSnapshotMeta(snapshot: SnapshotMeta): unknown[] {
   ];
 }
 
-function readSnapshotMeta(reader: WireReader): SnapshotMeta {
+export function readSnapshotMeta(reader: WireReader): SnapshotMeta {
   reader.tuple(3);
   return {
     last: readLogId(reader),

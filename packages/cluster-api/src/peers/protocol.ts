@@ -5,6 +5,7 @@ import { readCall, readCallOutcome, writeCall, writeCallOutcome } from './call-c
 import { FRAME_HEADER_BYTES } from './frame.ts';
 import { readMessage, writeMessage } from './message-codec.ts';
 import { readList } from './record-codec.ts';
+import { readSnapshotFrame, type SnapshotFrame, writeSnapshotFrame } from './snapshot-frame.ts';
 import { WireError, WireReader } from './wire-reader.ts';
 
 /** Raised with every change of what frames look like; peers of different versions refuse each other. */
@@ -16,6 +17,8 @@ export type PeerFrame =
   /** `id` is the asker's, unique among its calls in flight on this connection. */
   | { readonly type: 'call'; readonly id: number; readonly call: Call }
   | { readonly type: 'answer'; readonly id: number; readonly outcome: CallOutcome }
+  /** A part of a snapshot's transfer, in either direction. */
+  | { readonly type: 'snapshot'; readonly frame: SnapshotFrame }
   /** Shows that the other end lives; needs no answer, as both ends send them. */
   | { readonly type: 'ping' };
 
@@ -41,6 +44,7 @@ const MESSAGES = 0;
 const CALL = 1;
 const ANSWER = 2;
 const PING = 3;
+const SNAPSHOT = 4;
 
 function writeFrame(frame: PeerFrame): unknown[] {
   switch (frame.type) {
@@ -52,6 +56,8 @@ function writeFrame(frame: PeerFrame): unknown[] {
       return [ANSWER, frame.id, writeCallOutcome(frame.outcome)];
     case 'ping':
       return [PING];
+    case 'snapshot':
+      return [SNAPSHOT, writeSnapshotFrame(frame.frame)];
     default:
       return unreachable(frame);
   }
@@ -68,5 +74,6 @@ function readFrame(reader: WireReader): PeerFrame {
     return { type: 'answer', id: reader.integer(), outcome: readCallOutcome(reader) };
   }
   if (kind === PING && fields === 1) return { type: 'ping' };
+  if (kind === SNAPSHOT && fields === 2) return { type: 'snapshot', frame: readSnapshotFrame(reader) };
   throw new WireError(`unknown frame ${kind} of ${fields} fields`);
 }

@@ -18,6 +18,7 @@ import { isMeant, judgeRun } from './instance-rule.ts';
 import { DEFAULT_PEER_LIMITS, type PeerLimits } from './limits.ts';
 import { PeerLink } from './link.ts';
 import { type AcceptedConnection, PeerListener } from './listener.ts';
+import type { SnapshotChannel } from './snapshot-channel.ts';
 import type { Admission, IdentifyOutcome, PeerHandlers, PeerIdentity, PeerTransport } from './transport.ts';
 
 export interface TcpTransportOptions {
@@ -149,6 +150,11 @@ class Transport implements TcpTransport {
     if (link) return link.call(call, timeoutMs);
     const message = `there is no connection to node ${to}`;
     return Promise.resolve({ type: 'refused', error: { type: 'noLink', message } });
+  }
+
+  snapshotChannel(to: NodeId): SnapshotChannel | null {
+    const peer = this.#peers.get(to);
+    return (peer && linkTo(peer)?.snapshots) ?? null;
   }
 
   identify(addr: string, timeoutMs: number): Promise<IdentifyOutcome> {

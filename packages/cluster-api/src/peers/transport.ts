@@ -1,5 +1,7 @@
 import type { LogId, Message, NodeId, NodeRecord } from '@metad/raft-core';
 import type { Call, CallOutcome } from '../consensus/call.ts';
+import type { SnapshotChannel } from './snapshot-channel.ts';
+import type { SnapshotFrame } from './snapshot-frame.ts';
 
 /** Who speaks: exchanged when a peer connection opens, before any frame is read. */
 export interface PeerIdentity {
@@ -25,6 +27,8 @@ export interface PeerHandlers {
   receive(messages: readonly Message[], from: PeerIdentity): void;
   /** Answers a call that another node forwards. Never rejects. */
   call(call: Call, from: PeerIdentity): Promise<CallOutcome>;
+  /** Takes a part of a snapshot's transfer; what it answers goes over the same connection. */
+  snapshot(frame: SnapshotFrame, channel: SnapshotChannel): void;
   /** A connection broke, or could not be opened: the peer may have missed messages. */
   unreachable(peer: NodeId): void;
 }
@@ -44,6 +48,8 @@ export interface PeerTransport {
   send(messages: readonly Message[]): void;
   /** Asks one peer. `refused` when it was never sent, `unknown` when the link broke or the time ran out after that. */
   call(to: NodeId, call: Call, timeoutMs: number): Promise<CallOutcome>;
+  /** The connection over which a snapshot may be sent; null when there is none. */
+  snapshotChannel(to: NodeId): SnapshotChannel | null;
   /** Asks whoever listens at an address who it is, without joining anything. */
   identify(addr: string, timeoutMs: number): Promise<IdentifyOutcome>;
   /** Closes every connection; calls in flight end as `unknown`. */

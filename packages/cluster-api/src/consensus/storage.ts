@@ -1,0 +1,44 @@
+import type { AppliedBatch, AppliedEntries, Store } from '@metad/kv-store';
+import type { Entry, Ready } from '@metad/raft-core';
+import type { ConsensusMetrics } from './metrics.ts';
+
+/** Does with the store what a Ready asks for, measures it, and tells the readers of this node what changed. */
+export class Storage {
+  readonly #store: Store;
+  readonly #metrics: ConsensusMetrics;
+  readonly #listeners = new Set<(batch: AppliedBatch) => void>();
+
+  constructor(store: Store, metrics: ConsensusMetrics) {
+    this.#store = store;
+    this.#metrics = metrics;
+  }
+
+  /** Calls `listener` with each applied batch, in log order, once the state shows it. */
+  onApplied(listener: (batch: AppliedBatch) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** On disk when it returns. A snapshot that was installed is returned. */
+  persist(ready: Ready): AppliedBatch | null {
+    const started = performance.now();
+    const installed = this.#store.persist(ready);
+    if (ready.mustSync) {
+      this.#metrics.logSyncSeconds.observe((performance.now() - started) / 1000);
+      this.#metrics.batchEntries.observe(ready.entries.length);
+    }
+    if (installed !== null) this.#tell(installed);
+    return installed;
+  }
+
+  apply(entries: readonly Entry[]): AppliedEntries {
+    const started = performance.now();
+    const applied = this.#store.state.apply(entries);
+    this.#metrics.applySeconds.observe((performance.now() - started) / 1000);
+    this.#tell(applied.batch);
+    return applied;
+  }
+
+  #tell(batch: AppliedBatch): void {
+    for (const listener of this.#listeners) listener(batch);
+  }
+}
