@@ -50,8 +50,8 @@ export class Clients {
       outcome: { type: 'unknown' },
     });
     this.#note(client, () => `reads ${key} on ${node.name}`);
-    node.whenAwake(() =>
-      node.read(key, (result) => {
+    node.process.whenAwake(() =>
+      node.process.read(key, (result) => {
         if (result.type === 'ok') {
           this.#readReturns(position, { type: 'ok', at: this.#stamp(), value: result.value });
           return;
@@ -97,7 +97,7 @@ export class Clients {
     const position = this.#call(
       write.type === 'put' ? { ...call, type: 'put', value: write.value } : { ...call, type: 'delete' },
     );
-    node.whenAwake(() => this.#propose(position, { write, node, redirects: MAX_REDIRECTS }));
+    node.process.whenAwake(() => this.#propose(position, { write, node, redirects: MAX_REDIRECTS }));
   }
 
   #propose(
@@ -108,7 +108,7 @@ export class Clients {
       redirects,
     }: { readonly write: Write; readonly node: SimulatedNode; readonly redirects: number },
   ): void {
-    const result = node.propose(write, (answer) => {
+    const result = node.process.propose(write, (answer) => {
       if (answer === 'ok') this.#writeReturns(position, { type: 'ok', at: this.#stamp() });
       else if (answer === 'superseded') this.#superseded(position);
       else this.#cluster.world.coverage.met('write unknown');
@@ -123,7 +123,7 @@ export class Clients {
       this.#writeReturns(position, { type: 'failed' });
       return;
     }
-    next.whenAwake(() => this.#propose(position, { write, node: next, redirects: redirects - 1 }));
+    next.process.whenAwake(() => this.#propose(position, { write, node: next, redirects: redirects - 1 }));
   }
 
   #superseded(position: number): void {

@@ -27,7 +27,7 @@ export class Nemesis {
     this.#repeat(faultTicks, () => this.#strike());
     for (const node of cluster.nodes) {
       this.#repeat(compactionTicks, () => {
-        if (node.isRunning && !node.isPaused) node.compact(cluster.world.random.below(6));
+        if (node.isRunning && !node.isPaused) node.process.compact(cluster.world.random.below(6));
       });
     }
   }
@@ -122,9 +122,9 @@ export class Nemesis {
   #pause(victim: SimulatedNode): void {
     if (!victim.isRunning || victim.isPaused) return;
     this.#cluster.world.coverage.met('pause');
-    victim.pause();
+    victim.process.pause();
     this.#later(20, () => {
-      if (victim.isPaused) victim.resume();
+      if (victim.isPaused) victim.process.resume();
     });
   }
 

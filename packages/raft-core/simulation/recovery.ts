@@ -70,7 +70,7 @@ function readEverywhere(cluster: SimulatedCluster, clients: Clients): void {
   const done = cluster.until(
     () =>
       cluster.world.coverage.count('read answered') - before >= asked &&
-      readers.every((node) => node.pendingReads === 0),
+      readers.every((node) => node.process.pendingReads === 0),
     MAX_TIMEOUTS_TO_READ * cluster.profile.limits.electionTimeoutTicks,
   );
   if (!done) throw new Violation('liveness', `reads are not answered without faults: ${describe(cluster)}`);

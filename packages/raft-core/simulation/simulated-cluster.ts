@@ -96,7 +96,7 @@ export class SimulatedCluster {
       node.tickLength = TICK;
       node.syncLength = 0;
       if (!node.isRunning) node.start();
-      if (node.isPaused) node.resume();
+      if (node.isPaused) node.process.resume();
     }
   }
 

@@ -1,0 +1,35 @@
+import { assert, compareLogId, type InstallSnapshot } from '@metad/raft-core';
+import { TICK } from './event-queue.ts';
+import type { SimulatedNode } from './simulated-node.ts';
+import type { SimulatedProcess } from './simulated-process.ts';
+import type { World } from './world.ts';
+
+/** The bytes of the newest state, whose meta goes into the message; the outcome is reported once it is known. */
+export function sendSnapshot(
+  world: World,
+  node: SimulatedNode,
+  process: SimulatedProcess,
+  asked: InstallSnapshot,
+): void {
+  const { network, coverage, random } = world;
+  const snapshot = node.store.takeSnapshot();
+  assert(
+    compareLogId(snapshot.meta.last, asked.snapshot.last) >= 0,
+    'a snapshot is not older than what was asked for',
+  );
+  coverage.met('snapshot sent');
+  let reported = false;
+  const report = (result: 'sent' | 'failed') => {
+    if (reported) return;
+    reported = true;
+    if (result === 'failed') coverage.met('snapshot failed');
+    node.note(() => `knows its snapshot for n${asked.to} ${result}`);
+    process.input((raft) => raft.reportSnapshot(asked.to, result));
+  };
+  const confirm = () => process.later(0, () => process.whenAwake(() => report('sent')));
+  node.transmit({ message: { ...asked, snapshot: snapshot.meta }, snapshot }, () =>
+    network.send({ from: asked.to, to: node.id }, confirm),
+  );
+  // A transfer that is not confirmed in time has failed, whatever became of it.
+  process.later(TICK * (4 + random.below(8)), () => process.whenAwake(() => report('failed')));
+}
