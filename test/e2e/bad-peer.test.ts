@@ -7,7 +7,7 @@ import { sendRaw } from './raw-socket.ts';
 // Whoever reaches the cluster port may claim to be a peer. Wrong claims are refused with the reason; nonsense behind a
 // right one closes the connection. No node ends, no state changes, no leader is lost.
 
-const PROTOCOL = 'metad-peer/1';
+const PROTOCOL = 'metad-peer/2';
 
 const cluster = useCluster();
 let before: Observation;
@@ -35,7 +35,7 @@ const dial = (id: number, headers: Readonly<Record<string, string>>, ...rest: (s
 /** How a node names itself to its peers; whoever asks is told. */
 async function identityOf(id: number): Promise<Record<string, string>> {
   const reply = await dial(id, { 'X-Metad-Identify': '1' });
-  const names = ['X-Metad-Node', 'X-Metad-Instance', 'X-Metad-Cluster'];
+  const names = ['X-Metad-Node', 'X-Metad-Instance', 'X-Metad-Run', 'X-Metad-Cluster', 'X-Metad-Membership'];
   const values = names.map((name) => new RegExp(`^${name}: (.*)\r$`, 'im').exec(reply)?.[1] ?? '');
   expect(
     values.every((value) => value !== ''),
