@@ -2,18 +2,14 @@ import {
   assert,
   type bootstrapLog,
   type Entry,
-  type HardState,
-  INITIAL_HARD_STATE,
   type InitialState,
   type LogId,
   type LogIndex,
-  logIndex,
-  type Ready,
   type StoredMembership,
   ZERO_LOG_ID,
 } from '@metad/raft-core';
 
-import { MemoryLog } from './memory-log.ts';
+import { MemoryDisk } from './memory-disk.ts';
 import type { AppliedState, SimulatedStore, Snapshot } from './simulated-store.ts';
 import { decodeWrite, encodeWrite, type Write } from './write.ts';
 
@@ -25,69 +21,58 @@ interface State extends AppliedState {
 
 const EMPTY: State = { applied: ZERO_LOG_ID, version: 0, digest: '0', stored: null, values: new Map() };
 
-/** A disk in memory. Writes are atomic; one that no sync covers may be lost with the power. */
+/** A disk in memory, and the state that its log makes. */
 export class MemoryStore implements SimulatedStore {
-  #log = new MemoryLog();
-  #hardState: HardState = INITIAL_HARD_STATE;
-  #syncedHardState: HardState = INITIAL_HARD_STATE;
+  #disk: MemoryDisk;
+  readonly #decode: (command: Uint8Array) => Write;
   #state: State = EMPTY;
   /** What a loss of power leaves of the state: it may be old, but never older than where the log begins. */
   #durable: State = EMPTY;
 
-  constructor(formed: ReturnType<typeof bootstrapLog> | null) {
-    if (formed === null) return;
-    this.#log.append([formed.entry]);
-    this.#hardState = this.#syncedHardState = formed.hardState;
+  /** `decode`: for those that propose other commands than `encode` makes. */
+  constructor(formed: ReturnType<typeof bootstrapLog> | null, decode = decodeWrite) {
+    this.#disk =
+      formed === null
+        ? new MemoryDisk()
+        : new MemoryDisk({ hardState: formed.hardState, log: [formed.entry] });
+    this.#decode = decode;
   }
 
-  get log(): MemoryLog {
-    return this.#log;
+  get log(): MemoryDisk {
+    return this.#disk;
   }
 
   get lastLog(): LogId {
-    return this.#log.last;
+    return this.#disk.last;
   }
 
   get compacted(): LogId {
-    return this.#log.compacted;
+    return this.#disk.compacted;
   }
 
   get state(): AppliedState {
     return this.#state;
   }
 
-  initialState(): InitialState {
-    const { applied, stored } = this.#state;
-    const memberships: StoredMembership[] = stored === null ? [] : [stored];
-    for (const { payload, term, leader, index } of this.#log.after(applied.index)) {
-      if (payload.type === 'membership') {
-        memberships.push({ logId: { term, leader, index }, membership: payload.membership });
-      }
-    }
-    const committed = logIndex(Math.max(this.#hardState.committed, applied.index));
-    return {
-      hardState: { ...this.#hardState, committed },
-      compacted: this.#log.compacted,
-      lastLog: this.#log.last,
-      applied,
-      memberships,
-    };
+  /** In the order in which they were first written. */
+  get keys(): readonly string[] {
+    return [...this.#state.values.keys()];
   }
 
-  persist({ snapshot, entries, hardState, mustSync }: Ready, received: Snapshot | null): void {
-    if (snapshot !== null) {
+  initialState(): InitialState {
+    return this.#disk.initialState(this.#state.applied, this.#state.stored);
+  }
+
+  persist(ready: Parameters<MemoryDisk['persist']>[0], received: Snapshot | null): void {
+    if (ready.snapshot !== null) {
       assert(received !== null, 'a snapshot is installed once it was received');
       this.#state = this.#durable = received.content as State;
-      this.#log.reset(snapshot.last);
     }
-    this.#log.append(entries);
-    if (hardState !== null) this.#hardState = hardState;
-    if (mustSync) this.#syncedHardState = this.#hardState;
-    else assert(entries.length === 0 && snapshot === null, 'entries and snapshots are synced');
+    this.#disk.persist(ready);
   }
 
   apply(entries: readonly Entry[]): void {
-    for (const entry of entries) this.#state = applied(this.#state, entry);
+    for (const entry of entries) this.#state = this.#applied(entry);
   }
 
   read(key: string): string | null {
@@ -107,42 +92,47 @@ export class MemoryStore implements SimulatedStore {
     };
   }
 
-  compact(to: LogIndex): LogId | null {
+  /** Makes durable what is applied. */
+  checkpoint(): void {
     this.#durable = this.#state;
-    const logId = to <= this.#durable.applied.index ? this.#log.logId(to) : undefined;
+  }
+
+  compact(to: LogIndex): LogId | null {
+    this.checkpoint();
+    const logId = to <= this.#durable.applied.index ? this.#disk.logId(to) : undefined;
     if (logId === undefined) return null;
-    this.#log.compact(logId);
-    return this.#log.compacted;
+    this.#disk.compact(logId);
+    return this.#disk.compacted;
   }
 
   crash({ loseUnsynced }: { readonly loseUnsynced: boolean }): void {
     if (!loseUnsynced) return;
-    this.#hardState = this.#syncedHardState;
+    this.#disk.loseUnsynced();
     this.#state = this.#durable;
   }
 
   wipe(): void {
-    this.#log = new MemoryLog();
-    this.#hardState = this.#syncedHardState = INITIAL_HARD_STATE;
+    this.#disk = new MemoryDisk();
     this.#state = this.#durable = EMPTY;
   }
 
   close(): void {
     // Memory needs no closing.
   }
-}
 
-function applied(state: State, entry: Entry): State {
-  const { payload, term, leader, index } = entry;
-  assert(index === state.applied.index + 1, 'entries are applied one after the other');
-  const next = { ...state, applied: { term, leader, index }, digest: chained(state.digest, entry) };
-  switch (payload.type) {
-    case 'command':
-      return changed(next, decodeWrite(payload.data));
-    case 'membership':
-      return { ...next, stored: { logId: next.applied, membership: payload.membership } };
-    case 'blank':
-      return next;
+  #applied(entry: Entry): State {
+    const { payload, term, leader, index } = entry;
+    const state = this.#state;
+    assert(index === state.applied.index + 1, 'entries are applied one after the other');
+    const next = { ...state, applied: { term, leader, index }, digest: chained(state.digest, entry) };
+    switch (payload.type) {
+      case 'command':
+        return changed(next, this.#decode(payload.data));
+      case 'membership':
+        return { ...next, stored: { logId: next.applied, membership: payload.membership } };
+      case 'blank':
+        return next;
+    }
   }
 }
 
