@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { type NodeIdentity, StateDatabase, Store, StoreError } from '@metad/kv-store';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '@metad/raft-core';
@@ -19,6 +17,7 @@ import { InstanceBinding } from './consensus/instance-binding.ts';
 import { LeaderCalls } from './consensus/leader-calls.ts';
 import { ConsensusMetrics } from './consensus/metrics.ts';
 import { Node } from './consensus/node.ts';
+import { takeSample } from './consensus/sample.ts';
 import { StateQuota } from './consensus/state-quota.ts';
 import { closeServer, listen } from './http-listener.ts';
 import { HttpThread, replicaStatus } from './http-thread/thread.ts';
@@ -201,7 +200,7 @@ export class Daemon {
       data: { config, stateFile: this.#store.stateFile, status: replicaStatus(this.#node) },
       node: this.#node,
       router: this.#router,
-      metrics: () => this.#metricsText(),
+      metrics: () => this.#metrics.text(takeSample(this.#node, this.#store, config)),
       onBehind: () => this.#snapshots.readerBehind(),
       onReopened: () => this.#snapshots.readerReopened(),
       onFault: this.#options.onFault,
@@ -309,41 +308,6 @@ export class Daemon {
         }),
     });
   }
-
-  #metricsText(): Promise<string> {
-    const status = this.#node.status();
-    const { configs, nodes } = status.membership.membership;
-    const voters = new Set(configs.flat()).size;
-    const { entries, bytes } = this.#store.log.size();
-    const others = [...status.peers].filter(([peer]) => peer !== status.id);
-    return this.#metrics.text({
-      term: status.term,
-      isLeader: status.role === 'leader',
-      hasLeader: status.leader !== null,
-      lastLog: status.lastLog.index,
-      committed: status.committed,
-      applied: status.applied,
-      version: this.#node.version,
-      inFlight: this.#node.inFlight,
-      caughtUp: this.#node.state.caughtUp,
-      voters,
-      learners: nodes.size - voters,
-      compacted: status.compacted.index,
-      logEntries: entries,
-      logEntryBytes: bytes,
-      logBytes: databaseBytes(join(this.#options.config.dataDir, 'log.db')),
-      stateFileBytes: databaseBytes(this.#store.stateFile),
-      stateBytes: this.#store.state.bytes,
-      maxStateBytes: this.#options.config.limits.maxStateBytes,
-      peers: new Map(others.map(([peer, { matched }]) => [peer, matched])),
-    });
-  }
-}
-
-/** What a database takes on the disk, what is still in its write-ahead log included. */
-function databaseBytes(file: string): number {
-  const size = (name: string) => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
-  return size(file) + size(`${file}-wal`);
 }
 
 function raftConfig(config: NodeConfig): RaftConfig {

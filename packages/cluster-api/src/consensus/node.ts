@@ -12,7 +12,6 @@ import {
   type RaftConfig,
   type RaftStatus,
   type Ready,
-  type StoredMembership,
 } from '@metad/raft-core';
 import type { Logger } from 'pino';
 import type { PeerTransport } from '../peers/transport.ts';
@@ -20,6 +19,7 @@ import type { CallOutcome } from './call.ts';
 import { refusalOf } from './call-error.ts';
 import type { ConsensusMetrics } from './metrics.ts';
 import { describeChange, type NodeState, StateFeed } from './node-state.ts';
+import { PeerList } from './peer-list.ts';
 import { Proposals } from './proposals.ts';
 import { QuorumContact } from './quorum-contact.ts';
 import { type BarrierOutcome, ReadBarriers } from './read-barriers.ts';
@@ -61,7 +61,7 @@ export class Node {
   readonly #storage: Storage;
   readonly #watches = new StatusWatches();
   readonly #state: StateFeed;
-  #followed: { readonly membership: StoredMembership; readonly committed: StoredMembership } | null = null;
+  readonly #peers: PeerList;
   #tick = 0;
   #ticker: NodeJS.Timeout | null = null;
   #turn: NodeJS.Immediate | null = null;
@@ -70,6 +70,7 @@ export class Node {
   constructor(options: NodeOptions) {
     this.#options = options;
     this.#raft = new Raft(options.raft, options.store.initialState(), options.store.log);
+    this.#peers = new PeerList(options.transport);
     this.#storage = new Storage(options.store, options.metrics);
     this.#barriers = new ReadBarriers((id) => this.#raft.readIndex(id));
     const { role, term, leader } = this.#raft.status();
@@ -138,10 +139,7 @@ export class Node {
     });
   }
 
-  /**
-   * Takes the message that belongs to a snapshot that was received whole. When it returns the snapshot is installed, or
-   * will never be.
-   */
+  /** Takes the message of a snapshot that was received whole; that is installed, or never will be, when it returns. */
   installSnapshot(message: InstallSnapshot): void {
     this.#enter(() => this.#take(message));
     if (this.#turn === null) return;
@@ -319,19 +317,10 @@ export class Node {
 
   /** Tells the others what has changed since the last turn. */
   #observe(status: RaftStatus): void {
-    this.#followMembership(status);
+    this.#peers.follow(status);
     const { role, term, leader } = status;
     this.#state.enter({ role, term, leader });
     this.#watches.check(status, this.#tick);
-  }
-
-  /** Whoever leaves stays connected until its removal is committed, so that it learns of it. */
-  #followMembership({ membership, committedMembership }: RaftStatus): void {
-    if (membership === this.#followed?.membership && committedMembership === this.#followed.committed) return;
-    this.#followed = { membership, committed: committedMembership };
-    const { nodes } = membership.membership;
-    const peers = new Map([...committedMembership.membership.nodes, ...nodes]);
-    this.#options.transport.setPeers(peers, membership.logId);
   }
 
   #tellState(state: NodeState, last: NodeState): void {
