@@ -173,6 +173,36 @@ describe('metad --restore', () => {
   });
 });
 
+describe('a restored node', () => {
+  const grown = useCluster();
+
+  test('grows into a cluster of three, whose nodes get the data as a snapshot', async () => {
+    await grown.add(1);
+    await grown.start(1, '--restore', file);
+    const version = await grown.version(1);
+    for (const id of [2, 3]) {
+      await grown.add(id, '--standby');
+      grown.launch(id);
+      await grown.listening(id);
+      expect(await grown.addLearner(1, id)).toHaveProperty('Ok');
+      await grown.ready(id);
+    }
+    expect(await grown.changeMembership(1, [1, 2, 3])).toHaveProperty('Ok');
+    await grown.kill9(1);
+    expect(findLoss(before, await grown.readAll(2))).toEqual([]);
+    expect(await grown.version(3)).toBe(version);
+    await grown.write(3, 'after', 'the restore');
+    expect(await grown.read(2, 'after')).toBe('the restore');
+    const flags = ['--endpoint', grown.node(2).addr];
+    expect(await metadctlOk('snapshot', ...flags)).toMatch(
+      /^took a snapshot up to log index \d+: version \d+, /,
+    );
+    const status = await metadctlOk('status', ...flags);
+    expect(status).toMatch(/^1 .* voter .*cannot be reached/m);
+    expect(status.match(/^\d .* (leader|follower) /gm)).toHaveLength(2);
+  });
+});
+
 describe('a cluster of three', () => {
   const three = useCluster();
   const endpointOf = (id: number): string[] => ['--endpoint', three.node(id).addr];

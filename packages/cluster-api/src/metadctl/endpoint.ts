@@ -3,6 +3,7 @@ import { type Dispatcher, errors, request } from 'undici';
 import { isToken, TOKEN_FORM } from '../config/values.ts';
 import { reasonOf } from '../reason.ts';
 import { CommandError } from './command-error.ts';
+import { parseJson } from './json.ts';
 
 export interface Answer {
   readonly status: number;
@@ -66,7 +67,7 @@ export class Endpoint {
   /** What is said of an answer other than 200; takes its body. */
   async refused({ status, headers, body }: Answer): Promise<CommandError> {
     const text = await body.text();
-    const reason = headers['x-metad-error'] ?? messageIn(text) ?? text.trim().slice(0, 200);
+    const reason = headers['x-metad-error'] ?? findMessage(parseJson(text)) ?? text.trim().slice(0, 200);
     const advice = status === 401 ? ' (--token_file)' : '';
     return this.#failure(`answers ${status}: ${String(reason)}${advice}`);
   }
@@ -98,16 +99,7 @@ function connectionReason(error: unknown): string {
   return error instanceof AggregateError ? error.errors.map(reasonOf).join(', ') : reasonOf(error);
 }
 
-/** The first `message` in a JSON answer: every form of error on the cluster port has one. */
-function messageIn(text: string): string | null {
-  try {
-    return findMessage(JSON.parse(text));
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
-}
-
+/** The first `message` in an answer: every form of error on the cluster port has one. */
 function findMessage(value: unknown): string | null {
   if (value === null || typeof value !== 'object') return null;
   for (const [name, inner] of Object.entries(value)) {

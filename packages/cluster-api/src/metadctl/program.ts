@@ -79,9 +79,10 @@ export function buildProgram({ print, signal }: Surroundings): Command {
     (flags: EndpointFlags) => showStatus(endpointOf(flags, signal), print),
   );
 
-  online('snapshot', 'Let one node take a snapshot and compact its log.').action((flags: EndpointFlags) =>
-    takeSnapshot(endpointOf(flags, signal), print),
-  );
+  online(
+    'snapshot',
+    'Let one node take a snapshot, from which it can restore its state and bring others up to date.',
+  ).action((flags: EndpointFlags) => takeSnapshot(endpointOf(flags, signal), print));
   return program;
 }
 

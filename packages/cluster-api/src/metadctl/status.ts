@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CommandError } from './command-error.ts';
 import type { Endpoint } from './endpoint.ts';
+import { parseJson } from './json.ts';
 
 /** How long one node may take to say how it is. */
 const PROBE_PATIENCE_MS = 3_000;
@@ -86,15 +87,6 @@ async function readMetrics(endpoint: Endpoint): Promise<Metrics> {
   const parsed = METRICS.safeParse(parseJson(await answer.body.text()));
   if (parsed.success) return parsed.data.Ok;
   throw new CommandError(`${endpoint.url.origin} is no cluster port of metad: expected its metrics`);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }
 
 async function discarded<T extends { readonly body: { dump(): Promise<void> } }>(
