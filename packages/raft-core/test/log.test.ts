@@ -1,37 +1,26 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MemoryDisk } from '../simulation/memory-disk.ts';
 import { type Entry, entryBytes } from '../src/entry.ts';
 import { type LogIndex, logIndex, term, ZERO_LOG_ID } from '../src/ids.ts';
 import { RaftLog } from '../src/log.ts';
 import { LogTail } from '../src/log-tail.ts';
 import { INITIAL_HARD_STATE } from '../src/ready.ts';
 import { membershipOf } from './cluster.ts';
-import { MemoryDisk } from './memory-disk.ts';
 import { commandAt, logIdAt } from './solo.ts';
 
 const ENTRY_BYTES = entryBytes(commandAt(1, 1));
 
 function emptyLog(maxTailBytes = 1e9): { log: RaftLog; disk: MemoryDisk } {
-  const disk = new MemoryDisk();
-  disk.hardState = { ...INITIAL_HARD_STATE, term: term(99) };
-  return { log: new RaftLog(disk.initial(ZERO_LOG_ID, null), disk, maxTailBytes), disk };
+  const disk = new MemoryDisk({ hardState: { ...INITIAL_HARD_STATE, term: term(99) } });
+  return { log: new RaftLog(disk.initialState(ZERO_LOG_ID, null), disk, maxTailBytes), disk };
 }
 
 /** Persists what is new and applies what is committed, as a Ready would. */
 function turn(log: RaftLog, disk: MemoryDisk): void {
   const { entries, snapshot } = log.takeUnpersisted();
   const committed = log.unapplied(1e9);
-  disk.persist({
-    entries,
-    snapshot,
-    committed,
-    hardState: null,
-    mustSync: true,
-    early: [],
-    messages: [],
-    reads: [],
-    droppedReads: [],
-  });
+  disk.persist({ entries, snapshot, hardState: null, mustSync: true });
   log.advance(committed.at(-1)?.index ?? null);
 }
 
@@ -211,30 +200,23 @@ test('back-up finds the last entry of a term, like a walk from the end', () => {
 });
 
 describe('a start from disk', () => {
-  const disk = () => {
-    const it = new MemoryDisk();
-    it.log = [commandAt(1, 1), commandAt(1, 2), commandAt(2, 3)];
-    it.hardState = { term: term(2), votedFor: null, committed: logIndex(2) };
-    return it;
-  };
+  const entries = [commandAt(1, 1), commandAt(1, 2), commandAt(2, 3)];
+  const hardState = { term: term(2), votedFor: null, committed: logIndex(2) };
 
   test('goes on from what is persisted, committed and applied', () => {
-    const it = disk();
-    const log = new RaftLog(it.initial(logIdAt(1, 1), null), it, 1e9);
+    const disk = new MemoryDisk({ hardState, log: entries });
+    const log = new RaftLog(disk.initialState(logIdAt(1, 1), null), disk, 1e9);
     expect(log).toMatchObject({ applied: 1, committed: 2, persisted: 3 });
     expect(log.unapplied(1e9)).toEqual([commandAt(1, 2)]);
   });
 
   test('refuses a state that no node can have', () => {
-    const it = disk();
-    it.hardState = { ...it.hardState, term: term(1) };
-    expect(() => new RaftLog(it.initial(ZERO_LOG_ID, null), it, 1e9)).toThrow('term');
-    const lost = disk();
-    lost.log.pop();
-    lost.log.pop();
-    expect(() => new RaftLog(lost.initial(ZERO_LOG_ID, null), lost, 1e9)).toThrow('still in the log');
-    const behind = disk();
-    expect(() => new RaftLog(behind.initial(logIdAt(2, 4), null), behind, 1e9)).toThrow(
+    const early = new MemoryDisk({ hardState: { ...hardState, term: term(1) }, log: entries });
+    expect(() => new RaftLog(early.initialState(ZERO_LOG_ID, null), early, 1e9)).toThrow('term');
+    const lost = new MemoryDisk({ hardState, log: entries.slice(0, 1) });
+    expect(() => new RaftLog(lost.initialState(ZERO_LOG_ID, null), lost, 1e9)).toThrow('still in the log');
+    const behind = new MemoryDisk({ hardState, log: entries });
+    expect(() => new RaftLog(behind.initialState(logIdAt(2, 4), null), behind, 1e9)).toThrow(
       'only what is in the log',
     );
   });

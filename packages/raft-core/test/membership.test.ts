@@ -267,7 +267,7 @@ describe('whole clusters', () => {
     change(setVoters(3));
     expect(cluster.until(() => cluster.leader()?.id === nodeId(3), 200)).toBe(true);
     cluster.propose(cluster.node(3), 'alone');
-    expect(cluster.until(() => cluster.node(3).state.commands.includes('alone'), 50)).toBe(true);
+    expect(cluster.until(() => cluster.node(3).commands.includes('alone'), 50)).toBe(true);
     expect(cluster.raft(3).status().membership.membership).toEqual(membershipOf(ids(3)));
     expect(cluster.raft(1).status().role).toBe('learner');
   });
@@ -285,7 +285,7 @@ describe('whole clusters', () => {
     }
     cluster.until(() => false, 5);
     for (let i = 0; i < 100; i += 1) cluster.propose(cluster.node(1), `command ${i}`);
-    const everywhere = () => cluster.nodes.every((node) => node.state.commands.length === 100);
+    const everywhere = () => cluster.nodes.every((node) => node.commands.length === 100);
     expect(cluster.until(everywhere, 10)).toBe(true);
   });
 });

@@ -219,6 +219,6 @@ test('§10 a whole cluster elects, commits, and survives the loss of its leader'
   cluster.propose(second, 'two');
   cluster.settle();
   cluster.start(first);
-  expect(cluster.until(() => first.state.commands.length === 2, 100)).toBe(true);
-  expect(first.state.commands).toEqual(['one', 'two']);
+  expect(cluster.until(() => first.commands.length === 2, 100)).toBe(true);
+  expect(first.commands).toEqual(['one', 'two']);
 });

@@ -132,7 +132,7 @@ describe('a leader', () => {
     cluster.propose(next, 'newer');
     cluster.settle();
     expect(stalled.raft?.status().role).toBe('leader');
-    // The history refuses an answer below what is committed by now.
+    // The cluster's invariants refuse an answer below what is committed by now.
     cluster.read(stalled);
     cluster.settle();
     cluster.blocked.clear();
@@ -276,10 +276,10 @@ test('every node of a cluster reads what was committed before', () => {
   cluster.input(leader, (raft) =>
     raft.proposeMembership({ type: 'addLearner', node: nodeId(4), record: { addr: 'd:1' } }),
   );
-  cluster.until(() => cluster.node(4).state.last.index > 1, 20);
+  cluster.until(() => cluster.node(4).store.state.applied.index > 1, 20);
   cluster.propose(leader, 'x');
   cluster.settle();
   for (const node of cluster.nodes) cluster.read(node);
   cluster.settle();
-  expect(cluster.history.reads).toBe(4);
+  expect(cluster.readsAnswered).toBe(4);
 });

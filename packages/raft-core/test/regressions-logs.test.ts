@@ -154,11 +154,11 @@ describe('flows', () => {
       raft.proposeMembership({ type: 'addLearner', node: nodeId(4), record: { addr: 'd:1' } }),
     );
     for (let i = 0; i < 20; i += 1) cluster.propose(leader, `command ${i}`);
-    cluster.until(() => leader.state.commands.length === 20, 20);
-    for (const node of cluster.nodes.slice(0, 3)) cluster.compact(node, 0);
+    cluster.until(() => leader.commands.length === 20, 20);
+    for (const node of cluster.nodes.slice(0, 3)) cluster.compact(node);
     expect(leader.disk.log).toEqual([]);
     cluster.blocked.clear();
-    expect(cluster.until(() => cluster.node(4).state.commands.length === 20, 60)).toBe(true);
+    expect(cluster.until(() => cluster.node(4).commands.length === 20, 60)).toBe(true);
     expect(cluster.until(() => lead().peers.get(nodeId(4))?.state === 'replicate', 20)).toBe(true);
   });
 });

@@ -1,3 +1,4 @@
+import { MemoryDisk } from '../simulation/memory-disk.ts';
 import { assert } from '../src/assert.ts';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '../src/config.ts';
 import type { Entry } from '../src/entry.ts';
@@ -11,7 +12,6 @@ import { Raft } from '../src/raft.ts';
 import type { Ready } from '../src/ready.ts';
 import { checkReady } from '../src/ready-invariants.ts';
 import { membershipOf } from './cluster.ts';
-import { MemoryDisk } from './memory-disk.ts';
 
 export interface SoloOptions {
   readonly id?: number;
@@ -29,7 +29,7 @@ type Of<T extends Message['type']> = Extract<Message, { readonly type: T }>;
 
 /** One node alone, fed by hand; its driver is perfect. Every input is checked against the invariants. */
 export class Solo {
-  readonly disk = new MemoryDisk();
+  readonly disk: MemoryDisk;
   readonly raft: Raft;
   readonly applied: Entry[] = [];
   readonly reads: { readonly id: number; readonly index: number }[] = [];
@@ -38,19 +38,17 @@ export class Solo {
   constructor(options: SoloOptions = {}) {
     const { id = 1, voters = [1, 2, 3], learners = [], terms = [], config = {} } = options;
     const membership = membershipOf(voters.map(nodeId), learners.map(nodeId));
-    this.disk.log = logOf(terms, membership);
-    const last = this.disk.last;
-    this.disk.hardState = {
-      term: term(options.term ?? last.term),
+    const log = logOf(terms, membership);
+    const hardState = {
+      term: term(options.term ?? log.at(-1)?.term ?? 1),
       votedFor: options.votedFor == null ? null : nodeId(options.votedFor),
       committed: logIndex(options.committed ?? 1),
     };
-    const first = this.disk.log[0];
-    assert(first !== undefined, 'the log begins with its membership');
+    this.disk = new MemoryDisk({ hardState, log });
     const stored: StoredMembership = { logId: logIdAt(1, 1), membership };
     this.raft = new Raft(
       { ...DEFAULT_RAFT_LIMITS, id: nodeId(id), random: () => 0.5, ...config },
-      this.disk.initial(logIdAt(1, 1), stored),
+      this.disk.initialState(logIdAt(1, 1), stored),
       this.disk,
     );
   }
