@@ -22,7 +22,7 @@ export interface CheckOptions {
   readonly maxStepsPerKey?: number;
 }
 
-export const DEFAULT_MAX_STEPS_PER_KEY = 300_000;
+export const DEFAULT_MAX_STEPS_PER_KEY = 3_000_000;
 
 /**
  * Whether the operations can be put into one order, in which each that returned before another was called comes before
