@@ -109,7 +109,7 @@ test('a restarted node goes on with what it had, and catches up with what it mis
   await put(leader, '/before');
   const [follower] = others(leader);
   if (!follower) throw new Error('three nodes have two followers');
-  cluster.stop(follower.id);
+  await cluster.stop(follower.id);
   await put(leader, '/meanwhile', 'missed');
   const again = cluster.start(follower.id);
   expect(again.node.state.caughtUp).toBe(false);
@@ -139,7 +139,7 @@ test('stopping answers what is open', async () => {
   cluster.cut(leader.id);
   const write = put(leader, '/a');
   const barrier = leader.node.readBarrier();
-  cluster.stop(leader.id);
+  await cluster.stop(leader.id);
   expect(await write).toMatchObject({ type: 'unknown' });
   expect(await barrier).toMatchObject({ type: 'unavailable' });
   expect(await put(leader, '/b')).toEqual({ type: 'refused', error: { type: 'stopping' } });
