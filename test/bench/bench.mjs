@@ -7,9 +7,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { measureReads, measureWrites } from './cells.mjs';
+import { measureEtcd, measureReads, measureWrites } from './cells.mjs';
+import { etcdVersion } from './etcd.mjs';
 import { killAll, makeDataDir, startCluster } from './processes.mjs';
-import { describeMachine, loadAverage, printTable } from './report.mjs';
+import { describeMachine, loadAverage, printTable, printTimes } from './report.mjs';
 
 const SUITES = {
   write: { title: 'durable writes', measure: measureWrites },
@@ -45,12 +46,23 @@ async function measureCluster() {
     );
     for (const name of suites) {
       const cluster = await startCluster(join(dir, name));
-      printTable(SUITES[name].title, await SUITES[name].measure({ cluster, dir, seconds }));
+      const rows = await SUITES[name].measure({ cluster, dir, seconds });
       await cluster.stop();
+      if (name === 'write') rows.push(...(await measureOthers(rows, dir)));
+      printTable(SUITES[name].title, rows);
+      if (name === 'write') printTimes(rows);
     }
     console.log(`load average at the end: ${loadAverage()}`);
   } finally {
     await killAll();
     remove();
   }
+}
+
+/** What others make of the same disk in the same run, where they are installed. */
+async function measureOthers(rows, dir) {
+  const version = etcdVersion();
+  if (version === null) return [];
+  console.log(`${version}, three members, default settings`);
+  return measureEtcd({ dir: join(dir, 'etcd'), seconds, limit: rows[0].limit });
 }

@@ -1,4 +1,5 @@
 import { request } from 'undici';
+import { startEtcd } from './etcd.mjs';
 import { runJob, startBareHttp } from './processes.mjs';
 
 /**
@@ -8,7 +9,8 @@ import { runJob, startBareHttp } from './processes.mjs';
  *   seconds: number,
  *   warmUpSeconds: number,
  *   request: { method: string, path: string, headers?: string, body?: string },
- * }} Job What load.mjs is told; `{c}` and `{n}` in path and body become the connection's and the request's number.
+ * }} Job What load.mjs is told; `{c}` and `{n}` in path and body become the connection's and the request's number,
+ *   `{n8}` the number with leading zeros.
  */
 
 const CONNECTIONS = [1, 16, 64, 256];
@@ -51,6 +53,25 @@ export async function measureWrites({ cluster, dir, seconds }) {
   }
   const everywhere = cluster.nodes.map((node) => node.cluster);
   rows.push(row('POST /write, to all nodes', 64, await load(everywhere, 64, kv), limit));
+  return rows;
+}
+
+/** The same writes on three members of etcd, through its JSON gateway; `limit` as for metad's. */
+export async function measureEtcd({ dir, seconds, limit }) {
+  const etcd = await startEtcd(dir);
+  const load = loadAt(seconds);
+  const rows = [];
+  // Base64, as the gateway wants: what is put together of whole groups of four is valid whatever the numbers are.
+  const body = `{"key":"YmVuY2gv{c4}","value":"${'dmFs'.repeat(31)}{n8}"}`;
+  for (const connections of CONNECTIONS) {
+    const result = await load([etcd.leader.client], connections, {
+      method: 'POST',
+      path: '/v3/kv/put',
+      body,
+    });
+    rows.push(row('etcd, POST /v3/kv/put, to the leader', connections, result, limit));
+  }
+  await etcd.stop();
   return rows;
 }
 

@@ -10,6 +10,8 @@ const MAX_SAMPLES = 2_000_000;
 const HEAD_END = Buffer.from('\r\n\r\n');
 const CHUNKED_END = Buffer.from('0\r\n\r\n');
 const NOTHING = Buffer.alloc(0);
+/** `{n8}` is the number with leading zeros, 8 digits long. */
+const PLACEHOLDER = /\{([cn])(\d*)\}/g;
 
 const samples = new Float64Array(MAX_SAMPLES);
 let sampled = 0;
@@ -21,7 +23,9 @@ let running = true;
 
 /** The bytes of a connection's next request: a template with the connection's and the request's number filled in. */
 function render(template, connection, number) {
-  const fill = (text) => text.replaceAll('{c}', String(connection)).replaceAll('{n}', String(number));
+  const values = { c: connection, n: number };
+  const fill = (text) =>
+    text.replace(PLACEHOLDER, (_, name, digits) => String(values[name]).padStart(Number(digits), '0'));
   const body = template.body === undefined ? '' : fill(template.body);
   const length = template.body === undefined ? '' : `Content-Length: ${Buffer.byteLength(body)}\r\n`;
   return `${template.method} ${fill(template.path)} HTTP/1.1\r\nHost: bench\r\n${template.headers ?? ''}${length}\r\n${body}`;
@@ -45,7 +49,7 @@ function connect(number) {
   const { port } = job.ports[number % job.ports.length];
   const socket = net.connect({ host: '127.0.0.1', port, noDelay: true });
   // A request that never changes is rendered once.
-  const isFixed = !/\{[cn]\}/.test(job.request.path + (job.request.body ?? ''));
+  const isFixed = (job.request.path + (job.request.body ?? '')).search(PLACEHOLDER) < 0;
   const fixed = isFixed ? Buffer.from(render(job.request, 0, 0)) : null;
   let sent = 0;
   let sentAt = 0;

@@ -22,9 +22,10 @@ export async function killAll() {
   await Promise.all([...running].map((child) => end(child, 'SIGKILL')));
 }
 
-function start(script, args) {
+/** Starts a program of this machine, without the settings that the environment may have for metad. */
+export function start(program, args) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('METAD_')));
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   running.add(child);
   child.log = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -52,7 +53,8 @@ export async function runJob(script, job) {
 
 /** Starts the bare server with the response that it repeats; gives its port and how to stop it. */
 export async function startBareHttp(response) {
-  const child = start(fileURLToPath(new URL('bare-http.mjs', import.meta.url)), [JSON.stringify(response)]);
+  const script = fileURLToPath(new URL('bare-http.mjs', import.meta.url));
+  const child = start(process.execPath, [script, JSON.stringify(response)]);
   const [port] = await new Promise((resolve) => child.stdout.once('data', (text) => resolve([Number(text)])));
   return { port, stop: () => end(child, 'SIGKILL') };
 }
@@ -82,7 +84,7 @@ export async function startCluster(dir) {
       '--initial_cluster',
       initial,
     ];
-    node.child = start(METAD, [...own, ...listen, '--xff', '--log_level', 'warn']);
+    node.child = start(process.execPath, [METAD, ...own, ...listen, '--xff', '--log_level', 'warn']);
   }
   for (const node of nodes) await ready(node);
   return {
@@ -111,7 +113,7 @@ async function findLeader(nodes) {
 }
 
 /** Below the range of outgoing connections, whose ports could be taken in between. */
-async function freePorts(count) {
+export async function freePorts(count) {
   const ports = [];
   for (let port = 22_000 + Math.floor(Math.random() * 900); ports.length < count; port += 1) {
     const free = await new Promise((resolve) => {
@@ -123,7 +125,7 @@ async function freePorts(count) {
   return ports;
 }
 
-async function end(child, signal) {
+export async function end(child, signal) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const closed = new Promise((resolve) => child.once('close', resolve));
   child.kill(signal);

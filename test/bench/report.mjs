@@ -55,3 +55,18 @@ export function printTable(title, rows) {
   if (failure) console.log(`first failure of "${failure.name}": ${failure.firstFailure}`);
   console.log();
 }
+
+/** How many times what etcd does each of metad's ways to write does, at the same number of connections. */
+export function printTimes(rows) {
+  for (const etcd of rows.filter(({ name }) => name.startsWith('etcd'))) {
+    const same = rows.filter(
+      (other) => other !== etcd && other.connections === etcd.connections && /leader$/.test(other.name),
+    );
+    const own = same.filter(({ name }) => !name.startsWith('etcd'));
+    const times = own.map(
+      ({ name, perSecond }) => `${name.split(',')[0]} ${(perSecond / etcd.perSecond).toFixed(1)}×`,
+    );
+    console.log(`${etcd.connections} connections, times etcd: ${times.join(', ')}`);
+  }
+  console.log();
+}
