@@ -13,6 +13,9 @@ import {
   ZERO_LOG_ID,
 } from '@metad/raft-core';
 
+/** The part of a Ready that goes to the disk. */
+export type DiskWrite = Pick<Ready, 'snapshot' | 'entries' | 'hardState' | 'mustSync'>;
+
 /** A disk in memory: hard state and log. Writes are atomic; one that no sync covers may be lost with the power. */
 export class MemoryDisk implements LogReader {
   #hardState: HardState;
@@ -58,12 +61,7 @@ export class MemoryDisk implements LogReader {
   }
 
   /** Entries replace whatever is at or behind the first of them; a snapshot replaces the whole log before. */
-  persist({
-    snapshot,
-    entries,
-    hardState,
-    mustSync,
-  }: Pick<Ready, 'snapshot' | 'entries' | 'hardState' | 'mustSync'>): void {
+  persist({ snapshot, entries, hardState, mustSync }: DiskWrite): void {
     if (snapshot !== null) {
       this.#compacted = snapshot.last;
       this.#log = [];

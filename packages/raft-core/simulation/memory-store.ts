@@ -9,7 +9,7 @@ import {
   ZERO_LOG_ID,
 } from '@metad/raft-core';
 
-import { MemoryDisk } from './memory-disk.ts';
+import { type DiskWrite, MemoryDisk } from './memory-disk.ts';
 import type { AppliedState, SimulatedStore, Snapshot } from './simulated-store.ts';
 import { decodeWrite, encodeWrite, type Write } from './write.ts';
 
@@ -63,12 +63,12 @@ export class MemoryStore implements SimulatedStore {
     return this.#disk.initialState(this.#state.applied, this.#state.stored);
   }
 
-  persist(ready: Parameters<MemoryDisk['persist']>[0], received: Snapshot | null): void {
-    if (ready.snapshot !== null) {
+  persist(write: DiskWrite, received: Snapshot | null): void {
+    if (write.snapshot !== null) {
       assert(received !== null, 'a snapshot is installed once it was received');
       this.#state = this.#durable = received.content as State;
     }
-    this.#disk.persist(ready);
+    this.#disk.persist(write);
   }
 
   apply(entries: readonly Entry[]): void {

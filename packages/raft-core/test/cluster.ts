@@ -26,7 +26,7 @@ interface Delivery {
   readonly snapshot: Snapshot | null;
 }
 
-export class ClusterNode implements NodeView {
+class ClusterNode implements NodeView {
   readonly id: NodeId;
   readonly instance: string;
   readonly store: MemoryStore;
@@ -59,7 +59,7 @@ export class ClusterNode implements NodeView {
   }
 }
 
-export interface ClusterOptions {
+interface ClusterOptions {
   /** Decides nothing but how long each waits for an election. */
   readonly seed: number;
   readonly voters: number;
@@ -158,8 +158,9 @@ export class Cluster {
     this.#checks.ticked(node, node.status);
   }
 
-  propose(node: ClusterNode, command: string): boolean {
-    return this.input(node, (raft) => raft.propose(new TextEncoder().encode(command))).type === 'appended';
+  propose(node: ClusterNode, command: string): void {
+    const { type } = this.input(node, (raft) => raft.propose(new TextEncoder().encode(command)));
+    assert(type === 'appended', () => `node ${node.id} answers a proposal: ${type}`);
   }
 
   read(node: ClusterNode): void {

@@ -1,18 +1,21 @@
+import { Checks } from '../../simulation/checks.ts';
+import { CommittedLog } from '../../simulation/invariants/committed-log.ts';
+import { everyInvariant } from '../../simulation/invariants/every-invariant.ts';
+import type { DiskWrite } from '../../simulation/memory-disk.ts';
+import type { Snapshot } from '../../simulation/simulated-store.ts';
 import { AssertionError, assert } from '../../src/assert.ts';
 import { bootstrapLog } from '../../src/bootstrap.ts';
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '../../src/config.ts';
 import type { Entry } from '../../src/entry.ts';
-import type { LogIndex, NodeId } from '../../src/ids.ts';
+import type { NodeId } from '../../src/ids.ts';
 import { checkStep, checkTick } from '../../src/input-invariants.ts';
 import { checkInvariants, checkTransition } from '../../src/invariants.ts';
 import type { Membership } from '../../src/membership.ts';
-import type { InstallSnapshot, Message } from '../../src/message.ts';
+import type { InstallSnapshot, Message, ReadId } from '../../src/message.ts';
 import { Raft } from '../../src/raft.ts';
 import type { HardState, Ready } from '../../src/ready.ts';
 import { checkReady } from '../../src/ready-invariants.ts';
 import type { RaftStatus } from '../../src/status.ts';
-import { MemoryDisk } from '../memory-disk.ts';
-import { applied, EMPTY_STATE, type StateMachine } from '../state-machine.ts';
 import { isEmpty, PARTS, type Part, ScenarioNode } from './scenario-node.ts';
 import {
   changesText,
@@ -25,10 +28,10 @@ import {
   writeText,
 } from './trace.ts';
 
-/** A message on its way, with the state that an installSnapshot carries. */
+/** A message on its way, with what an installSnapshot carries. */
 export interface InFlight {
   readonly message: Message;
-  readonly state: StateMachine | null;
+  readonly snapshot: Snapshot | null;
 }
 
 /** Where a trace goes. `change`: a node's state is another; `detail`: all else that happens. */
@@ -39,21 +42,23 @@ export interface TraceSink {
 
 /**
  * Whole nodes whose every move is made by hand: nothing is delivered, ticked or persisted unless told so. Each input
- * is checked against the invariants; a node whose assertion fails stops, and the trace says why.
+ * is checked; a node whose assertion fails stops, and the trace says why. A story in which an invariant of the whole
+ * cluster is broken ends there.
  */
 export class ScenarioCluster {
   readonly nodes = new Map<NodeId, ScenarioNode>();
   inFlight: InFlight[] = [];
   /** `from>to` pairs that lose what is sent from now on. */
   readonly cut = new Set<string>();
-  readonly #limits: Partial<RaftConfig>;
+  readonly #limits: typeof DEFAULT_RAFT_LIMITS;
   readonly #trace: TraceSink;
-  readonly #leaders = new Map<number, NodeId>();
-  readonly #committed = new Map<LogIndex, string>();
+  readonly #committed = new CommittedLog();
+  readonly #checks: Checks;
 
   constructor(limits: Partial<RaftConfig>, trace: TraceSink) {
-    this.#limits = limits;
+    this.#limits = { ...DEFAULT_RAFT_LIMITS, ...limits };
     this.#trace = trace;
+    this.#checks = new Checks(everyInvariant(this.#committed, this.#limits));
   }
 
   get running(): ScenarioNode[] {
@@ -71,7 +76,7 @@ export class ScenarioCluster {
     const { entry, hardState } = bootstrapLog(membership);
     const ids = [...membership.nodes.keys(), ...standbys];
     for (const id of ids.sort((a, b) => a - b)) {
-      this.nodes.set(id, new ScenarioNode(id, new MemoryDisk()));
+      this.nodes.set(id, new ScenarioNode(id));
       if (!standbys.includes(id)) this.putDisk(id, { log: [entry], hardState });
     }
     this.start([...this.nodes.values()]);
@@ -83,12 +88,12 @@ export class ScenarioCluster {
     { log, hardState }: { readonly log: readonly Entry[]; readonly hardState: HardState },
   ): void {
     const node = this.node(id);
-    const [first, ...rest] = log;
-    assert(first !== undefined, 'the log begins with its membership');
-    this.crash(node);
-    node.disk = MemoryDisk.bootstrapped(first, hardState);
-    node.disk.log.push(...rest);
-    node.state = log.slice(0, hardState.committed).reduce(applied, EMPTY_STATE);
+    this.wipe(node);
+    this.#write(node, { snapshot: null, entries: log, hardState, mustSync: true });
+    const committed = log.slice(0, hardState.committed);
+    node.store.apply(committed);
+    node.store.checkpoint();
+    for (const entry of committed) this.#committed.add(entry, hardState.term);
   }
 
   start(nodes: readonly ScenarioNode[]): void {
@@ -97,7 +102,8 @@ export class ScenarioCluster {
 
   #start(node: ScenarioNode): RaftStatus {
     if (node.raft !== null) throw new Error(`${nodeText(node.id)} is running`);
-    const initial = node.disk.initial(node.state.last, node.state.stored);
+    const initial = node.store.initialState();
+    this.#checks.started(node, initial);
     node.raft = new Raft(this.#config(node), initial, node.disk);
     node.starts += 1;
     const status = node.raft.status();
@@ -114,7 +120,7 @@ export class ScenarioCluster {
     const firstReadId = 100 * id + 10 * starts;
     const wait = (((id - 1) * 3) % 10) / 10;
     const random = () => (draws++ === 0 ? firstReadId / 2 ** 52 : wait);
-    return { ...DEFAULT_RAFT_LIMITS, ...this.#limits, id, random };
+    return { ...this.#limits, id, random };
   }
 
   /** Loses what was not synced, and the Ready that was out. */
@@ -122,14 +128,13 @@ export class ScenarioCluster {
     node.raft = null;
     node.turn = null;
     node.received.clear();
-    node.disk.crash(true);
+    node.store.crash({ loseUnsynced: true });
   }
 
   /** The node comes back, if at all, with its id on an empty disk. */
   wipe(node: ScenarioNode): void {
     this.crash(node);
-    node.disk = new MemoryDisk();
-    node.state = EMPTY_STATE;
+    node.replaceDisk();
   }
 
   /**
@@ -150,8 +155,8 @@ export class ScenarioCluster {
       const after = raft.status();
       checkInvariants(after);
       checkTransition(before, after);
+      this.#checks.moved({ node, before, after }, [...this.nodes.values()]);
       check?.(before, after);
-      this.#checkLeader(node.id, after);
       const changes = changesText(before, after);
       if (changes !== '')
         this.#trace.change(cause === null ? `${nodeText(node.id)} ${changes}` : `${cause}: ${changes}`);
@@ -167,7 +172,20 @@ export class ScenarioCluster {
   }
 
   tick(node: ScenarioNode): void {
-    this.input(node, null, (raft) => raft.tick(), checkTick);
+    this.input(
+      node,
+      null,
+      (raft) => raft.tick(),
+      (before, after) => {
+        checkTick(before, after);
+        this.#checks.ticked(node, after);
+      },
+    );
+  }
+
+  read(node: ScenarioNode, id: ReadId): void {
+    this.#checks.readAsked(node, id);
+    this.input(node, null, (raft) => raft.readIndex(id));
   }
 
   deliver(sent: readonly InFlight[]): void {
@@ -175,16 +193,18 @@ export class ScenarioCluster {
     for (const one of sent) this.#deliverOne(one);
   }
 
-  #deliverOne({ message, state }: InFlight): void {
+  #deliverOne({ message, snapshot }: InFlight): void {
     const node = this.node(message.to);
     const { from, to, type } = message;
     if (node.raft === null) {
       this.#trace.detail(`${messageText(message, '↛')}: ${nodeText(to)} is down`);
       return;
     }
-    if (message.type === 'installSnapshot' && state !== null)
-      node.received.set(message.snapshot.last.index, state);
-    const check = (before: RaftStatus, after: RaftStatus) => checkStep(before, message, after);
+    if (snapshot !== null) node.received.set(snapshot.meta.last.index, snapshot);
+    const check = (before: RaftStatus, after: RaftStatus) => {
+      checkStep(before, message, after);
+      this.#checks.received(node, message, after);
+    };
     this.input(node, `${nodeText(to)} ← ${nodeText(from)}  ${type}`, (raft) => raft.step(message), check);
   }
 
@@ -257,61 +277,51 @@ export class ScenarioCluster {
   }
 
   #send(node: ScenarioNode, sent: Message): void {
-    const { state } = node;
-    const message = sent.type === 'installSnapshot' ? withState(sent, state) : sent;
+    this.#checks.sent(node, sent, node.status);
+    const inFlight =
+      sent.type === 'installSnapshot'
+        ? withSnapshot(sent, node.store.takeSnapshot())
+        : { message: sent, snapshot: null };
+    const { message } = inFlight;
     if (this.cut.has(`${message.from}>${message.to}`)) {
       this.#trace.detail(messageText(message, '↛'));
       return;
     }
     this.#trace.detail(messageText(message));
-    this.inFlight.push({ message, state: message.type === 'installSnapshot' ? state : null });
+    this.inFlight.push(inFlight);
   }
 
   #persist(node: ScenarioNode, ready: Ready): void {
     const written = writeText(ready, node.disk);
     if (written !== undefined) this.#trace.detail(`${nodeText(node.id)} persists ${written}`);
-    if (ready.snapshot !== null) {
-      const state = node.received.get(ready.snapshot.last.index);
-      assert(state !== undefined, 'a snapshot is installed once it was received');
-      node.state = state;
-    }
-    node.disk.persist(ready);
+    this.#write(node, ready);
+  }
+
+  #write(node: ScenarioNode, write: DiskWrite): void {
+    const { snapshot, entries } = write;
+    node.store.persist(write, snapshot === null ? null : (node.received.get(snapshot.last.index) ?? null));
+    if (snapshot !== null) this.#checks.installed(node);
+    this.#checks.persisted(node, entries);
   }
 
   #apply(node: ScenarioNode, { committed, reads, droppedReads }: Ready): void {
     const name = nodeText(node.id);
     if (committed.length > 0) this.#trace.detail(`${name} applies ${entriesText(committed)}`);
-    for (const entry of committed) {
-      this.#checkCommitted(entry);
-      node.state = applied(node.state, entry);
+    node.store.apply(committed);
+    // As if it were one write with the entries: a crash takes back nothing that is applied.
+    node.store.checkpoint();
+    this.#checks.applied(node, committed, node.status);
+    for (const { id, index } of reads) {
+      this.#checks.readIndexed(node, id, index);
+      this.#trace.change(`${name} answers read ${id} at ${index}`);
     }
-    for (const { id, index } of reads) this.#trace.change(`${name} answers read ${id} at ${index}`);
     for (const id of droppedReads) this.#trace.change(`${name} drops read ${id}`);
-  }
-
-  /** Election safety (paper, figure 3). */
-  #checkLeader(id: NodeId, { role, term }: { readonly role: string; readonly term: number }): void {
-    if (role !== 'leader') return;
-    const other = this.#leaders.get(term) ?? id;
-    assert(other === id, () => `${nodeText(other)} and ${nodeText(id)} lead in term ${term}`);
-    this.#leaders.set(term, id);
-  }
-
-  /** State machine safety (paper, figure 3). */
-  #checkCommitted(entry: Entry): void {
-    const text = entriesText([entry]);
-    const known = this.#committed.get(entry.index) ?? text;
-    assert(known === text, () => `${text} is applied where ${known} was`);
-    this.#committed.set(entry.index, text);
   }
 }
 
 /** The driver sends its newest state, at or beyond what the core asked for. */
-function withState(message: InstallSnapshot, { last, stored }: StateMachine): InstallSnapshot {
-  assert(stored !== null, 'a snapshot holds a membership');
-  assert(
-    last.index >= message.snapshot.last.index,
-    () => `the state reaches ${logIdText(message.snapshot.last)}`,
-  );
-  return { ...message, snapshot: { last, membership: stored.membership, membershipLogId: stored.logId } };
+function withSnapshot(message: InstallSnapshot, snapshot: Snapshot): InFlight {
+  const { last } = message.snapshot;
+  assert(snapshot.meta.last.index >= last.index, () => `the state reaches ${logIdText(last)}`);
+  return { message: { ...message, snapshot: snapshot.meta }, snapshot };
 }

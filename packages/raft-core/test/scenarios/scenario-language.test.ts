@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Violation } from '../../simulation/invariant.ts';
 import { formatScenario, parseScenario } from './scenario-parser.ts';
 import { runScenario } from './scenario-runner.ts';
 
@@ -37,6 +38,12 @@ describe('scenario files', () => {
     'step n1>n2 heartbeat',
   ])('name the line of a command that makes no sense: %s', (command) => {
     expect(() => traceOf(`cluster voters n1 n2\n${command}\n----\n`)).toThrow(`line 2: ${command}`);
+  });
+
+  test('may tell nothing that breaks an invariant of the whole cluster', () => {
+    const disks = 'disk n1 terms 1 1 term 2 committed 2\ndisk n2 terms 1 2 term 2 committed 2\n';
+    const run = () => traceOf(`cluster voters n1 n2\n${disks}----\n`);
+    expect(run).toThrow(expect.objectContaining({ cause: expect.any(Violation) }));
   });
 
   test('quiet commands trace changes only', () => {

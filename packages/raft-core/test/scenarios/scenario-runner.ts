@@ -84,7 +84,7 @@ class ScenarioRunner {
     read: (words) => {
       const node = this.#node(words);
       const id = words.number();
-      this.#cluster.input(node, null, (raft) => raft.readIndex(id));
+      this.#cluster.read(node, id);
     },
     transfer: (words) => this.#transfer(words),
     step: (words) => this.#step(words),
@@ -217,7 +217,7 @@ class ScenarioRunner {
   /** A message that no node of this scenario has sent. */
   #step(words: CommandWords): void {
     const message = parseMessage(words);
-    this.#cluster.deliver([{ message, state: null }]);
+    this.#cluster.deliver([{ message, snapshot: null }]);
   }
 
   /** Throws when there is nothing of the kind: a story that delivers nothing is not the one that was meant. */
@@ -279,9 +279,8 @@ class ScenarioRunner {
   #compact(words: CommandWords): void {
     const node = this.#node(words);
     const index = words.number();
-    const to = node.disk.log.find((entry) => entry.index === index);
-    if (to === undefined) throw new Error(`entry ${index} is not on disk`);
-    node.disk.compact(to);
+    const to = node.store.compact(logIndex(index));
+    if (to === null) throw new Error(`entry ${index} is not on disk, or not applied`);
     this.#cluster.input(node, null, (raft) => raft.compacted(to));
     this.#trace.push(`${nodeText(node.id)} compacts up to ${logIdText(to)}`);
   }
