@@ -310,6 +310,21 @@ describe('how a cluster starts', () => {
     ]);
   });
 
+  test('a restore founds a cluster of one, at an address that is known beforehand', () => {
+    expect(config([]).restore).toBeNull();
+    expect(config(['--restore', '/b/metad.backup']).restore).toEqual({
+      file: '/b/metad.backup',
+      addr: '127.0.0.1:21001',
+    });
+    expect(errors(['--restore', 'b', '--standby'])[0]).toContain('expected only one of them');
+    expect(errors(['--restore', 'b', '--listen_cluster', '127.0.0.1:0'])[0]).toContain('advertise_cluster');
+  });
+
+  test('the state may have no limit', () => {
+    expect(config([]).limits.maxStateBytes).toBe(2 * 1024 ** 3);
+    expect(config(['--max_state_size', '0']).limits.maxStateBytes).toBe(0);
+  });
+
   test('a founding member takes its own address from the list', () => {
     const loaded = config(['--id', '2', '--initial_cluster', '1=a:1,2=b:2,3=[::1]:3']);
     expect(loaded.start).toEqual({

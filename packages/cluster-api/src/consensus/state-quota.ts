@@ -1,4 +1,5 @@
 import { type Command, decodeCommand } from '@metad/kv-store';
+import { unreachable } from '@metad/raft-core';
 
 /**
  * A limit on the size of the state. It is asked before a command is proposed, on the node that leads, and never when
@@ -22,8 +23,8 @@ export class StateQuota {
   }
 }
 
-function isRemoval({ type }: Command): boolean {
-  switch (type) {
+function isRemoval(command: Command): boolean {
+  switch (command.type) {
     case 'delete':
     case 'deleteValue':
     case 'deleteRules':
@@ -32,5 +33,7 @@ function isRemoval({ type }: Command): boolean {
     case 'replace':
     case 'setRules':
       return false;
+    default:
+      return unreachable(command);
   }
 }

@@ -60,7 +60,7 @@ async function download({ body }: Answer, endpoint: Endpoint, part: string): Pro
     const chunks = body[Symbol.asyncIterator]();
     for (;;) {
       const next = await chunks.next().catch((error: unknown) => {
-        throw endpoint.broken(error);
+        throw endpoint.brokenOff(error);
       });
       if (next.done) break;
       await inFile(part, () => handle.writeFile(next.value));

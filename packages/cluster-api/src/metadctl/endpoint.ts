@@ -54,22 +54,34 @@ export class Endpoint {
       });
       return { status: statusCode, headers, body };
     } catch (error) {
-      throw this.broken(error);
+      throw this.#unanswered(error);
     }
   }
 
-  /** What is said of a connection that fails. */
-  broken(error: unknown): CommandError {
-    if (error instanceof errors.HeadersTimeoutError) return this.#failure('does not answer in time');
-    return this.#failure(`cannot be reached: ${connectionReason(error)}`);
+  /** The whole body of an answer. Throws a CommandError. */
+  text({ body }: Answer): Promise<string> {
+    return body.text().catch((error: unknown) => {
+      throw this.brokenOff(error);
+    });
+  }
+
+  /** What is said of an answer that ends before its end. */
+  brokenOff(error: unknown): CommandError {
+    return this.#failure(`breaks off its answer: ${connectionReason(error)}`);
   }
 
   /** What is said of an answer other than 200; takes its body. */
-  async refused({ status, headers, body }: Answer): Promise<CommandError> {
-    const text = await body.text();
-    const reason = headers['x-metad-error'] ?? findMessage(parseJson(text)) ?? text.trim().slice(0, 200);
+  async refused(answer: Answer): Promise<CommandError> {
+    const { status, headers } = answer;
+    const text = await this.text(answer);
+    const reason = headers['x-metad-error'] ?? findMessage(parseJson(text)) ?? firstLine(text);
     const advice = status === 401 ? ' (--token_file)' : '';
     return this.#failure(`answers ${status}: ${String(reason)}${advice}`);
+  }
+
+  #unanswered(error: unknown): CommandError {
+    if (error instanceof errors.HeadersTimeoutError) return this.#failure('does not answer in time');
+    return this.#failure(`cannot be reached: ${connectionReason(error)}`);
   }
 
   #failure(what: string): CommandError {
@@ -97,6 +109,10 @@ function readToken(file: string): string {
 /** Several addresses of one name fail together, without a message of their own. */
 function connectionReason(error: unknown): string {
   return error instanceof AggregateError ? error.errors.map(reasonOf).join(', ') : reasonOf(error);
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n', 1).join('').slice(0, 200);
 }
 
 /** The first `message` in an answer: every form of error on the cluster port has one. */

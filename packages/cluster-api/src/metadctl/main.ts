@@ -10,16 +10,21 @@ const USAGE_EXIT_CODE = 2;
 /** The `metadctl` command. Exit codes: 0 done, 1 failed or damaged, 2 not understood. */
 export async function main(args: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
-  process.once('SIGINT', () => interrupt.abort());
-  process.once('SIGTERM', () => interrupt.abort());
-  const print = (text: string) => process.stdout.write(`${text}\n`);
+  const program = buildProgram({
+    print: (text) => process.stdout.write(`${text}\n`),
+    interruption: () => onSignal(interrupt),
+  });
   try {
-    await buildProgram({ print, signal: interrupt.signal }).parseAsync(args.map(withUnderscores), {
-      from: 'user',
-    });
+    await program.parseAsync(args.map(withUnderscores), { from: 'user' });
   } catch (error) {
     process.exitCode = explain(error, interrupt.signal.aborted);
   }
+}
+
+/** From now on a signal ends the command by way of its own code. */
+function onSignal(interrupt: AbortController): AbortSignal {
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupt.abort());
+  return interrupt.signal;
 }
 
 /** Prints why, on standard error, and returns the exit code. What nobody expected is thrown. */

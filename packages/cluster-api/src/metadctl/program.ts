@@ -12,8 +12,11 @@ import { verify } from './verify.ts';
 export interface Surroundings {
   /** One or several lines for standard output. */
   readonly print: (text: string) => void;
-  /** Aborted when the user interrupts the command. */
-  readonly signal: AbortSignal;
+  /**
+   * For commands that wait and must clean up: the signal is aborted when the user interrupts them. The others block
+   * their thread and change nothing, or nothing that a new attempt could not: the process may just end.
+   */
+  readonly interruption: () => AbortSignal;
 }
 
 interface EndpointFlags {
@@ -22,7 +25,7 @@ interface EndpointFlags {
 }
 
 /** Every command with its flags and its help. */
-export function buildProgram({ print, signal }: Surroundings): Command {
+export function buildProgram({ print, interruption }: Surroundings): Command {
   const program = new Command('metadctl')
     .description('Looks after metad: backups, and the state of a cluster.')
     .version(`metadctl ${packageVersion()}`, '-V, --version', 'show the version')
@@ -44,7 +47,7 @@ export function buildProgram({ print, signal }: Surroundings): Command {
     .option('--force', 'replace FILE if it is there')
     .option('--local', 'what this node has, also without a quorum: all that can be had when it is lost')
     .action((file: string, flags: EndpointFlags & { force?: true; local?: true }) =>
-      backUp(endpointOf(flags, signal), {
+      backUp(endpointOf(flags, interruption()), {
         file,
         replaces: flags.force ?? false,
         local: flags.local ?? false,
@@ -76,13 +79,13 @@ export function buildProgram({ print, signal }: Surroundings): Command {
     .addHelpText('after', RESTORE_AFTERWORD);
 
   online('status', 'Show the members of a cluster, who leads, and how far each is.').action(
-    (flags: EndpointFlags) => showStatus(endpointOf(flags, signal), print),
+    (flags: EndpointFlags) => showStatus(endpointOf(flags, interruption()), print),
   );
 
   online(
     'snapshot',
     'Let one node take a snapshot, from which it can restore its state and bring others up to date.',
-  ).action((flags: EndpointFlags) => takeSnapshot(endpointOf(flags, signal), print));
+  ).action((flags: EndpointFlags) => takeSnapshot(endpointOf(flags, interruption()), print));
   return program;
 }
 

@@ -15,7 +15,7 @@ const SNAPSHOT = z.object({
 export async function takeSnapshot(endpoint: Endpoint, print: (text: string) => void): Promise<void> {
   const answer = await endpoint.ask('POST', '/snapshot', COPY_PATIENCE_MS);
   if (answer.status !== 200) throw await endpoint.refused(answer);
-  const parsed = SNAPSHOT.safeParse(parseJson(await answer.body.text()));
+  const parsed = SNAPSHOT.safeParse(parseJson(await endpoint.text(answer)));
   if (!parsed.success) throw new CommandError(`${endpoint.url.origin} does not say what it has done`);
   const { log_id, version, bytes } = parsed.data.Ok;
   print(`took a snapshot up to log index ${log_id.index}: version ${version}, ${formatBytes(bytes)}`);

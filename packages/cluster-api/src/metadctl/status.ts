@@ -70,10 +70,9 @@ function progress({ last_applied }: Metrics, version: string, leader: Metrics | 
 async function look(endpoint: Endpoint): Promise<Seen> {
   try {
     const metrics = await readMetrics(endpoint);
-    const { headers } = await discarded(
-      endpoint.ask('HEAD', '/read-all?consistency=local', PROBE_PATIENCE_MS),
-    );
-    const version = headers['x-metad-version'];
+    const answer = await endpoint.ask('HEAD', '/read-all?consistency=local', PROBE_PATIENCE_MS);
+    await endpoint.text(answer);
+    const version = answer.headers['x-metad-version'];
     return { metrics, version: typeof version === 'string' ? version : '-' };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
@@ -84,17 +83,9 @@ async function look(endpoint: Endpoint): Promise<Seen> {
 async function readMetrics(endpoint: Endpoint): Promise<Metrics> {
   const answer = await endpoint.ask('GET', '/metrics', PROBE_PATIENCE_MS);
   if (answer.status !== 200) throw await endpoint.refused(answer);
-  const parsed = METRICS.safeParse(parseJson(await answer.body.text()));
+  const parsed = METRICS.safeParse(parseJson(await endpoint.text(answer)));
   if (parsed.success) return parsed.data.Ok;
   throw new CommandError(`${endpoint.url.origin} is no cluster port of metad: expected its metrics`);
-}
-
-async function discarded<T extends { readonly body: { dump(): Promise<void> } }>(
-  asked: Promise<T>,
-): Promise<T> {
-  const answer = await asked;
-  await answer.body.dump();
-  return answer;
 }
 
 /** Rows with their columns aligned. */
