@@ -13,6 +13,7 @@ import type { NodeConfig } from './config/node-config.ts';
 import { packageVersion } from './config/package-version.ts';
 import { entryBytesLimit, MAX_FRAME_BYTES } from './config/wire-limits.ts';
 import { CallRouter } from './consensus/call-router.ts';
+import { DigestCheck } from './consensus/digest-check.ts';
 import { InstanceBinding } from './consensus/instance-binding.ts';
 import { LeaderCalls } from './consensus/leader-calls.ts';
 import { ConsensusMetrics } from './consensus/metrics.ts';
@@ -26,6 +27,7 @@ import { JoinLoop } from './join-loop.ts';
 import { PeerEventLog } from './peers/event-log.ts';
 import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
 import type { PeerHandlers } from './peers/transport.ts';
+import { quarantineMessage, refuseQuarantined, writeQuarantine } from './quarantine.ts';
 import { restoreIfAsked } from './restore.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
 
@@ -58,6 +60,7 @@ export class Daemon {
   readonly #node: Node;
   readonly #snapshots: Snapshots;
   readonly #instances: InstanceBinding;
+  readonly #digests: DigestCheck;
   readonly #leaderCalls: LeaderCalls;
   readonly #router: CallRouter;
   readonly #advertise: string;
@@ -68,6 +71,7 @@ export class Daemon {
 
   /** Rejects, with nothing left open, when any part of the node can't start. */
   static async start(options: DaemonOptions): Promise<Daemon> {
+    refuseQuarantined(options.config.dataDir);
     restoreIfAsked(options.config, options.logger);
     const store = Store.open(options.config.dataDir);
     let daemon: Daemon | null = null;
@@ -145,6 +149,7 @@ export class Daemon {
       logger,
       metrics: this.#metrics,
     });
+    this.#digests = this.#createDigestCheck();
     this.#instances = new InstanceBinding({ node: this.#node, logger, self: this.#identity });
     this.#leaderCalls = new LeaderCalls({
       node: this.#node,
@@ -196,6 +201,7 @@ export class Daemon {
     this.#node.start();
     this.#store.startCheckpoints();
     this.#snapshots.start();
+    this.#digests.start();
     this.#http = new HttpThread({
       data: { config, stateFile: this.#store.stateFile, status: replicaStatus(this.#node) },
       node: this.#node,
@@ -223,6 +229,7 @@ export class Daemon {
   /** Hands the lead over, answers what is open, releases the waiters, closes ports and databases. */
   async stop(): Promise<void> {
     this.#join?.stop();
+    this.#digests.stop();
     if (this.#node.state.leader === this.#node.id) await this.#node.transferLeadership(null);
     // Definitely refused now, rather than cut off in a moment.
     this.#router.close();
@@ -259,8 +266,44 @@ export class Daemon {
         if (this.#identity.cluster === null) this.#adoptCluster(channel.peer.cluster);
         this.#snapshots.receive(frame, channel);
       },
+      digests: (marks, { node }) => this.#digests.receive(marks, node),
       unreachable: (peer) => this.#node.reportUnreachable(peer),
     };
+  }
+
+  #createDigestCheck(): DigestCheck {
+    const check = new DigestCheck({
+      self: this.#node.id,
+      membership: () => this.#node.status().committedMembership.membership,
+      current: () => ({ index: this.#store.state.applied.index, digest: this.#store.state.digest }),
+      send: (marks) => this.#transport.sendDigests(marks),
+      onMismatch: (peer) => this.#metrics.digestMismatches.inc({ peer: String(peer) }),
+      // Later: it may have been found in the middle of a turn of the loop.
+      onCondemned: (reason) => setImmediate(() => this.#quarantine(reason)),
+      logger: this.#options.logger,
+    });
+    this.#node.onApplied((batch) => check.applied(batch));
+    return check;
+  }
+
+  /**
+   * This node differs from the others: it votes, acknowledges and serves no more, now and in every later process, and
+   * stays up to say so.
+   */
+  #quarantine(reason: string): void {
+    const { logger, config } = this.#options;
+    const message = quarantineMessage(this.#node.id, reason);
+    this.#digests.stop();
+    this.#node.quarantine(message);
+    this.#router.close();
+    this.#backups.stop();
+    void this.#transport.stop();
+    logger.fatal(`this node is ${message}`);
+    try {
+      writeQuarantine(config.dataDir, message);
+    } catch (error) {
+      this.#options.onFault(error);
+    }
   }
 
   /** A standby belongs to the cluster whose member first speaks to it, for as long as its data directory lives. */

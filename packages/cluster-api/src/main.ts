@@ -9,12 +9,13 @@ import { ListenError } from './http-listener.ts';
 import { IdentityError } from './identity.ts';
 import { createLogger } from './logger.ts';
 import { PidFileError, writePidFile } from './pid-file.ts';
+import { QuarantineError } from './quarantine.ts';
 import { reasonOf } from './reason.ts';
 
 const FAILED_EXIT_CODE = 1;
 
 /** What is wrong outside of this program: the message says it all, and a stack would say nothing. */
-const EXPECTED_ERRORS = [StoreError, IdentityError, ListenError, PidFileError];
+const EXPECTED_ERRORS = [StoreError, IdentityError, ListenError, PidFileError, QuarantineError];
 
 /** The `metad` command: runs one node until SIGTERM or SIGINT, or until a fault ends it. */
 export async function main(args: readonly string[]): Promise<void> {

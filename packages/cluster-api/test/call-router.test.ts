@@ -54,10 +54,17 @@ function router(
       return now >= stopsAfter;
     },
     get state() {
-      return { role: 'follower', term: 1, leader: attempt().leader, caughtUp: true } as const;
+      return {
+        role: 'follower',
+        term: 1,
+        leader: attempt().leader,
+        caughtUp: true,
+        quarantine: null,
+      } as const;
     },
     onState: (listener: (state: NodeState) => void) => {
-      announce = (leader) => listener({ role: 'follower', term: 2, leader, caughtUp: true });
+      announce = (leader) =>
+        listener({ role: 'follower', term: 2, leader, caughtUp: true, quarantine: null });
     },
     until: () => {
       now += 1;

@@ -37,7 +37,7 @@ function app(clusterToken: string | null = null) {
   return createClusterApp({
     node: {
       readBarrier: () => Promise.resolve(barrier),
-      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp },
+      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp, quarantine: null },
     },
     router: { execute },
     state,

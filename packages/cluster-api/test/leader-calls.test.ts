@@ -15,6 +15,8 @@ let usedBytes: number;
 beforeEach(async () => {
   cluster = new NodeCluster(1);
   leader = await cluster.leader();
+  // Before it has committed something in its term, a leader refuses changes of the membership.
+  await leader.node.readBarrier();
   answers = new Map();
   usedBytes = 99;
 });

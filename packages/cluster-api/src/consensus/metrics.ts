@@ -14,6 +14,7 @@ export class ConsensusMetrics {
   readonly calls: Counter<'type' | 'outcome'>;
   readonly leaderChanges: Counter;
   readonly peerLinks: Counter<'event'>;
+  readonly digestMismatches: Counter<'peer'>;
   readonly snapshots: Counter<'event'>;
   readonly snapshotSeconds: Histogram;
   readonly snapshotBytes: Gauge;
@@ -28,6 +29,10 @@ export class ConsensusMetrics {
     applied: this.#gauge('metad_raft_applied_index', 'Index of the last applied entry.'),
     version: this.#gauge('metad_version', 'Version of the replicated state.'),
     inFlight: this.#gauge('metad_proposals_in_flight', 'Calls that wait for their entry to be applied.'),
+    quarantined: this.#gauge(
+      'metad_quarantined',
+      '1 on a node that differs from a quorum of the others and takes no part any more, else 0.',
+    ),
     caughtUp: this.#gauge('metad_caught_up', '1 once this node has caught up since its start, else 0.'),
     voters: this.#gauge('metad_raft_voters', 'Members that vote.'),
     learners: this.#gauge('metad_raft_learners', 'Members that get the log and do not vote.'),
@@ -107,6 +112,12 @@ export class ConsensusMetrics {
       'metad_snapshot_received_bytes_total',
       'Bytes of snapshots received.',
     );
+    this.digestMismatches = new Counter({
+      name: 'metad_digest_mismatch_total',
+      help: 'How often a peer told another digest than this node has at the same log index.',
+      labelNames: ['peer'],
+      registers,
+    });
     this.#peerMatched = new Gauge({
       name: 'metad_peer_matched_index',
       help: 'On the leader: the last entry that is known to be on the disk of each peer.',
@@ -133,6 +144,7 @@ export class ConsensusMetrics {
     status.version.set(now.version);
     status.inFlight.set(now.inFlight);
     status.caughtUp.set(Number(now.caughtUp));
+    status.quarantined.set(Number(now.quarantined));
     status.voters.set(now.voters);
     status.learners.set(now.learners);
     status.compacted.set(now.compacted);
@@ -175,6 +187,7 @@ export interface ConsensusSample {
   readonly version: number;
   readonly inFlight: number;
   readonly caughtUp: boolean;
+  readonly quarantined: boolean;
   readonly voters: number;
   readonly learners: number;
   readonly compacted: number;

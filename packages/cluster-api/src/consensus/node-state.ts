@@ -7,15 +7,19 @@ export interface NodeState {
   readonly leader: NodeId | null;
   /** Whether this node has applied, since its start, all that was committed when it first reached a leader. */
   readonly caughtUp: boolean;
+  /** Why this node has ended, though its process has not; null: it has not. */
+  readonly quarantine: string | null;
 }
 
 function isSameState(one: NodeState, other: NodeState): boolean {
-  const { role, term, leader, caughtUp } = one;
-  return role === other.role && term === other.term && leader === other.leader && caughtUp === other.caughtUp;
+  const { role, term, leader, caughtUp, quarantine } = one;
+  const isSamePlace = role === other.role && term === other.term && leader === other.leader;
+  return isSamePlace && caughtUp === other.caughtUp && quarantine === other.quarantine;
 }
 
 /** What is new, in words. */
 export function describeChange(last: NodeState, next: NodeState): string {
+  if (next.quarantine !== null) return 'takes no part any more';
   if (last.leader !== next.leader) return next.leader === null ? 'no leader' : `node ${next.leader} leads`;
   if (last.caughtUp !== next.caughtUp) return 'caught up: serving reads';
   return `${next.role} in term ${next.term}`;

@@ -74,7 +74,7 @@ export class Node {
     this.#storage = new Storage(options.store, options.metrics);
     this.#barriers = new ReadBarriers((id) => this.#raft.readIndex(id));
     const { role, term, leader } = this.#raft.status();
-    this.#state = new StateFeed({ role, term, leader, caughtUp: false });
+    this.#state = new StateFeed({ role, term, leader, caughtUp: false, quarantine: null });
     this.#state.listen((state, last) => this.#tellState(state, last));
   }
 
@@ -121,6 +121,12 @@ export class Node {
     this.#proposals.abandon();
     this.#barriers.abandon();
     this.#watches.abandon();
+  }
+
+  /** Ends the loop, and keeps this node from being read: its state can't be trusted, for that reason. */
+  quarantine(reason: string): void {
+    this.stop();
+    this.#state.enter({ leader: null, caughtUp: false, quarantine: reason });
   }
 
   /** Calls `listener` with each applied batch, in log order, once this node's state shows it. */
@@ -199,7 +205,10 @@ export class Node {
 
   /** Resolves once this node has applied everything that was committed anywhere before the call. */
   readBarrier(): Promise<BarrierOutcome> {
-    if (this.#stopped) return Promise.resolve({ type: 'unavailable', message: 'this node is stopping' });
+    if (this.#stopped) {
+      const message = `this node is ${this.state.quarantine ?? 'stopping'}`;
+      return Promise.resolve({ type: 'unavailable', message });
+    }
     const barrier = this.#barriers.request(this.#tick + this.#options.patienceTicks);
     this.#schedule();
     return barrier;
@@ -307,12 +316,12 @@ export class Node {
 
   #apply(entries: readonly Entry[]): void {
     if (entries.length === 0) return;
-    const { batch, versions } = this.#storage.apply(entries);
-    const { membership } = this.#options.store.state.membership;
+    const versions = this.#storage.apply(entries);
+    const { membership, applied } = this.#options.store.state;
     entries.forEach((entry, i) => {
-      this.#proposals.settle(entry, versions[i] ?? batch.version, membership);
+      this.#proposals.settle(entry, versions[i] ?? this.version, membership.membership);
     });
-    this.#barriers.applied(batch.applied.index);
+    this.#barriers.applied(applied.index);
   }
 
   /** Tells the others what has changed since the last turn. */
@@ -336,7 +345,7 @@ export class Node {
   async #catchUp(): Promise<void> {
     while (!this.#stopped && !this.state.caughtUp) {
       const barrier = await this.readBarrier();
-      if (barrier.type === 'ready') this.#state.enter({ caughtUp: true });
+      if (barrier.type === 'ready' && !this.#stopped) this.#state.enter({ caughtUp: true });
     }
   }
 

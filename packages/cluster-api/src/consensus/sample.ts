@@ -22,6 +22,7 @@ export function takeSample(node: Node, store: Store, config: NodeConfig): Consen
     version: node.version,
     inFlight: node.inFlight,
     caughtUp: node.state.caughtUp,
+    quarantined: node.state.quarantine !== null,
     voters,
     learners: nodes.size - voters,
     compacted: status.compacted.index,

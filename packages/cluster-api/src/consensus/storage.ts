@@ -1,5 +1,6 @@
-import type { AppliedBatch, AppliedEntries, Store } from '@metad/kv-store';
+import type { AppliedBatch, AppliedEntries, Store, Version } from '@metad/kv-store';
 import type { Entry, Ready } from '@metad/raft-core';
+import { partsUpToMarks } from './digest-check.ts';
 import type { ConsensusMetrics } from './metrics.ts';
 
 /** Does with the store what a Ready asks for, measures it, and tells the readers of this node what changed. */
@@ -30,7 +31,12 @@ export class Storage {
     return installed;
   }
 
-  apply(entries: readonly Entry[]): AppliedEntries {
+  /** In one transaction, or in several, so that one ends at each index where nodes compare their digests. */
+  apply(entries: readonly Entry[]): readonly Version[] {
+    return [...partsUpToMarks(entries)].flatMap((part) => this.#applyPart(part).versions);
+  }
+
+  #applyPart(entries: readonly Entry[]): AppliedEntries {
     const started = performance.now();
     const applied = this.#store.state.apply(entries);
     this.#metrics.applySeconds.observe((performance.now() - started) / 1000);

@@ -142,7 +142,8 @@ export class HttpThread {
 }
 
 export function replicaStatus(node: Node): ReplicaStatus {
-  return { caughtUp: node.state.caughtUp, hasLeader: node.state.leader !== null };
+  const { caughtUp, leader, quarantine } = node.state;
+  return { caughtUp, hasLeader: leader !== null, quarantine };
 }
 
 function proposeOutcome(outcome: CallOutcome): ProposeOutcome {

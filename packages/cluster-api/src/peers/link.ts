@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Message, NodeId } from '@metad/raft-core';
 import type { Call, CallOutcome } from '../consensus/call.ts';
+import type { DigestMark } from '../consensus/digest-check.ts';
 import { PeerCalls } from './calls.ts';
 import type { LinkDirection, PeerEvent } from './event.ts';
 import { FRAME_HEADER_BYTES, FrameParser } from './frame.ts';
@@ -19,7 +20,7 @@ export interface LinkOptions {
   readonly self: NodeId;
   readonly peer: PeerIdentity;
   readonly limits: PeerLimits;
-  readonly handlers: Pick<PeerHandlers, 'receive' | 'call' | 'snapshot'>;
+  readonly handlers: Pick<PeerHandlers, 'receive' | 'call' | 'snapshot' | 'digests'>;
   readonly onEvent: (event: PeerEvent) => void;
   /** Once, when nothing more can be sent or received. */
   readonly onClosed: (link: PeerLink, reason: string) => void;
@@ -90,6 +91,10 @@ export class PeerLink {
     }
     this.#socket.uncork();
     return dropped;
+  }
+
+  sendDigests(marks: readonly DigestMark[]): void {
+    if (this.#canSend() && this.#hasRoom(1)) this.#write(encodeFrame({ type: 'digests', marks }));
   }
 
   call(call: Call, timeoutMs: number): Promise<CallOutcome> {
@@ -254,6 +259,9 @@ export class PeerLink {
         return;
       case 'snapshot':
         this.#options.handlers.snapshot(frame.frame, this.snapshots);
+        return;
+      case 'digests':
+        this.#options.handlers.digests(frame.marks, this.peer);
         return;
       case 'ping':
         return;

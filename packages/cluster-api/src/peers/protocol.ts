@@ -1,7 +1,9 @@
 import { type Message, unreachable } from '@metad/raft-core';
 import { Packr, RESERVE_START_SPACE } from 'msgpackr';
 import type { Call, CallOutcome } from '../consensus/call.ts';
+import type { DigestMark } from '../consensus/digest-check.ts';
 import { readCall, readCallOutcome, writeCall, writeCallOutcome } from './call-codec.ts';
+import { readDigestMark, writeDigestMark } from './digest-codec.ts';
 import { FRAME_HEADER_BYTES } from './frame.ts';
 import { readMessage, writeMessage } from './message-codec.ts';
 import { readList } from './record-codec.ts';
@@ -19,6 +21,8 @@ export type PeerFrame =
   | { readonly type: 'answer'; readonly id: number; readonly outcome: CallOutcome }
   /** A part of a snapshot's transfer, in either direction. */
   | { readonly type: 'snapshot'; readonly frame: SnapshotFrame }
+  /** What the sender has applied, for the receiver to compare. */
+  | { readonly type: 'digests'; readonly marks: readonly DigestMark[] }
   /** Shows that the other end lives; needs no answer, as both ends send them. */
   | { readonly type: 'ping' };
 
@@ -45,6 +49,7 @@ const CALL = 1;
 const ANSWER = 2;
 const PING = 3;
 const SNAPSHOT = 4;
+const DIGESTS = 5;
 
 function writeFrame(frame: PeerFrame): unknown[] {
   switch (frame.type) {
@@ -58,6 +63,8 @@ function writeFrame(frame: PeerFrame): unknown[] {
       return [PING];
     case 'snapshot':
       return [SNAPSHOT, writeSnapshotFrame(frame.frame)];
+    case 'digests':
+      return [DIGESTS, frame.marks.map(writeDigestMark)];
     default:
       return unreachable(frame);
   }
@@ -75,5 +82,8 @@ function readFrame(reader: WireReader): PeerFrame {
   }
   if (kind === PING && fields === 1) return { type: 'ping' };
   if (kind === SNAPSHOT && fields === 2) return { type: 'snapshot', frame: readSnapshotFrame(reader) };
+  if (kind === DIGESTS && fields === 2) {
+    return { type: 'digests', marks: readList(reader, () => readDigestMark(reader)) };
+  }
   throw new WireError(`unknown frame ${kind} of ${fields} fields`);
 }

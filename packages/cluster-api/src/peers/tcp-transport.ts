@@ -9,6 +9,7 @@ import {
   ZERO_LOG_ID,
 } from '@metad/raft-core';
 import type { Call, CallOutcome } from '../consensus/call.ts';
+import type { DigestMark } from '../consensus/digest-check.ts';
 import { type DialOutcome, dial } from './dial.ts';
 import { type DialResult, PeerDialer } from './dialer.ts';
 import type { LinkDirection, PeerEvent } from './event.ts';
@@ -142,6 +143,10 @@ class Transport implements TcpTransport {
       // Later, because the sender is in the middle of its turn.
       if (dropped > 0) queueMicrotask(() => this.#lost(to));
     }
+  }
+
+  sendDigests(marks: readonly DigestMark[]): void {
+    for (const peer of this.#peers.values()) linkTo(peer)?.sendDigests(marks);
   }
 
   call(to: NodeId, call: Call, timeoutMs: number): Promise<CallOutcome> {

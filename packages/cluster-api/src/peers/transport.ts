@@ -1,5 +1,6 @@
 import type { LogId, Message, NodeId, NodeRecord } from '@metad/raft-core';
 import type { Call, CallOutcome } from '../consensus/call.ts';
+import type { DigestMark } from '../consensus/digest-check.ts';
 import type { SnapshotChannel } from './snapshot-channel.ts';
 import type { SnapshotFrame } from './snapshot-frame.ts';
 
@@ -29,6 +30,8 @@ export interface PeerHandlers {
   call(call: Call, from: PeerIdentity): Promise<CallOutcome>;
   /** Takes a part of a snapshot's transfer; what it answers goes over the same connection. */
   snapshot(frame: SnapshotFrame, channel: SnapshotChannel): void;
+  /** Takes what a peer has applied. */
+  digests(marks: readonly DigestMark[], from: PeerIdentity): void;
   /** A connection broke, or could not be opened: the peer may have missed messages. */
   unreachable(peer: NodeId): void;
 }
@@ -46,6 +49,8 @@ export interface PeerTransport {
   setPeers(peers: ReadonlyMap<NodeId, NodeRecord>, membership: LogId): void;
   /** Queues messages, each to its `to`; what has no open link, or finds its queue full, is dropped. */
   send(messages: readonly Message[]): void;
+  /** Tells every peer what this node has applied; what has no open link, or finds its queue full, is not told. */
+  sendDigests(marks: readonly DigestMark[]): void;
   /** Asks one peer. `refused` when it was never sent, `unknown` when the link broke or the time ran out after that. */
   call(to: NodeId, call: Call, timeoutMs: number): Promise<CallOutcome>;
   /** The connection over which a snapshot may be sent; null when there is none. */

@@ -121,8 +121,9 @@ function healthRoute(): Route {
 
 function readyRoute({ replica }: ManageParts): Route {
   const ready = () => {
-    const { hasLeader, caughtUp } = replica.status();
+    const { hasLeader, caughtUp, quarantine } = replica.status();
     const reasons = [
+      ...(quarantine ? [`this node is ${quarantine}`] : []),
       ...(hasLeader ? [] : ['no leader is known']),
       ...(caughtUp ? [] : ['this node has not caught up']),
     ];

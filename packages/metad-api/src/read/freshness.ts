@@ -20,7 +20,9 @@ export class Freshness {
 
   /** Why this node can't answer a read at all now: it might say "not found" of what it has yet to receive. */
   findProblem(): Problem | null {
-    return this.#replica.status().caughtUp ? null : unavailable('this node has not caught up yet');
+    const { caughtUp, quarantine } = this.#replica.status();
+    if (quarantine) return unavailable('this node is quarantined: ask another one');
+    return caughtUp ? null : unavailable('this node has not caught up yet');
   }
 
   /** Waits until this node's state is as new as asked for; what went wrong, or null. */
