@@ -1,6 +1,7 @@
-import { unreachable } from '@metad/raft-core';
+import { assert, unreachable } from '@metad/raft-core';
 import { Packr } from 'msgpackr';
 import type { AccessMode, AccessRule, Command, Leaf, TreeName } from './command.ts';
+import { FIRST_FEATURE_LEVEL, LAST_FEATURE_LEVEL } from './feature-level.ts';
 import { isPlainMessagePack } from './message-pack.ts';
 import { canonicalPath, ROOT } from './path.ts';
 
@@ -17,10 +18,36 @@ const packr = new Packr({ useRecords: false, moreTypes: false });
 
 const TREES: readonly TreeName[] = ['data', 'mapping'];
 
-const OPCODE = { merge: 1, replace: 2, delete: 3, deleteValue: 4, setRules: 5, deleteRules: 6 } as const;
+const OPCODE = {
+  merge: 1,
+  replace: 2,
+  delete: 3,
+  deleteValue: 4,
+  setRules: 5,
+  deleteRules: 6,
+  setFeatureLevel: 7,
+} as const;
 
-/** Equal commands give equal bytes. Throws a CommandFormatError for what `decodeCommand` would refuse. */
-export function encodeCommand(command: Command): Uint8Array {
+/** The level from which on a kind of command may be in the log: before it, a member might not be able to read it. */
+const INTRODUCED_AT: { readonly [type in Command['type']]: number } = {
+  merge: FIRST_FEATURE_LEVEL,
+  replace: FIRST_FEATURE_LEVEL,
+  delete: FIRST_FEATURE_LEVEL,
+  deleteValue: FIRST_FEATURE_LEVEL,
+  setRules: FIRST_FEATURE_LEVEL,
+  deleteRules: FIRST_FEATURE_LEVEL,
+  setFeatureLevel: FIRST_FEATURE_LEVEL,
+};
+
+/**
+ * Equal commands give equal bytes. Throws a CommandFormatError for what `decodeCommand` would refuse.
+ *
+ * `level` is the feature level of the state that the sender has seen. A kind of command that came later is a bug of the
+ * sender's, which must ask for the level before it uses one.
+ */
+export function encodeCommand(command: Command, level: number = FIRST_FEATURE_LEVEL): Uint8Array {
+  const introduced = INTRODUCED_AT[command.type];
+  assert(introduced <= level, () => `${command.type} needs feature level ${introduced}, not ${level}`);
   const fields = fieldsOf(command);
   // What no node could read must not get into the log.
   commandOf(fields);
@@ -63,6 +90,8 @@ function fieldsOf(command: Command): unknown[] {
       ];
     case 'deleteRules':
       return [OPCODE.deleteRules, command.hosts];
+    case 'setFeatureLevel':
+      return [OPCODE.setFeatureLevel, command.level];
     default:
       return unreachable(command);
   }
@@ -86,6 +115,8 @@ function commandOf(value: unknown): Command {
       };
     case OPCODE.deleteRules:
       return { type: 'deleteRules', hosts: list(only(fields)).map(text) };
+    case OPCODE.setFeatureLevel:
+      return { type: 'setFeatureLevel', level: featureLevel(only(fields)) };
     default:
       throw new CommandFormatError('unknown kind of command');
   }
@@ -100,7 +131,7 @@ function tree(fields: readonly unknown[], count: number): TreeName {
 }
 
 function only(fields: readonly unknown[]): unknown {
-  if (fields.length !== 1) throw new CommandFormatError('a command on rules has one field');
+  if (fields.length !== 1) throw new CommandFormatError('this kind of command has one field');
   return fields[0];
 }
 
@@ -117,6 +148,13 @@ function ruleList(value: unknown): AccessRule[] {
 
 function accessMode(value: unknown): AccessMode {
   if (value !== 0 && value !== 1) throw new CommandFormatError('an access mode is 0 or 1');
+  return value;
+}
+
+function featureLevel(value: unknown): number {
+  const isLevel = typeof value === 'number' && Number.isInteger(value);
+  if (!isLevel || value < FIRST_FEATURE_LEVEL || value > LAST_FEATURE_LEVEL)
+    throw new CommandFormatError(`a feature level is ${FIRST_FEATURE_LEVEL} to ${LAST_FEATURE_LEVEL}`);
   return value;
 }
 

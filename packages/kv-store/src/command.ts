@@ -36,4 +36,15 @@ export type Command =
       readonly type: 'setRules';
       readonly rules: readonly (readonly [host: string, rules: readonly AccessRule[]])[];
     }
-  | { readonly type: 'deleteRules'; readonly hosts: readonly string[] };
+  | { readonly type: 'deleteRules'; readonly hosts: readonly string[] }
+  | FeatureLevelCommand;
+
+/** Lets the nodes use what a level brings. Only a leader whose members all know it proposes that. */
+export interface FeatureLevelCommand {
+  readonly type: 'setFeatureLevel';
+  /** At or below the present level it changes nothing. */
+  readonly level: number;
+}
+
+/** A command on what clients read: it may change the version. */
+export type ContentCommand = Exclude<Command, FeatureLevelCommand>;

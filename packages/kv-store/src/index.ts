@@ -1,8 +1,9 @@
 export { verifyBackup, writeBackup } from './backup.ts';
 export type { AppliedBatch, Change } from './change.ts';
-export type { AccessMode, AccessRule, Command, Leaf, TreeName } from './command.ts';
+export type { AccessMode, AccessRule, Command, ContentCommand, Leaf, TreeName } from './command.ts';
 export { COMMAND_FORMAT, CommandFormatError, decodeCommand, encodeCommand } from './command-codec.ts';
 export { decodeMembership, EntryFormatError, encodeMembership, type PlainMembership } from './entry-codec.ts';
+export { FIRST_FEATURE_LEVEL, LAST_FEATURE_LEVEL, MAX_FEATURE_LEVEL } from './feature-level.ts';
 export type { PurgeLimits } from './log-purge.ts';
 export type { LogSize } from './log-size.ts';
 export { type LogBatch, LogStore } from './log-store.ts';

@@ -20,10 +20,18 @@ export interface Position {
   readonly membership: StoredMembership;
   /** SHA-256 over the digest before it and the last entry applied: it stands for all entries from the first on. */
   readonly digest: Buffer;
+  /** What commands may be in the log from here on, and what they mean. Never falls. */
+  readonly featureLevel: number;
 }
 
-/** The position after one more entry; `change` is what it changed. */
-export function follow(before: Position, entry: Entry, change: Change | null): Position {
+/** What an entry did to the state besides its rows. */
+export interface Effect {
+  readonly change: Change | null;
+  readonly featureLevel: number;
+}
+
+/** The position after one more entry. */
+export function follow(before: Position, entry: Entry, { change, featureLevel }: Effect): Position {
   const { term, leader, index, payload } = entry;
   const applied = { term, leader, index };
   return {
@@ -36,6 +44,7 @@ export function follow(before: Position, entry: Entry, change: Change | null): P
       .update(encodeHeader(applied, PAYLOAD_TYPE[payload.type]))
       .update(encodePayload(payload))
       .digest(),
+    featureLevel,
   };
 }
 
@@ -50,27 +59,30 @@ export type PositionRow = [
   membershipLeader: number,
   membershipIndex: number,
   membership: string,
+  featureLevel: number,
 ];
 
 export const READ_POSITION = `SELECT applied_term, applied_leader, applied_index, version, digest,
-  membership_term, membership_leader, membership_index, membership FROM state`;
+  membership_term, membership_leader, membership_index, membership, feature_level FROM state`;
 
 export const SAVE_POSITION = `UPDATE state SET applied_term = ?, applied_leader = ?, applied_index = ?, version = ?,
-  digest = ?, membership_term = ?, membership_leader = ?, membership_index = ?, membership = ?`;
+  digest = ?, membership_term = ?, membership_leader = ?, membership_index = ?, membership = ?,
+  feature_level = ?`;
 
-export function encodePosition({ applied, version, digest, membership }: Position): PositionRow {
+export function encodePosition(position: Position): PositionRow {
+  const { applied, version, digest, membership, featureLevel } = position;
   const { logId } = membership;
   const text = JSON.stringify(encodeMembership(membership.membership));
   return [
     ...([applied.term, applied.leader, applied.index, version, digest] as const),
-    ...([logId.term, logId.leader, logId.index, text] as const),
+    ...([logId.term, logId.leader, logId.index, text, featureLevel] as const),
   ];
 }
 
 /** Throws when the row is none that `encodePosition` made. */
 export function decodePosition(row: PositionRow): Position {
   const [appliedTerm, appliedLeader, appliedIndex, found, digest, ...stored] = row;
-  const [membershipTerm, membershipLeader, membershipIndex, membership] = stored;
+  const [membershipTerm, membershipLeader, membershipIndex, membership, featureLevel] = stored;
   return {
     applied: logIdFromRow([appliedTerm, appliedLeader, appliedIndex]),
     version: version(found),
@@ -79,5 +91,6 @@ export function decodePosition(row: PositionRow): Position {
       logId: logIdFromRow([membershipTerm, membershipLeader, membershipIndex]),
       membership: decodeMembership(JSON.parse(membership)),
     },
+    featureLevel,
   };
 }

@@ -105,6 +105,7 @@ function beginAnew(db: Database.Database, { backup, membership, identity }: Rest
     version: versionAfterRestore(before.version),
     membership: { logId: applied, membership },
     digest: before.digest,
+    featureLevel: before.featureLevel,
   };
   db.prepare<PositionRow>(SAVE_POSITION).run(...encodePosition(position));
   return position;

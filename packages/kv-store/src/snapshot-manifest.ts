@@ -4,6 +4,7 @@ import type { SnapshotMeta } from '@metad/raft-core';
 import Database from 'better-sqlite3';
 import { type FileFormat, openForReading } from './database.ts';
 import { checksumFile } from './file-checksum.ts';
+import { checkKnownLevel } from './known-level.ts';
 import { decodePosition, type PositionRow, READ_POSITION } from './position.ts';
 import { STATE_FORMAT } from './state-schema.ts';
 import { decoding, namingFile, StoreError } from './store-error.ts';
@@ -19,13 +20,10 @@ export const SNAPSHOT_FILE: FileFormat = {
   advice: 'take another snapshot or backup',
 };
 
-/** The feature level of what this release writes. */
-export const FEATURE_LEVEL = 1;
-
 /** What a snapshot says of itself. */
 export interface SnapshotManifest {
   readonly format: number;
-  /** What a node must know to read the state and go on from it. */
+  /** What a node must know to go on from the state: its own. */
   readonly featureLevel: number;
   /** The cluster it was taken in; null when that was not known. */
   readonly cluster: string | null;
@@ -73,12 +71,8 @@ export function sealSnapshot(file: string, { cluster }: SnapshotOrigin): void {
     db.pragma('journal_mode = OFF');
     db.pragma('synchronous = OFF');
     db.exec(CREATE_MANIFEST);
-    db.prepare('INSERT INTO manifest VALUES (1, ?, ?, ?, ?)').run(
-      SNAPSHOT_FORMAT,
-      FEATURE_LEVEL,
-      cluster,
-      placeholder,
-    );
+    const insert = 'INSERT INTO manifest SELECT 1, ?, feature_level, ?, ? FROM state';
+    db.prepare(insert).run(SNAPSHOT_FORMAT, cluster, placeholder);
   } finally {
     db.close();
   }
@@ -108,10 +102,11 @@ function readManifest(file: string, db: Database.Database): SnapshotManifest {
   const position = db.prepare<[], PositionRow>(READ_POSITION).raw().get();
   if (row === undefined || position === undefined) throw damaged(file, 'its manifest is empty');
   const [format, featureLevel, cluster, checksum] = row;
-  if (format > SNAPSHOT_FORMAT || featureLevel > FEATURE_LEVEL) {
-    const what = `${file} has format ${format} and feature level ${featureLevel}`;
-    throw new StoreError('newerFormat', `${what}, which this release does not know: run a newer release`);
+  if (format > SNAPSHOT_FORMAT) {
+    const what = `${file} has format ${format}, this release reads formats up to ${SNAPSHOT_FORMAT}`;
+    throw new StoreError('newerFormat', `${what}: run a newer release`);
   }
+  checkKnownLevel(featureLevel, `${file} has`, 'run the release of the cluster that it is from');
   const { applied, version, digest, membership } = decoding(file, () => decodePosition(position));
   return {
     format,

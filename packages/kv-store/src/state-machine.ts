@@ -11,15 +11,17 @@ import type Database from 'better-sqlite3';
 import type { AppliedBatch, Change } from './change.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { type CheckpointOutcome, CheckpointThread } from './checkpoint-thread.ts';
-import type { Command, TreeName } from './command.ts';
+import type { Command, ContentCommand, TreeName } from './command.ts';
 import { CommandFormatError, decodeCommand } from './command-codec.ts';
 import { openForWriting } from './database.ts';
 import { DatabaseSize } from './database-size.ts';
 import { syncFile, syncFileAsync } from './durable-file.ts';
+import { checkKnownLevel, UPGRADE_ADVICE } from './known-level.ts';
 import { checkPages } from './page-check.ts';
 import { segmentsOf } from './path.ts';
 import {
   decodePosition,
+  type Effect,
   encodePosition,
   follow,
   type Position,
@@ -74,11 +76,12 @@ export class StateMachine {
       throw new StoreError('damaged', `${file} has lost its position; ${REBUILD_ADVICE}`);
     }
     this.#position = decoding(file, () => decodePosition(row));
+    checkKnownLevel(this.featureLevel, `${file} has`, UPGRADE_ADVICE);
   }
 
   /**
    * Opens the state and creates it when absent. The data directory must be held already, by its log. A snapshot becomes
-   * a state by it.
+   * a state by it. Throws a StoreError: `newerFormat` also for a feature level that this release does not know.
    */
   static open(file: string): StateMachine {
     const db = openForWriting(file, STATE_FORMAT, STATE_CONNECTION);
@@ -110,6 +113,11 @@ export class StateMachine {
     return this.#position.membership;
   }
 
+  /** What the commands that follow may be, and what they mean: equal on all nodes at one entry. It never falls. */
+  get featureLevel(): number {
+    return this.#position.featureLevel;
+  }
+
   /** Hex; equal on any two nodes that have applied the same entries. */
   get digest(): string {
     return this.#position.digest.toString('hex');
@@ -125,7 +133,8 @@ export class StateMachine {
 
   /**
    * Applies entries, the first of which follows `applied`, in one transaction. Throws a StoreError that names the
-   * entry when one holds a command that this release cannot read: skipping it would split the cluster.
+   * entry when one holds a command that this release cannot read, or raises the feature level beyond what it knows:
+   * skipping it would split the cluster.
    */
   apply(entries: readonly Entry[]): AppliedEntries {
     return this.#run(() => {
@@ -230,9 +239,9 @@ export class StateMachine {
     const versions: Version[] = [];
     let position = this.#position;
     for (const entry of entries) {
-      const change = this.#applyPayload(entry, position);
-      if (change !== null) changes.push(change);
-      position = follow(position, entry, change);
+      const effect = this.#applyPayload(entry, position);
+      if (effect.change !== null) changes.push(effect.change);
+      position = follow(position, entry, effect);
       versions.push(position.version);
     }
     this.#savePosition.run(...encodePosition(position));
@@ -240,17 +249,24 @@ export class StateMachine {
     return [position, { batch: { applied, version: position.version, changes }, versions }];
   }
 
-  #applyPayload(entry: Entry, before: Position): Change | null {
+  #applyPayload(entry: Entry, before: Position): Effect {
     assert(
       entry.index === before.applied.index + 1,
       () => `entry ${entry.index} after ${before.applied.index}`,
     );
     assert(entry.term >= before.applied.term, 'terms never decrease along the log');
-    if (entry.payload.type !== 'command') return null;
-    return this.#applyCommand(readCommand(entry, entry.payload.data), version(before.version + 1));
+    const { featureLevel } = before;
+    if (entry.payload.type !== 'command') return { change: null, featureLevel };
+    const command = readCommand(entry, entry.payload.data);
+    if (command.type === 'setFeatureLevel') {
+      const what = `${this.#file}: entry ${entry.index} of term ${entry.term} raises the cluster to`;
+      checkKnownLevel(command.level, what, UPGRADE_ADVICE);
+      return { change: null, featureLevel: Math.max(command.level, featureLevel) };
+    }
+    return { change: this.#applyCommand(command, version(before.version + 1)), featureLevel };
   }
 
-  #applyCommand(command: Command, next: Version): Change | null {
+  #applyCommand(command: ContentCommand, next: Version): Change | null {
     switch (command.type) {
       case 'merge':
       case 'replace':

@@ -18,7 +18,7 @@ function treeTable(name: string): string {
 export const STATE_FORMAT: FileFormat = {
   title: "a metad node's state",
   applicationId: 0x6d65_6473,
-  version: 1,
+  version: 2,
   advice: REBUILD_ADVICE,
   ddl: `
     -- The metadata.
@@ -40,11 +40,12 @@ export const STATE_FORMAT: FileFormat = {
       membership_term   INTEGER NOT NULL, -- log id of the entry that brought the membership; all 0: none
       membership_leader INTEGER NOT NULL,
       membership_index  INTEGER NOT NULL,
-      membership        TEXT NOT NULL     -- the last membership applied: JSON
+      membership        TEXT NOT NULL,    -- the last membership applied: JSON
+      feature_level     INTEGER NOT NULL DEFAULT 1 -- what commands may follow, and what they mean
     ) STRICT;
-    INSERT INTO state VALUES (1, 0, 0, 0, 0, zeroblob(32), 0, 0, 0, '{"configs":[],"nodes":{}}');
+    INSERT INTO state VALUES (1, 0, 0, 0, 0, zeroblob(32), 0, 0, 0, '{"configs":[],"nodes":{}}', 1);
   `,
-  upgrades: {},
+  upgrades: { 1: 'ALTER TABLE state ADD COLUMN feature_level INTEGER NOT NULL DEFAULT 1' },
 };
 
 /** When the write-ahead log is this much longer it is moved. Its pages belong all over the file: many take long. */

@@ -35,6 +35,11 @@ export class StateView {
     return logIdFromRow(this.#row().applied);
   }
 
+  /** See StateMachine. */
+  featureLevel(): number {
+    return this.#row().featureLevel;
+  }
+
   /** Hex; see StateMachine. */
   digest(): string {
     return this.#row().digest;
@@ -95,9 +100,9 @@ export class StateView {
   #row() {
     const row = this.#open().state.get();
     assert(row !== undefined, 'a state has a position');
-    const [term, leader, index, version, digest] = row;
+    const [term, leader, index, version, digest, featureLevel] = row;
     const applied: LogIdRow = [term, leader, index];
-    return { applied, version, digest };
+    return { applied, version, digest, featureLevel };
   }
 
   #open(): ReturnType<typeof prepareStatements> {
@@ -109,8 +114,8 @@ export class StateView {
 function prepareStatements(db: Database.Database) {
   return {
     state: db
-      .prepare<[], [...LogIdRow, version: number, digest: string]>(
-        'SELECT applied_term, applied_leader, applied_index, version, lower(hex(digest)) FROM state',
+      .prepare<[], [...LogIdRow, version: number, digest: string, featureLevel: number]>(
+        'SELECT applied_term, applied_leader, applied_index, version, lower(hex(digest)), feature_level FROM state',
       )
       .raw(),
     trees: { data: prepareTree(db, 'data'), mapping: prepareTree(db, 'mapping') },

@@ -17,6 +17,7 @@ export interface DirectoryReport {
   readonly version: Version;
   /** Hex; see StateMachine. */
   readonly digest: string;
+  readonly featureLevel: number;
   /** The newest snapshot. */
   readonly snapshot: LogId | null;
 }
@@ -45,6 +46,7 @@ export function verifyDataDirectory(dataDir: string): DirectoryReport {
       stateFile: store.stateFile,
       version: store.state.version,
       digest: store.state.digest,
+      featureLevel: store.state.featureLevel,
       snapshot: newest?.last ?? null,
     };
   } finally {

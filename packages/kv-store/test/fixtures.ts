@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Entry, logIndex, type Membership, nodeId, type Payload, term } from '@metad/raft-core';
 import fc from 'fast-check';
 import { onTestFinished } from 'vitest';
-import type { Command, Leaf } from '../src/command.ts';
+import type { Command, ContentCommand, Leaf } from '../src/command.ts';
 import { encodeCommand } from '../src/command-codec.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
@@ -121,7 +121,7 @@ const anyRules = fc.array(fc.record({ path: anyPathOrRoot, mode: fc.constantFrom
   maxLength: 3,
 });
 
-export const anyCommand: fc.Arbitrary<Command> = fc.oneof(
+export const anyCommand: fc.Arbitrary<ContentCommand> = fc.oneof(
   fc.record({ type: fc.constant('merge' as const), tree: anyTree, leaves: anyLeaves }),
   fc.record({
     type: fc.constant('replace' as const),

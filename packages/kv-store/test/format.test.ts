@@ -52,15 +52,22 @@ function tablesOf(ddl: string): string {
   return ddl.replaceAll(/--.*$/gm, '').replaceAll(/\s+/g, ' ').trim();
 }
 
-const history: Record<'command' | 'log' | 'state' | 'snapshot', Record<number, string>> = {
+const history: Record<'command' | 'level command' | 'log' | 'state' | 'snapshot', Record<number, string>> = {
   command: { 1: '986a1fba571d3b87' },
+  'level command': { 1: '5b2cd3041f6d21e0' },
   log: { 1: '944a51ab69c55ef3', 2: '538bb6a89b192498' },
-  state: { 1: 'ea8b20fdbf80b54a' },
+  state: { 1: 'ea8b20fdbf80b54a', 2: '7c3c48ebd0a50899' },
   snapshot: { 1: '45000eb86792d628' },
 };
 
 test.each([
   ['command', COMMAND_FORMAT, commands.map((command) => Buffer.from(encodeCommand(command)).toString('hex'))],
+  // Came later, as a kind that older releases refuse.
+  [
+    'level command',
+    COMMAND_FORMAT,
+    [Buffer.from(encodeCommand({ type: 'setFeatureLevel', level: 2 })).toString('hex')],
+  ],
   ['log', LOG_FORMAT.version, [tablesOf(LOG_FORMAT.ddl), LOG_FORMAT.applicationId, entries.map(encodeEntry)]],
   ['state', STATE_FORMAT.version, [tablesOf(STATE_FORMAT.ddl), STATE_FORMAT.applicationId]],
   ['snapshot', SNAPSHOT_FORMAT, [tablesOf(CREATE_MANIFEST)]],

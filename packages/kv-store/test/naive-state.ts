@@ -1,4 +1,4 @@
-import type { AccessRule, Command, Leaf, TreeName } from '../src/command.ts';
+import type { AccessRule, ContentCommand, Leaf, TreeName } from '../src/command.ts';
 import { isAtOrBelow, segmentsOf } from '../src/path.ts';
 
 type Values = Map<string, string>;
@@ -10,7 +10,7 @@ export class NaiveState {
   readonly rules = new Map<string, readonly AccessRule[]>();
 
   /** Returns the change without its version; null when nothing changed. */
-  apply(command: Command): { type: string; names: Set<string> } | null {
+  apply(command: ContentCommand): { type: string; names: Set<string> } | null {
     const before = structuredClone({ trees: this.trees, rules: this.rules });
     this.#execute(command);
     if (JSON.stringify(snapshot(before)) === JSON.stringify(snapshot(this))) return null;
@@ -27,7 +27,7 @@ export class NaiveState {
     return inByteOrder([...shownOf(this.trees[tree])].filter(([at]) => isAtOrBelow(at, path)));
   }
 
-  #execute(command: Command): void {
+  #execute(command: ContentCommand): void {
     if (command.type === 'setRules') for (const [host, rules] of command.rules) this.rules.set(host, rules);
     else if (command.type === 'deleteRules') for (const host of command.hosts) this.rules.delete(host);
     else {

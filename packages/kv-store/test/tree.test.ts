@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Command } from '../src/command.ts';
+import type { ContentCommand } from '../src/command.ts';
 import { anyCommand, anyPath, applyCommands, openBoth } from './fixtures.ts';
 import { inByteOrder, NaiveState } from './naive-state.ts';
 
 function openState() {
   const { state, reader } = openBoth();
-  const apply = (command: Command) => applyCommands(state, command).batch.changes;
+  const apply = (command: ContentCommand) => applyCommands(state, command).batch.changes;
   const shown = () => reader.read((view) => view.leaves('data', '/'));
   return { state, reader, apply, shown };
 }

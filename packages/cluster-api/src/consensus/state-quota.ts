@@ -23,11 +23,13 @@ export class StateQuota {
   }
 }
 
+/** A level takes no room either. */
 function isRemoval(command: Command): boolean {
   switch (command.type) {
     case 'delete':
     case 'deleteValue':
     case 'deleteRules':
+    case 'setFeatureLevel':
       return true;
     case 'merge':
     case 'replace':
