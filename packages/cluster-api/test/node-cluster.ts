@@ -93,7 +93,7 @@ export class NodeCluster {
       node,
       transport: { snapshotChannel: (to) => this.#channel(id, to) },
       settings: this.#options.settings ?? LONG_LOG,
-      limits: { retryMs: 20, ...this.#options.limits },
+      limits: { retryMs: 20, maxRetryMs: 20, ...this.#options.limits },
       tickMs: 20,
       logger,
       metrics,

@@ -10,8 +10,10 @@ export interface SnapshotLimits {
   readonly confirmMs: number;
   /** Without a sign of life from the receiver for so long a transfer has failed. */
   readonly stallMs: number;
-  /** How long a peer that has refused a snapshot, or a build that has failed, is left alone. */
+  /** How long a peer is left alone that has refused a snapshot, or for which none could be taken: doubled each time, … */
   readonly retryMs: number;
+  /** … up to this. */
+  readonly maxRetryMs: number;
   /** How long the log is kept for a peer whose transfer has failed, so that the same snapshot serves again. */
   readonly resumeMs: number;
   /** Most that is taken from a peer. */
@@ -34,7 +36,8 @@ export const DEFAULT_SNAPSHOT_LIMITS: SnapshotLimits = {
   maxWindowBytes: 4 * MIB,
   confirmMs: 25,
   stallMs: 15_000,
-  retryMs: 5_000,
+  retryMs: 2_000,
+  maxRetryMs: 60_000,
   resumeMs: 60_000,
   maxReceivedBytes: 64 * GIB,
   reserveBytes: 64 * MIB,

@@ -42,6 +42,8 @@ export class SnapshotSender {
   /** The log that a failed transfer will need again soon, and until when, in milliseconds. */
   readonly #resumable = new Map<NodeId, { readonly needed: LogIndex; readonly until: number }>();
   readonly #stopping = new AbortController();
+  /** Failures in a row. */
+  readonly #failures = new Map<NodeId, number>();
   #active = 0;
   #lastId = 0;
 
@@ -102,6 +104,7 @@ export class SnapshotSender {
     this.#startNext();
     if (outcome.type === 'sent') {
       this.#resumable.delete(peer);
+      this.#failures.delete(peer);
     } else {
       if (task.needed !== null) {
         this.#resumable.set(peer, { needed: task.needed, until: performance.now() + limits.resumeMs });
@@ -110,7 +113,7 @@ export class SnapshotSender {
       logger.warn({ peer, reason }, `node ${peer} did not get the snapshot`);
     }
     // The core asks again as soon as the peer answers a heartbeat: what went wrong may need a while.
-    if (outcome.type === 'failed') await this.#pause(limits.retryMs);
+    if (outcome.type === 'failed') await this.#pause(this.#retryMs(peer));
     this.#tasks.delete(peer);
     if (!this.#stopping.signal.aborted) report(peer, outcome.type === 'sent' ? 'sent' : 'failed');
   }
@@ -156,6 +159,13 @@ export class SnapshotSender {
     if (outcome.type === 'sent')
       logger.info({ peer, index: meta.last.index, bytes, ms }, `sent a snapshot to node ${peer}`);
     return outcome;
+  }
+
+  #retryMs(peer: NodeId): number {
+    const { retryMs, maxRetryMs } = this.#options.limits;
+    const failures = this.#failures.get(peer) ?? 0;
+    this.#failures.set(peer, failures + 1);
+    return Math.min(retryMs * 2 ** failures, maxRetryMs);
   }
 
   #pause(ms: number): Promise<void> {
