@@ -1,9 +1,19 @@
 export { Clients } from './clients.ts';
 export { COVERED, Coverage, type Covered } from './coverage.ts';
 export { TICK } from './event-queue.ts';
+export {
+  type CheckOptions,
+  checkLinearizable,
+  type Linearizable,
+  type Undecided,
+  type Verdict,
+} from './linearizability.ts';
+export { describeViolation } from './linearizability-report.ts';
+export type { Violation } from './linearizability-violation.ts';
 export { MemoryStore } from './memory-store.ts';
 export { FAULTS, type Fault } from './nemesis.ts';
 export { nearby } from './network.ts';
+export type { Delete, Operation, Put, Read, ReadOutcome, WriteOutcome } from './operation.ts';
 export { drawProfile, type Profile } from './profile.ts';
 export { Random } from './random.ts';
 export { recover } from './recovery.ts';

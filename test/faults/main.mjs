@@ -1,0 +1,34 @@
+// npm run faults -- [--rounds N] [--seed N]
+//
+// The kill loop of kill-loop.test.ts, for longer: real processes, kill -9 and SIGSTOP under load, checked each round.
+
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const VITEST = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '50' },
+    seed: { type: 'string', default: String(Math.ceil(Math.random() * 1e6)) },
+  },
+});
+const { rounds, seed } = values;
+if (![rounds, seed].every((text) => /^[1-9]\d{0,8}$/.test(text))) {
+  console.error('usage: npm run faults -- [--rounds N] [--seed N]');
+  process.exit(2);
+}
+
+const words = [
+  'run',
+  'test/faults/kill-loop.test.ts',
+  '--config',
+  'test/vitest.config.ts',
+  '--disableConsoleIntercept',
+];
+const env = { ...process.env, FAULTS_ROUNDS: rounds, FAULTS_SEED: seed };
+const child = spawn(process.execPath, [VITEST, ...words], { cwd: ROOT, env, stdio: 'inherit' });
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+child.once('close', (code) => process.exit(code ?? 1));

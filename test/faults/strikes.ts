@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '@metad/raft-core/simulation';
+import type { Cluster } from '../e2e/cluster.ts';
+import type { Tally } from './tally.ts';
+
+/** What happens to processes in one round. */
+export const STRIKES = ['leader', 'follower', 'again', 'two', 'all', 'pauseLeader', 'pauseFollower'] as const;
+
+export type Strike = (typeof STRIKES)[number];
+
+/** Whether two of the three nodes are there all the time. */
+export function keepsMajority(name: Strike): boolean {
+  return name !== 'two' && name !== 'all';
+}
+
+/** How long a node that was killed stays away, at most: long enough for the others to compact what it missed. */
+const MAX_AWAY_MS = 4_000;
+/** How long a process stands still: mostly longer than an election timeout. */
+const MAX_PAUSE_MS = 4_000;
+/** When a node that starts is killed again, at most: about as long as a start takes. */
+const MAX_START_MS = 800;
+
+export interface StrikeOptions {
+  readonly cluster: Cluster;
+  readonly random: Random;
+  readonly tally: Tally;
+  /** The words that every node is started with. */
+  readonly flags: readonly string[];
+}
+
+/** Lets it happen, and resolves once every process runs again; whether it serves is another matter. */
+export async function strike(name: Strike, options: StrikeOptions): Promise<void> {
+  const { cluster, random } = options;
+  const [first = 0, second = 0] = random.shuffled(cluster.ids);
+  switch (name) {
+    case 'leader':
+      return killAndStart([await cluster.leader()], options);
+    case 'follower':
+      return killAndStart([await follower(options)], options);
+    case 'again':
+      return killTwice(first, options);
+    case 'two':
+      return killAndStart([first, second], options);
+    case 'all':
+      return killAndStart(cluster.ids, options);
+    case 'pauseLeader':
+      return pause(await cluster.leader(), options);
+    case 'pauseFollower':
+      return pause(await follower(options), options);
+  }
+}
+
+async function follower({ cluster, random }: StrikeOptions): Promise<number> {
+  const leader = await cluster.leader();
+  return random.pick(cluster.ids.filter((id) => id !== leader)) ?? 0;
+}
+
+async function killAndStart(ids: readonly number[], options: StrikeOptions): Promise<void> {
+  const { random } = options;
+  await kill(ids, options);
+  await sleep(random.below(MAX_AWAY_MS));
+  for (const id of random.shuffled(ids)) {
+    options.cluster.launch(id, ...options.flags);
+    if (random.chance(0.5)) await sleep(random.below(MAX_START_MS));
+  }
+}
+
+/** The second time somewhere between its first instruction and its having caught up. */
+async function killTwice(id: number, options: StrikeOptions): Promise<void> {
+  await killAndStart([id], options);
+  await sleep(options.random.below(MAX_START_MS));
+  await killAndStart([id], options);
+}
+
+async function pause(id: number, { cluster, random, tally }: StrikeOptions): Promise<void> {
+  tally.pauses += 1;
+  cluster.pause(id);
+  await sleep(random.below(MAX_PAUSE_MS));
+  cluster.resume(id);
+}
+
+async function kill(ids: readonly number[], { cluster, tally }: StrikeOptions): Promise<void> {
+  await Promise.all(
+    ids.map(async (id) => {
+      const exit = await cluster.process(id).end('SIGKILL');
+      if (exit.signal !== 'SIGKILL')
+        throw new Error(`node ${id} had ended by itself: ${JSON.stringify(exit)}`);
+      tally.kills += 1;
+      tally.readLog(cluster.process(id).log);
+    }),
+  );
+}
