@@ -14,6 +14,7 @@ import { packageVersion } from './config/package-version.ts';
 import { entryBytesLimit, MAX_FRAME_BYTES } from './config/wire-limits.ts';
 import { CallRouter } from './consensus/call-router.ts';
 import { DigestCheck } from './consensus/digest-check.ts';
+import { FeatureLevels, supportedLevels } from './consensus/feature-levels.ts';
 import { InstanceBinding } from './consensus/instance-binding.ts';
 import { LeaderCalls } from './consensus/leader-calls.ts';
 import { ConsensusMetrics } from './consensus/metrics.ts';
@@ -26,7 +27,7 @@ import { admitPeer, describeStart, establishIdentity } from './identity.ts';
 import { JoinLoop } from './join-loop.ts';
 import { PeerEventLog } from './peers/event-log.ts';
 import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
-import type { PeerHandlers } from './peers/transport.ts';
+import type { PeerHandlers, SupportedLevels } from './peers/transport.ts';
 import { quarantineMessage, refuseQuarantined, writeQuarantine } from './quarantine.ts';
 import { restoreIfAsked } from './restore.ts';
 import { Snapshots } from './snapshots/snapshots.ts';
@@ -61,6 +62,7 @@ export class Daemon {
   readonly #snapshots: Snapshots;
   readonly #instances: InstanceBinding;
   readonly #digests: DigestCheck;
+  readonly #levels: SupportedLevels;
   readonly #leaderCalls: LeaderCalls;
   readonly #router: CallRouter;
   readonly #advertise: string;
@@ -108,6 +110,7 @@ export class Daemon {
     this.#store = store;
     this.#clusterServer = server;
     this.#advertise = config.advertiseCluster ?? boundAddress(server);
+    this.#levels = supportedLevels(config.maxFeatureLevel);
     const isNew = store.log.identity() === null;
     this.#identity = establishIdentity(store, config, this.#advertise);
     this.#announce(isNew);
@@ -151,7 +154,15 @@ export class Daemon {
     });
     this.#digests = this.#createDigestCheck();
     this.#instances = new InstanceBinding({ node: this.#node, logger, self: this.#identity });
+    const features = new FeatureLevels({
+      node: this.#node,
+      present: () => store.state.featureLevel,
+      own: this.#levels,
+      levelsOf: (peer) => this.#transport.linkedPeer(peer)?.levels ?? null,
+      logger,
+    });
     this.#leaderCalls = new LeaderCalls({
+      requiredLevel: () => features.required,
       node: this.#node,
       transport: this.#transport,
       clusterId: () => this.#identity.cluster,
@@ -250,7 +261,7 @@ export class Daemon {
     return {
       identity: () => {
         const { logId } = this.#node.status().committedMembership;
-        return { ...this.#identity, run: this.#run, membership: logId };
+        return { ...this.#identity, run: this.#run, membership: logId, levels: this.#levels };
       },
       admit: (peer) => {
         const admission = admitPeer(this.#identity, peer, this.#node.status());
@@ -348,6 +359,7 @@ export class Daemon {
             return index === compacted.index ? compacted : this.#store.log.logId(index);
           },
           contact: node.contact,
+          featureLevel: { present: this.#store.state.featureLevel, max: this.#levels.allowed },
         }),
     });
   }

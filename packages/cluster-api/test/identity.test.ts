@@ -104,7 +104,8 @@ describe('a peer', () => {
   };
   const stored = { logId: at(5), membership: members };
   const known = { membership: stored, committedMembership: stored };
-  const peer = { node: nodeId(2), instance: 'two', run: 'r', cluster: 'c', membership: at(5) };
+  const levels = { known: 1, allowed: 1 };
+  const peer = { node: nodeId(2), instance: 'two', run: 'r', cluster: 'c', membership: at(5), levels };
   const stranger = { ...peer, node: nodeId(9) };
 
   test.each([

@@ -11,6 +11,7 @@ let cluster: NodeCluster;
 let leader: Member;
 let answers: Map<string, IdentifyOutcome>;
 let usedBytes: number;
+let requiredLevel: number;
 
 beforeEach(async () => {
   cluster = new NodeCluster(1);
@@ -19,13 +20,20 @@ beforeEach(async () => {
   await leader.node.readBarrier();
   answers = new Map();
   usedBytes = 99;
+  requiredLevel = 1;
 });
 
 afterEach(() => cluster.close());
 
 function identified(addr: string, node: number, clusterId: string | null = null, run = `run-${node}`): void {
-  const id = nodeId(node);
-  const identity = { node: id, instance: `disk-${node}`, run, cluster: clusterId, membership: ZERO_LOG_ID };
+  const identity = {
+    node: nodeId(node),
+    instance: `disk-${node}`,
+    run,
+    cluster: clusterId,
+    membership: ZERO_LOG_ID,
+    levels: { known: 2, allowed: 1 },
+  };
   answers.set(addr, { type: 'identified', identity });
 }
 
@@ -43,6 +51,7 @@ function calls(on: Member): LeaderCalls {
     clusterId: () => 'test',
     maxEntryBytes: 1000,
     quota: new StateQuota({ maxBytes: 100, usedBytes: () => usedBytes }),
+    requiredLevel: () => requiredLevel,
     identifyTimeoutMs: 100,
     membershipPatienceTicks: 50,
   });
@@ -100,6 +109,22 @@ describe('adding a learner', () => {
     });
     answers.delete('127.0.0.1:2');
     expect(await execute(addLearner(2, '127.0.0.1:22'))).toMatchObject({ type: 'done' });
+  });
+
+  test('whose release knows less than the cluster uses is refused; what its operator allows does not matter', async () => {
+    identified('127.0.0.1:2', 2);
+    requiredLevel = 3;
+    expect(await execute(addLearner(2, '127.0.0.1:2'))).toMatchObject({
+      error: {
+        type: 'conflict',
+        message: expect.stringMatching(
+          /node 2 at 127\.0\.0\.1:2 runs an older release: .* up to 2, and this cluster is at level 3; start it with/,
+        ),
+      },
+    });
+    expect(nodes()).toEqual([1]);
+    requiredLevel = 2;
+    expect(await execute(addLearner(2, '127.0.0.1:2'))).toMatchObject({ type: 'done' });
   });
 
   test('waits a little for a node that is being started', async () => {
@@ -195,6 +220,15 @@ test('what no node could apply does not get into the log, whoever forwards it', 
   const outcome = await calls(leader).executeForwarded({ type: 'propose', command: Uint8Array.of(99, 1, 2) });
   expect(outcome).toMatchObject({ type: 'refused', error: { type: 'conflict' } });
   expect(leader.node.status().lastLog.index).toBe(index);
+});
+
+test('no other node raises the feature level', async () => {
+  const command = encodeCommand({ type: 'setFeatureLevel', level: 2 });
+  const outcome = await calls(leader).executeForwarded({ type: 'propose', command });
+  expect(outcome).toMatchObject({
+    error: { type: 'conflict', message: expect.stringContaining('only the leader') },
+  });
+  expect(leader.store.state.featureLevel).toBe(1);
 });
 
 describe('the quota of the state', () => {

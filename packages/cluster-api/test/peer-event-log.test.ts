@@ -10,7 +10,13 @@ const failed = (reason: string, node = 2): PeerEvent => ({
   remote: 'x:1',
   reason,
 });
-const opened: PeerEvent = { type: 'linkOpened', node: nodeId(2), direction: 'dialled', remote: 'x:1' };
+const opened: PeerEvent = {
+  type: 'linkOpened',
+  node: nodeId(2),
+  direction: 'dialled',
+  remote: 'x:1',
+  protocol: 2,
+};
 
 function told(...events: PeerEvent[]): unknown[] {
   const lines: unknown[] = [];

@@ -22,6 +22,7 @@ const DIALLER: PeerIdentity = {
   run: 'run-1',
   cluster: 'cluster-1',
   membership: membershipAt(7),
+  levels: { known: 3, allowed: 2 },
 };
 const SELF: PeerIdentity = {
   node: nodeId(2),
@@ -29,6 +30,7 @@ const SELF: PeerIdentity = {
   run: 'run-2',
   cluster: 'cluster-1',
   membership: membershipAt(7),
+  levels: { known: 3, allowed: 3 },
 };
 const TOKEN = 'a-token';
 
@@ -49,7 +51,7 @@ function judge(headers: IncomingHttpHeaders, token: string | null = TOKEN): Upgr
 }
 
 test('who proves the token and expects this node is accepted under its own name', () => {
-  expect(judge(request())).toEqual({ type: 'accepted', peer: DIALLER });
+  expect(judge(request())).toEqual({ type: 'accepted', peer: DIALLER, protocol: 2 });
 });
 
 test('a dialler that has joined nothing names no cluster', () => {
@@ -57,7 +59,7 @@ test('a dialler that has joined nothing names no cluster', () => {
   expect(dialHeaders({ ...DIALLER, cluster: null }, null, purpose)).not.toHaveProperty('x-metad-cluster');
   const headers = request();
   delete headers['x-metad-cluster'];
-  expect(judge(headers)).toEqual({ type: 'accepted', peer: { ...DIALLER, cluster: null } });
+  expect(judge(headers)).toEqual({ type: 'accepted', peer: { ...DIALLER, cluster: null }, protocol: 2 });
 });
 
 describe('a request is refused with what to do about it', () => {
@@ -66,8 +68,13 @@ describe('a request is refused with what to do about it', () => {
     [401, { authorization: 'Bearer another' }, /cluster_token/],
     [401, { authorization: 'a-token' }, /cluster_token/],
     [401, { authorization: undefined, 'x-metad-identify': '1' }, /cluster_token/],
-    [426, { upgrade: 'metad-peer/999' }, /run the same metad release/],
-    [426, { upgrade: 'websocket' }, /metad-peer\/2/],
+    [
+      426,
+      { upgrade: 'metad-peer/999' },
+      /speaks metad-peer\/2, the one that dials metad-peer\/999: .*upgrade the older/,
+    ],
+    [426, { upgrade: 'websocket' }, /speaks metad-peer\/2, the one that dials websocket:/],
+    [426, { upgrade: undefined }, /the one that dials nothing:/],
     [400, { 'x-metad-node': undefined }, /x-metad-node/],
     [400, { 'x-metad-node': '0' }, /x-metad-node/],
     [400, { 'x-metad-node': '1e3' }, /x-metad-node/],
@@ -155,6 +162,56 @@ test('an identity without a membership knows none', () => {
   delete headers['x-metad-membership'];
   expect(readIdentity(headers)).toEqual({ ...DIALLER, membership: ZERO_LOG_ID });
   expect(readIdentity({ ...headers, 'x-metad-membership': '1.1.-1' })?.membership).toEqual(ZERO_LOG_ID);
+});
+
+test('an identity that does not say what it knows knows the first feature level', () => {
+  const headers = request();
+  delete headers['x-metad-known-level'];
+  expect(readIdentity(headers)?.levels).toEqual({ known: 1, allowed: 1 });
+  for (const level of ['0', '-1', '1e2', '99999']) {
+    const identity = readIdentity({ ...request(), 'x-metad-known-level': level });
+    expect(identity?.levels, level).toEqual({ known: 1, allowed: 1 });
+  }
+});
+
+describe('of the protocols that a dialler offers', () => {
+  const between = (offered: readonly [number, number], spoken: readonly [number, number]) => {
+    const [own, theirs] = [spoken, offered].map(([oldest, newest]) => ({ oldest, newest }));
+    const headers = dialHeaders(
+      DIALLER,
+      null,
+      { type: 'link', node: SELF.node, record, membership: ZERO_LOG_ID },
+      theirs,
+    );
+    const lower = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]);
+    const admit = () => ({ type: 'admitted' }) as const;
+    return judgeUpgrade({
+      headers: Object.fromEntries(lower),
+      token: null,
+      self: SELF,
+      admit,
+      protocols: own ?? expect.unreachable(),
+    });
+  };
+  const record = { addr: 'x:1' };
+
+  test.each([
+    [[2, 2], [2, 2], 2],
+    [[2, 3], [2, 2], 2],
+    [[2, 2], [2, 3], 2],
+    [[2, 4], [3, 5], 4],
+    [[3, 3], [1, 9], 3],
+  ] as const)('%j, a node that speaks %j takes %i', (offered, spoken, protocol) => {
+    expect(between(offered, spoken)).toMatchObject({ type: 'accepted', protocol });
+  });
+
+  test('none fits: both ranges are named', () => {
+    const reason = expect.stringContaining(
+      'this node speaks metad-peer/5, metad-peer/4, the one that dials metad-peer/3, metad-peer/2: ',
+    );
+    expect(between([2, 3], [4, 5])).toMatchObject({ type: 'refused', status: 426, reason });
+    expect(between([4, 5], [2, 3]).type).toBe('refused');
+  });
 });
 
 test('the dialler checks who has answered', () => {

@@ -19,10 +19,11 @@ import type { DigestMark } from '../src/consensus/digest-check.ts';
 import type { PeerEvent } from '../src/peers/event.ts';
 import { dialHeaders } from '../src/peers/handshake.ts';
 import type { PeerLimits } from '../src/peers/limits.ts';
+import type { ProtocolRange } from '../src/peers/protocol-range.ts';
 import type { SnapshotChannel } from '../src/peers/snapshot-channel.ts';
 import type { SnapshotFrame } from '../src/peers/snapshot-frame.ts';
 import { createTcpTransport, type TcpTransport } from '../src/peers/tcp-transport.ts';
-import type { Admission, PeerIdentity } from '../src/peers/transport.ts';
+import type { Admission, PeerIdentity, SupportedLevels } from '../src/peers/transport.ts';
 
 /** Short, so that tests that wait for a redial wait little; nothing is asserted about them. */
 const LIMITS: Partial<PeerLimits> = {
@@ -47,6 +48,8 @@ export interface TestPeerOptions {
   /** The process: another one than the node's last, unless said otherwise. */
   readonly run?: string;
   readonly limits?: Partial<PeerLimits>;
+  readonly levels?: SupportedLevels;
+  readonly protocols?: ProtocolRange;
   readonly admit?: (peer: PeerIdentity) => Admission;
   readonly snapshot?: (frame: SnapshotFrame, channel: SnapshotChannel) => void;
   readonly call?: (call: Call, from: PeerIdentity) => Promise<CallOutcome>;
@@ -79,10 +82,12 @@ export class TestPeer {
       run: options.run ?? `run-${nextRun++}`,
       cluster: options.cluster === undefined ? 'cluster' : options.cluster,
       membership: ZERO_LOG_ID,
+      levels: options.levels ?? { known: 1, allowed: 1 },
     };
     this.transport = createTcpTransport({
       token: options.token === undefined ? 'secret-token' : options.token,
       limits: { ...LIMITS, ...options.limits },
+      ...(options.protocols ? { protocols: options.protocols } : {}),
       onEvent: (event) => this.events.push(event),
       handlers: {
         identity: () => ({ ...identity, membership: this.committed }),
@@ -189,6 +194,7 @@ export async function upgradeRaw(peer: TestPeer, as: number): Promise<Socket> {
       run: `run-of-${as}`,
       cluster: 'cluster',
       membership: ZERO_LOG_ID,
+      levels: { known: 1, allowed: 1 },
     },
     'secret-token',
     { type: 'link', node: peer.node, record: { addr: peer.addr }, membership: ZERO_LOG_ID },

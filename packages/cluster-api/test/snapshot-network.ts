@@ -21,6 +21,7 @@ class Wire {
         run: 'run',
         cluster: 'test',
         membership: ZERO_LOG_ID,
+        levels: { known: 1, allowed: 1 },
       },
       gone: this.gone.signal,
       send: (frame) => send(frame, { from: self, to: peer }, this),

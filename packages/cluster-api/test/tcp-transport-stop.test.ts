@@ -44,6 +44,7 @@ test('a transport that never started stops as well', async () => {
       run: 'r',
       cluster: null,
       membership: ZERO_LOG_ID,
+      levels: { known: 1, allowed: 1 },
     }),
     admit: () => ({ type: 'admitted' }) as const,
     receive: () => undefined,

@@ -1,5 +1,6 @@
 import { logIndex, nodeId } from '@metad/raft-core';
 import { describe, expect, test } from 'vitest';
+import type { ProtocolRange } from '../src/peers/protocol-range.ts';
 import { heartbeat, membershipAt, rounds, TestPeer, until, upgradeRaw } from './peer-harness.ts';
 
 test('three nodes that know each other exchange messages, in order', async () => {
@@ -379,4 +380,57 @@ describe('identify', () => {
     expect(await outcome).toEqual(stopping);
     expect(await one.transport.identify(silent.addr, 30_000)).toEqual(stopping);
   });
+});
+
+describe('the protocol of a link', () => {
+  const between = async (one: ProtocolRange, two: ProtocolRange) => {
+    const dialler = await TestPeer.start({ node: 1, protocols: one });
+    const answerer = await TestPeer.start({ node: 2, protocols: two });
+    dialler.know(answerer);
+    return { dialler, answerer };
+  };
+
+  test('is the newest that both ends speak', async () => {
+    const { dialler, answerer } = await between({ oldest: 2, newest: 4 }, { oldest: 1, newest: 3 });
+    await answerer.linked(1, 'accepted');
+    await dialler.linked(2, 'dialled');
+    for (const peer of [dialler, answerer]) {
+      expect(peer.eventsOf('linkOpened')).toMatchObject([{ protocol: 3 }]);
+    }
+    dialler.transport.send([heartbeat(1, 2)]);
+    await until(() => expect(rounds(answerer)).toEqual([1]));
+    expect(await dialler.transport.identify(answerer.addr, 1000)).toMatchObject({ type: 'identified' });
+  });
+
+  test('is none when there is no such: both ends say what they speak', async () => {
+    const { dialler, answerer } = await between({ oldest: 2, newest: 2 }, { oldest: 3, newest: 4 });
+    const reason =
+      /speaks metad-peer\/4, metad-peer\/3, the one that dials metad-peer\/2: .*upgrade the older one/;
+    for (const [peer, direction] of [
+      [dialler, 'dialled'],
+      [answerer, 'accepted'],
+    ] as const) {
+      await until(() => expect(peer.eventsOf('linkRefused')).not.toEqual([]));
+      expect(peer.eventsOf('linkRefused')[0]).toMatchObject({
+        direction,
+        reason: expect.stringMatching(reason),
+      });
+      expect(peer.eventsOf('linkOpened')).toEqual([]);
+    }
+    const outcome = await dialler.transport.identify(answerer.addr, 1000);
+    expect(outcome).toMatchObject({ type: 'failed', reason: expect.stringMatching(reason) });
+  });
+});
+
+test('both ends of a link know what the other can take part in, for as long as it is open', async () => {
+  const one = await TestPeer.start({ node: 1, levels: { known: 3, allowed: 2 } });
+  const two = await TestPeer.start({ node: 2, levels: { known: 2, allowed: 2 } });
+  expect(one.transport.linkedPeer(two.node)).toBeNull();
+  one.know(two);
+  await one.linked(2, 'dialled');
+  await two.linked(1, 'accepted');
+  expect(one.transport.linkedPeer(two.node)?.levels).toEqual({ known: 2, allowed: 2 });
+  expect(two.transport.linkedPeer(one.node)?.levels).toEqual({ known: 3, allowed: 2 });
+  await two.stop();
+  await until(() => expect(one.transport.linkedPeer(two.node)).toBeNull());
 });

@@ -78,7 +78,7 @@ function errorJson(error: CallError, addressOf: (node: NodeId) => string | null)
   }
 }
 
-/** What `GET /metrics` shows: openraft's RaftMetrics, with times and matched logs on the leader only. */
+/** What `GET /metrics` shows: openraft's RaftMetrics, with times and matched logs on the leader only; and our own. */
 export function metricsAnswer(options: {
   readonly status: RaftStatus;
   readonly applied: LogId;
@@ -86,6 +86,8 @@ export function metricsAnswer(options: {
   readonly snapshot: LogId | null;
   readonly logIdOf: (index: RaftStatus['committed']) => LogId | undefined;
   readonly contact: QuorumContact;
+  /** That of the cluster, as applied here, and what this node lets it rise to. */
+  readonly featureLevel: { readonly present: number; readonly max: number };
 }): BigJson {
   const { status, applied, contact } = options;
   const { membership } = status.membership;
@@ -113,6 +115,8 @@ export function metricsAnswer(options: {
       log_id: optionalLogIdJson(status.membership.logId),
       membership: membershipJson(membership),
     },
+    feature_level: options.featureLevel.present,
+    max_feature_level: options.featureLevel.max,
   };
   return { Ok: { ...metrics, heartbeat, replication }, heartbeat, replication };
 }

@@ -20,6 +20,8 @@ export interface NodeConfig {
   /** Absolute. */
   readonly dataDir: string;
   readonly logLevel: LogLevel;
+  /** The cluster is not asked to rise beyond it; null: no limit but what the releases know. */
+  readonly maxFeatureLevel: number | null;
   /** Absolute. */
   readonly pidFile: string | null;
 

@@ -185,6 +185,7 @@ function compose(settings: Settings, derived: Derived): NodeConfig {
     id: settings.id,
     dataDir: settings.data_dir,
     logLevel: settings.log_level,
+    maxFeatureLevel: settings.max_feature_level,
     pidFile: settings.pid_file,
     listen: settings.listen,
     listenManage: settings.listen_manage,

@@ -1,3 +1,4 @@
+import { FIRST_FEATURE_LEVEL, LAST_FEATURE_LEVEL } from '@metad/kv-store';
 import { z } from 'zod';
 import {
   addressRanges,
@@ -57,6 +58,12 @@ export const SETTINGS = z.object({
     '<level>',
     'info',
     'fatal, error, warn, info, debug or trace',
+  ),
+  max_feature_level: node(
+    integer({ min: FIRST_FEATURE_LEVEL, max: LAST_FEATURE_LEVEL }).nullable(),
+    '<level>',
+    null,
+    'hold the cluster at this feature level or below; unless given, it rises to what all members know',
   ),
   pid_file: node(path().nullable(), '<path>', null, 'file that holds the process id while metad runs'),
 

@@ -1,6 +1,6 @@
-import { CommandFormatError, decodeCommand } from '@metad/kv-store';
+import { type Command, CommandFormatError, decodeCommand } from '@metad/kv-store';
 import { isVoter, type NodeId, type NodeRecord, type RaftStatus, unreachable } from '@metad/raft-core';
-import type { IdentifyOutcome, PeerIdentity, PeerTransport } from '../peers/transport.ts';
+import type { IdentifyOutcome, PeerIdentity, PeerTransport, SupportedLevels } from '../peers/transport.ts';
 import type { Call, CallError, CallOutcome } from './call.ts';
 import type { Node } from './node.ts';
 import type { StateQuota } from './state-quota.ts';
@@ -11,6 +11,8 @@ export interface LeaderCallsOptions {
   readonly clusterId: () => string | null;
   readonly maxEntryBytes: number;
   readonly quota: StateQuota;
+  /** The feature level that a node which is added must know. */
+  readonly requiredLevel: () => number;
   readonly identifyTimeoutMs: number;
   /** How long a change of membership may take, in ticks: new voters catch up first. */
   readonly membershipPatienceTicks: number;
@@ -44,14 +46,17 @@ export class LeaderCalls {
 
   /**
    * The same for a call that came from another node. What this release can't read must not get into the log: every node
-   * would stop at it.
+   * would stop at it. Nor must a feature level: only the leader knows what all members know.
    */
   executeForwarded(call: Call): Promise<CallOutcome> {
-    if (call.type === 'propose' && !isCommand(call.command)) {
-      return refuse({
-        type: 'conflict',
-        message: `node ${this.#options.node.id} can't read this command: upgrade it`,
-      });
+    if (call.type !== 'propose') return this.execute(call);
+    const { id } = this.#options.node;
+    const command = readCommand(call.command);
+    if (command === null) {
+      return refuse({ type: 'conflict', message: `node ${id} can't read this command: upgrade it` });
+    }
+    if (command.type === 'setFeatureLevel') {
+      return refuse({ type: 'conflict', message: 'only the leader itself raises the feature level' });
     }
     return this.execute(call);
   }
@@ -76,18 +81,33 @@ export class LeaderCalls {
     const own = node.status().membership.membership.nodes.get(id);
     const answer = id === node.id && own ? { found: { ...own, addr } } : await this.#identify(id, addr);
     if ('refusal' in answer) return refuse(answer.refusal);
+    const unfit = 'levels' in answer ? await this.#judgeLevel(id, addr, answer.levels) : null;
+    if (unfit !== null) return refuse(unfit);
     const change = { type: 'addLearner', node: id, record: answer.found } as const;
     return node.changeMembership(change, membershipPatienceTicks);
   }
 
-  async #identify(id: NodeId, addr: string): Promise<{ found: NodeRecord } | { refusal: CallError }> {
+  /** A node whose release knows less than the cluster uses would stop at the entry that raised the level. */
+  async #judgeLevel(id: NodeId, addr: string, { known }: SupportedLevels): Promise<CallError | null> {
+    // An earlier leader may have raised it: what was committed is applied here then.
+    const barrier = await this.#options.node.readBarrier();
+    if (barrier.type === 'unavailable') return { type: 'unreachable', message: barrier.message };
+    const required = this.#options.requiredLevel();
+    if (known >= required) return null;
+    const message =
+      `node ${id} at ${addr} runs an older release: it knows feature levels up to ${known}, and this cluster is at ` +
+      `level ${required}; start it with the release that the members run`;
+    return { type: 'conflict', message };
+  }
+
+  async #identify(id: NodeId, addr: string): Promise<Identified | { refusal: CallError }> {
     const outcome = await this.#ask(addr);
     const { clusterId } = this.#options;
     if (outcome.type === 'failed') {
       const message = `node ${id} does not answer at ${addr} (${outcome.reason}): start it with --id ${id} --standby`;
       return { refusal: { type: 'unreachable', message } };
     }
-    const { node, cluster, instance } = outcome.identity;
+    const { node, cluster, instance, levels } = outcome.identity;
     if (node !== id) return conflict(`the node at ${addr} has the id ${node}, not ${id}`);
     const twin = await this.#findTwin(outcome.identity, addr);
     if (twin !== null) {
@@ -100,7 +120,7 @@ export class LeaderCalls {
         `node ${id} at ${addr} belongs to another cluster: start it with an empty data directory`,
       );
     }
-    return { found: { addr, instance } };
+    return { found: { addr, instance }, levels };
   }
 
   /** A node moves by ending here and starting there: where another process of it still answers, or null. */
@@ -163,12 +183,17 @@ export class LeaderCalls {
   }
 }
 
-function isCommand(bytes: Uint8Array): boolean {
+interface Identified {
+  readonly found: NodeRecord;
+  readonly levels: SupportedLevels;
+}
+
+/** null: this release can't read it. */
+function readCommand(bytes: Uint8Array): Command | null {
   try {
-    decodeCommand(bytes);
-    return true;
+    return decodeCommand(bytes);
   } catch (error) {
-    if (error instanceof CommandFormatError) return false;
+    if (error instanceof CommandFormatError) return null;
     throw error;
   }
 }

@@ -28,6 +28,11 @@ export class ConsensusMetrics {
     committed: this.#gauge('metad_raft_commit_index', 'Index of the last entry known to be committed.'),
     applied: this.#gauge('metad_raft_applied_index', 'Index of the last applied entry.'),
     version: this.#gauge('metad_version', 'Version of the replicated state.'),
+    featureLevel: this.#gauge('metad_feature_level', 'Feature level of the cluster, as applied here.'),
+    maxFeatureLevel: this.#gauge(
+      'metad_max_feature_level',
+      'Feature level that this node lets the cluster rise to: what its release knows, or max_feature_level.',
+    ),
     inFlight: this.#gauge('metad_proposals_in_flight', 'Calls that wait for their entry to be applied.'),
     quarantined: this.#gauge(
       'metad_quarantined',
@@ -142,6 +147,8 @@ export class ConsensusMetrics {
     status.committed.set(now.committed);
     status.applied.set(now.applied);
     status.version.set(now.version);
+    status.featureLevel.set(now.featureLevel);
+    status.maxFeatureLevel.set(now.maxFeatureLevel);
     status.inFlight.set(now.inFlight);
     status.caughtUp.set(Number(now.caughtUp));
     status.quarantined.set(Number(now.quarantined));
@@ -185,6 +192,8 @@ export interface ConsensusSample {
   readonly committed: number;
   readonly applied: number;
   readonly version: number;
+  readonly featureLevel: number;
+  readonly maxFeatureLevel: number;
   readonly inFlight: number;
   readonly caughtUp: boolean;
   readonly quarantined: boolean;

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Store } from '@metad/kv-store';
 import type { NodeConfig } from '../config/node-config.ts';
+import { supportedLevels } from './feature-levels.ts';
 import type { ConsensusSample } from './metrics.ts';
 import type { Node } from './node.ts';
 
@@ -20,6 +21,8 @@ export function takeSample(node: Node, store: Store, config: NodeConfig): Consen
     committed: status.committed,
     applied: status.applied,
     version: node.version,
+    featureLevel: store.state.featureLevel,
+    maxFeatureLevel: supportedLevels(config.maxFeatureLevel).allowed,
     inFlight: node.inFlight,
     caughtUp: node.state.caughtUp,
     quarantined: node.state.quarantine !== null,

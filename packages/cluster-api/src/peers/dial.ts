@@ -1,11 +1,18 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { printable, readIdentity } from './handshake.ts';
+import { chooseProtocol, type ProtocolRange } from './protocol-range.ts';
 import type { PeerIdentity } from './transport.ts';
 
 export type DialOutcome =
   /** The Upgrade is done; `head` are the first bytes that came behind it. The caller owns the socket. */
-  | { readonly type: 'opened'; readonly peer: PeerIdentity; readonly socket: Duplex; readonly head: Buffer }
+  | {
+      readonly type: 'opened';
+      readonly peer: PeerIdentity;
+      readonly socket: Duplex;
+      readonly head: Buffer;
+      readonly protocol: number;
+    }
   | { readonly type: 'identified'; readonly peer: PeerIdentity }
   /** Somebody answered, and does not want this node. */
   | { readonly type: 'refused'; readonly reason: string }
@@ -17,7 +24,13 @@ export type DialOutcome =
  * that one gives up and closes what is open.
  */
 export function dial(
-  options: { readonly addr: string; readonly headers: Record<string, string>; readonly timeoutMs: number },
+  options: {
+    readonly addr: string;
+    readonly headers: Record<string, string>;
+    /** What the headers offer. */
+    readonly protocols: ProtocolRange;
+    readonly timeoutMs: number;
+  },
   settle: (outcome: DialOutcome) => void,
 ): () => void {
   let request: ClientRequest | null = null;
@@ -48,7 +61,9 @@ export function dial(
     return cancel;
   }
   request = httpRequest({ ...target, path: '/', headers: options.headers, agent: false });
-  request.on('upgrade', (response, socket, head) => finish(readUpgrade(response, socket, head)));
+  request.on('upgrade', (response, socket, head) => {
+    finish(readUpgrade(response, { socket, head }, options.protocols));
+  });
   request.on('response', (response) => readAnswer(response, finish));
   request.on('error', (error) => finish(failed(printable(error.message))));
   request.end();
@@ -57,11 +72,20 @@ export function dial(
 
 const MAX_ANSWER_BYTES = 1024;
 
-function readUpgrade(response: IncomingMessage, socket: Duplex, head: Buffer): DialOutcome {
+function readUpgrade(
+  response: IncomingMessage,
+  connection: { readonly socket: Duplex; readonly head: Buffer },
+  offered: ProtocolRange,
+): DialOutcome {
   const peer = readIdentity(response.headers);
-  if (peer) return { type: 'opened', peer, socket, head };
-  socket.destroy();
-  return failed('the answer to the Upgrade does not name a node');
+  const protocol = chooseProtocol(response.headers.upgrade, offered);
+  if (peer && protocol !== null) return { type: 'opened', peer, protocol, ...connection };
+  connection.socket.destroy();
+  return failed(
+    peer
+      ? 'the answer to the Upgrade chooses no protocol that was offered'
+      : 'the answer to the Upgrade does not name a node',
+  );
 }
 
 /** An answer other than 101: an identity, or a refusal with its reason as text. */

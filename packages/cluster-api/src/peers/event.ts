@@ -10,6 +10,8 @@ export type PeerEvent =
       readonly node: NodeId;
       readonly direction: LinkDirection;
       readonly remote: string;
+      /** The version of the peer protocol that both ends have agreed on. */
+      readonly protocol: number;
     }
   | {
       readonly type: 'linkClosed';

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { FIRST_FEATURE_LEVEL } from '@metad/kv-store';
 import { createTokenCheck } from '@metad/metad-api';
 import {
   type LogId,
@@ -10,15 +11,14 @@ import {
   ZERO_LOG_ID,
 } from '@metad/raft-core';
 import { isMeant } from './instance-rule.ts';
-import { PEER_PROTOCOL_VERSION } from './protocol.ts';
+import { SPOKEN_PROTOCOLS } from './protocol.ts';
+import { chooseProtocol, type ProtocolRange, protocolOffer } from './protocol-range.ts';
 import { moveAdvice, replaceAdvice } from './repair-advice.ts';
-import type { Admission, PeerIdentity } from './transport.ts';
+import type { Admission, PeerIdentity, SupportedLevels } from './transport.ts';
 
-/**
- * How a peer connection opens: an HTTP/1.1 Upgrade on the cluster port. The dialler says who it is, whom it expects
- * and the cluster's token; the answer says who answers. Both judge the other before any frame is read.
- */
-export const PEER_PROTOCOL = `metad-peer/${PEER_PROTOCOL_VERSION}`;
+// How a peer connection opens: an HTTP/1.1 Upgrade on the cluster port. The dialler says which protocols it speaks, who
+// it is, whom it expects and the cluster's token; the answer says which of the protocols it is, and who answers. Both
+// judge the other before any frame is read.
 
 /** Whom a dialler wants to reach; `identify` wants to know who is there, and no connection. */
 export type DialPurpose = ({ readonly type: 'link' } & ExpectedPeer) | { readonly type: 'identify' };
@@ -31,7 +31,8 @@ export interface ExpectedPeer {
 }
 
 export type UpgradeVerdict =
-  | { readonly type: 'accepted'; readonly peer: PeerIdentity }
+  /** `protocol` is the newest that both speak. */
+  | { readonly type: 'accepted'; readonly peer: PeerIdentity; readonly protocol: number }
   | { readonly type: 'identify' }
   | Refusal;
 
@@ -54,10 +55,11 @@ export function dialHeaders(
   self: PeerIdentity,
   token: string | null,
   purpose: DialPurpose,
+  protocols: ProtocolRange = SPOKEN_PROTOCOLS,
 ): Record<string, string> {
   const headers: Record<string, string> = {
     Connection: 'Upgrade',
-    Upgrade: PEER_PROTOCOL,
+    Upgrade: protocolOffer(protocols),
     ...identityHeaders(self),
   };
   if (token !== null) headers.Authorization = `Bearer ${token}`;
@@ -72,12 +74,14 @@ export function dialHeaders(
 }
 
 export function identityHeaders(identity: PeerIdentity): Record<string, string> {
-  const { node, instance, run, cluster, membership } = identity;
+  const { node, instance, run, cluster, membership, levels } = identity;
   const headers: Record<string, string> = {
     [NODE]: String(node),
     [INSTANCE]: instance,
     [RUN]: run,
     [MEMBERSHIP]: logIdText(membership),
+    [KNOWN_LEVEL]: String(levels.known),
+    [ALLOWED_LEVEL]: String(levels.allowed),
   };
   if (cluster !== null) headers[CLUSTER] = cluster;
   return headers;
@@ -91,7 +95,8 @@ export function readIdentity(headers: IncomingHttpHeaders): PeerIdentity | null 
   const cluster = headers[CLUSTER] ?? null;
   if (node === null || !isName(instance) || !isName(run) || (cluster !== null && !isName(cluster)))
     return null;
-  return { node, instance, run, cluster, membership: readLogIdText(headers[MEMBERSHIP]) ?? ZERO_LOG_ID };
+  const membership = readLogIdText(headers[MEMBERSHIP]) ?? ZERO_LOG_ID;
+  return { node, instance, run, cluster, membership, levels: readLevels(headers) };
 }
 
 /** The accepting end's judgement; `admit` is asked last, about a peer that has proved the token. */
@@ -100,14 +105,14 @@ export function judgeUpgrade(options: {
   readonly token: string | null;
   readonly self: PeerIdentity;
   readonly admit: (peer: PeerIdentity) => Admission;
+  readonly protocols?: ProtocolRange;
 }): UpgradeVerdict {
-  const { headers, token, self } = options;
+  const { headers, token, self, protocols = SPOKEN_PROTOCOLS } = options;
   if (token !== null && !createTokenCheck(token)(headers.authorization)) {
     return refuse(401, 'the cluster token is missing or wrong: start both nodes with the same cluster_token');
   }
-  if (headers.upgrade !== PEER_PROTOCOL) {
-    return refuse(426, `this port speaks ${PEER_PROTOCOL}: run the same metad release on both nodes`);
-  }
+  const protocol = chooseProtocol(headers.upgrade, protocols);
+  if (protocol === null) return refuse(426, noCommonProtocol(headers.upgrade, protocols));
   if (headers[IDENTIFY] !== undefined) return { type: 'identify' };
   const peer = readIdentity(headers);
   if (!peer) return refuse(400, `a peer names itself in the headers ${NODE}, ${INSTANCE} and ${RUN}`);
@@ -115,7 +120,7 @@ export function judgeUpgrade(options: {
   if (mismatch !== null) return refuse(409, mismatch, peer.node);
   const admission = options.admit(peer);
   if (admission.type === 'refused') return refuse(409, printable(admission.reason), peer.node);
-  return { type: 'accepted', peer };
+  return { type: 'accepted', peer, protocol };
 }
 
 /** The dialling end's judgement of who has answered: a refusal's reason, or null. */
@@ -142,11 +147,21 @@ const INSTANCE = 'x-metad-instance';
 const RUN = 'x-metad-run';
 const CLUSTER = 'x-metad-cluster';
 const MEMBERSHIP = 'x-metad-membership';
+const KNOWN_LEVEL = 'x-metad-known-level';
+const ALLOWED_LEVEL = 'x-metad-allowed-level';
 const TO_NODE = 'x-metad-to';
 const TO_INSTANCE = 'x-metad-to-instance';
 const TO_MEMBERSHIP = 'x-metad-to-membership';
 const IDENTIFY = 'x-metad-identify';
 const MAX_REASON_CHARS = 500;
+
+function noCommonProtocol(offer: string | undefined, protocols: ProtocolRange): string {
+  const offered = printable(offer ?? '') || 'nothing';
+  return (
+    `this node speaks ${protocolOffer(protocols)}, the one that dials ${offered}: their releases are too far apart; ` +
+    'upgrade the older one, if need be by way of a release between them'
+  );
+}
 
 function judgeExpectation(headers: IncomingHttpHeaders, self: PeerIdentity): string | null {
   const expected = readNode(headers[TO_NODE]);
@@ -183,6 +198,16 @@ function refuse(status: Refusal['status'], reason: string, node: NodeId | null =
 
 function readNode(value: string | string[] | undefined): NodeId | null {
   return typeof value === 'string' && /^[1-9]\d{0,14}$/.test(value) ? nodeId(Number(value)) : null;
+}
+
+/** Who doesn't say what it knows is of a release that knows no more than the first level. */
+function readLevels(headers: IncomingHttpHeaders): SupportedLevels {
+  const known = readLevel(headers[KNOWN_LEVEL]) ?? FIRST_FEATURE_LEVEL;
+  return { known, allowed: Math.min(known, readLevel(headers[ALLOWED_LEVEL]) ?? FIRST_FEATURE_LEVEL) };
+}
+
+function readLevel(value: string | string[] | undefined): number | null {
+  return typeof value === 'string' && /^[1-9]\d{0,2}$/.test(value) ? Number(value) : null;
 }
 
 function logIdText({ term, leader, index }: LogId): string {

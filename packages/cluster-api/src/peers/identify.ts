@@ -1,4 +1,5 @@
 import { type DialOutcome, dial } from './dial.ts';
+import type { ProtocolRange } from './protocol-range.ts';
 import type { IdentifyOutcome } from './transport.ts';
 
 /** Asks addresses who listens there, without opening a link. */
@@ -10,6 +11,7 @@ export class Identifier {
   identify(question: {
     readonly addr: string;
     readonly headers: Record<string, string>;
+    readonly protocols: ProtocolRange;
     readonly timeoutMs: number;
   }): Promise<IdentifyOutcome> {
     if (this.#stopped) return Promise.resolve(STOPPING);

@@ -2,19 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { PeerEvent } from './event.ts';
-import {
-  answerHead,
-  identityHeaders,
-  judgeUpgrade,
-  PEER_PROTOCOL,
-  type Refusal,
-  type UpgradeVerdict,
-} from './handshake.ts';
+import { answerHead, identityHeaders, judgeUpgrade, type Refusal, type UpgradeVerdict } from './handshake.ts';
+import { type ProtocolRange, protocolName, protocolOffer } from './protocol-range.ts';
 import type { PeerHandlers, PeerIdentity } from './transport.ts';
 
 export interface ListenerOptions {
   readonly handlers: Pick<PeerHandlers, 'identity' | 'admit'>;
   readonly token: string | null;
+  readonly protocols: ProtocolRange;
   /** How long a refused dialler may take to read why. */
   readonly closeTimeoutMs: number;
   readonly onEvent: (event: PeerEvent) => void;
@@ -26,6 +21,8 @@ export interface AcceptedConnection {
   readonly socket: Duplex;
   readonly head: Buffer;
   readonly remote: string;
+  /** The newest that both ends speak. */
+  readonly protocol: number;
 }
 
 /** The accepting end of peer connections: answers each Upgrade on the cluster port. */
@@ -57,8 +54,8 @@ export class PeerListener {
     const verdict = this.#judge(request);
     switch (verdict.type) {
       case 'accepted':
-        socket.write(answerHead('101 Switching Protocols', this.#upgradeHeaders()));
-        onOpened(verdict.peer, { socket, head, remote });
+        socket.write(answerHead('101 Switching Protocols', this.#upgradeHeaders(verdict.protocol)));
+        onOpened(verdict.peer, { socket, head, remote, protocol: verdict.protocol });
         return;
       case 'identify':
         this.#answer(socket, '200 OK', { ...identityHeaders(handlers.identity()) });
@@ -66,7 +63,7 @@ export class PeerListener {
       case 'refused': {
         const { node, status, reason } = verdict;
         onEvent({ type: 'linkRefused', node, direction: 'accepted', remote, reason });
-        this.#answer(socket, STATUS[status], REFUSAL_HEADERS[status] ?? {}, reason);
+        this.#answer(socket, STATUS[status], this.#refusalHeaders(status), reason);
         return;
       }
     }
@@ -74,8 +71,9 @@ export class PeerListener {
 
   #judge(request: IncomingMessage): UpgradeVerdict {
     if (!this.#running) return NOT_RUNNING;
-    const { handlers, token } = this.#options;
+    const { handlers, token, protocols } = this.#options;
     return judgeUpgrade({
+      protocols,
       headers: request.headers,
       token,
       self: handlers.identity(),
@@ -83,12 +81,17 @@ export class PeerListener {
     });
   }
 
-  #upgradeHeaders(): Record<string, string> {
+  #upgradeHeaders(protocol: number): Record<string, string> {
     return {
       Connection: 'Upgrade',
-      Upgrade: PEER_PROTOCOL,
+      Upgrade: protocolName(protocol),
       ...identityHeaders(this.#options.handlers.identity()),
     };
+  }
+
+  #refusalHeaders(status: Refusal['status']): Record<string, string> {
+    if (status === 401) return { 'WWW-Authenticate': 'Bearer' };
+    return status === 426 ? { Upgrade: protocolOffer(this.#options.protocols) } : {};
   }
 
   /** Writes a whole answer and closes; a client that does not let go is cut off. */
@@ -119,11 +122,6 @@ const STATUS: Readonly<Record<Refusal['status'], string>> = {
   409: '409 Conflict',
   426: '426 Upgrade Required',
   503: '503 Service Unavailable',
-};
-
-const REFUSAL_HEADERS: Readonly<Partial<Record<Refusal['status'], Record<string, string>>>> = {
-  401: { 'WWW-Authenticate': 'Bearer' },
-  426: { Upgrade: PEER_PROTOCOL },
 };
 
 const NOT_RUNNING: Refusal = {

@@ -6,12 +6,19 @@ import { readCall, readCallOutcome, writeCall, writeCallOutcome } from './call-c
 import { readDigestMark, writeDigestMark } from './digest-codec.ts';
 import { FRAME_HEADER_BYTES } from './frame.ts';
 import { readMessage, writeMessage } from './message-codec.ts';
+import type { ProtocolRange } from './protocol-range.ts';
 import { readList } from './record-codec.ts';
 import { readSnapshotFrame, type SnapshotFrame, writeSnapshotFrame } from './snapshot-frame.ts';
 import { WireError, WireReader } from './wire-reader.ts';
 
-/** Raised with every change of what frames look like; peers of different versions refuse each other. */
+/** Raised with every change of what frames look like. */
 export const PEER_PROTOCOL_VERSION = 2;
+
+/**
+ * What this release can speak. Whoever raises the version keeps the one before in here, and lets frames be written and
+ * read for the protocol of their link, which the handshake agrees on: nodes are upgraded one by one.
+ */
+export const SPOKEN_PROTOCOLS: ProtocolRange = { oldest: 2, newest: PEER_PROTOCOL_VERSION };
 
 /** What travels over an open peer connection, both ways. */
 export type PeerFrame =

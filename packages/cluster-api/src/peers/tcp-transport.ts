@@ -13,12 +13,15 @@ import type { DigestMark } from '../consensus/digest-check.ts';
 import { type DialOutcome, dial } from './dial.ts';
 import { type DialResult, PeerDialer } from './dialer.ts';
 import type { LinkDirection, PeerEvent } from './event.ts';
-import { checkToken, dialHeaders, judgeAnswer } from './handshake.ts';
+import { checkToken, type DialPurpose, dialHeaders, judgeAnswer } from './handshake.ts';
 import { Identifier } from './identify.ts';
 import { isMeant, judgeRun } from './instance-rule.ts';
 import { DEFAULT_PEER_LIMITS, type PeerLimits } from './limits.ts';
 import { PeerLink } from './link.ts';
+import { linkTo, openLinks, type Peer } from './linked-peer.ts';
 import { type AcceptedConnection, PeerListener } from './listener.ts';
+import { SPOKEN_PROTOCOLS } from './protocol.ts';
+import type { ProtocolRange } from './protocol-range.ts';
 import type { SnapshotChannel } from './snapshot-channel.ts';
 import type { Admission, IdentifyOutcome, PeerHandlers, PeerIdentity, PeerTransport } from './transport.ts';
 
@@ -27,6 +30,8 @@ export interface TcpTransportOptions {
   /** What every node of the cluster knows; null: the network is trusted. */
   readonly token: string | null;
   readonly limits?: Partial<PeerLimits>;
+  /** What this release speaks, unless given. */
+  readonly protocols?: ProtocolRange;
   /** For the log and the metrics; must not throw. */
   readonly onEvent?: (event: PeerEvent) => void;
   /** In [0, 1); jitters the waits between dials. */
@@ -46,21 +51,10 @@ export function createTcpTransport(options: TcpTransportOptions): TcpTransport {
   return new Transport(options);
 }
 
-/** What this node has to do with one other. */
-interface Peer {
-  readonly node: NodeId;
-  /** null: not a member (any more). */
-  record: NodeRecord | null;
-  dialer: PeerDialer | null;
-  /** At most one live link for each direction. */
-  readonly links: Record<LinkDirection, PeerLink | null>;
-  /** Runs while links outlive the membership. */
-  linger: NodeJS.Timeout | null;
-}
-
 class Transport implements TcpTransport {
   readonly #handlers: PeerHandlers;
   readonly #token: string | null;
+  readonly #protocols: ProtocolRange;
   readonly #limits: PeerLimits;
   readonly #onEvent: (event: PeerEvent) => void;
   readonly #random: () => number;
@@ -78,12 +72,14 @@ class Transport implements TcpTransport {
   constructor(options: TcpTransportOptions) {
     this.#handlers = options.handlers;
     this.#token = options.token;
+    this.#protocols = options.protocols ?? SPOKEN_PROTOCOLS;
     this.#limits = { ...DEFAULT_PEER_LIMITS, ...options.limits };
     this.#onEvent = options.onEvent ?? ((): void => undefined);
     this.#random = options.random ?? Math.random;
     this.#listener = new PeerListener({
       handlers: { identity: () => this.#handlers.identity(), admit: (peer) => this.#admitDialler(peer) },
       token: this.#token,
+      protocols: this.#protocols,
       closeTimeoutMs: this.#limits.closeTimeoutMs,
       onEvent: this.#onEvent,
       onOpened: (identity, connection) => this.#accept(identity, connection),
@@ -157,14 +153,19 @@ class Transport implements TcpTransport {
     return Promise.resolve({ type: 'refused', error: { type: 'noLink', message } });
   }
 
+  linkedPeer(node: NodeId): PeerIdentity | null {
+    const peer = this.#peers.get(node);
+    return (peer && linkTo(peer)?.peer) ?? null;
+  }
+
   snapshotChannel(to: NodeId): SnapshotChannel | null {
     const peer = this.#peers.get(to);
     return (peer && linkTo(peer)?.snapshots) ?? null;
   }
 
   identify(addr: string, timeoutMs: number): Promise<IdentifyOutcome> {
-    const headers = dialHeaders(this.#handlers.identity(), this.#token, { type: 'identify' });
-    return this.#identifier.identify({ addr, headers, timeoutMs });
+    const headers = this.#dialHeaders({ type: 'identify' });
+    return this.#identifier.identify({ addr, headers, protocols: this.#protocols, timeoutMs });
   }
 
   #peer(node: NodeId): Peer {
@@ -231,10 +232,15 @@ class Transport implements TcpTransport {
     const { node, record } = peer;
     assert(record !== null, 'only members are dialled');
     const purpose = { type: 'link', node, record, membership: this.#membership } as const;
-    const headers = dialHeaders(this.#handlers.identity(), this.#token, purpose);
-    return dial({ addr: record.addr, headers, timeoutMs: this.#limits.dialTimeoutMs }, (outcome) => {
+    const headers = this.#dialHeaders(purpose);
+    const timeoutMs = this.#limits.dialTimeoutMs;
+    return dial({ addr: record.addr, headers, protocols: this.#protocols, timeoutMs }, (outcome) => {
       this.#settleDial(peer, record.addr, outcome, settle);
     });
+  }
+
+  #dialHeaders(purpose: DialPurpose): Record<string, string> {
+    return dialHeaders(this.#handlers.identity(), this.#token, purpose, this.#protocols);
   }
 
   #settleDial(peer: Peer, remote: string, outcome: DialOutcome, settle: (result: DialResult) => void): void {
@@ -309,7 +315,8 @@ class Transport implements TcpTransport {
     this.#peers.set(peer.node, peer);
     peer.links[direction] = link;
     this.#links.add(link);
-    this.#onEvent({ type: 'linkOpened', node: peer.node, direction, remote: connection.remote });
+    const { remote, protocol } = connection;
+    this.#onEvent({ type: 'linkOpened', node: peer.node, direction, remote, protocol });
     link.start(connection.head);
   }
 
@@ -344,15 +351,6 @@ function groupByReceiver(messages: readonly Message[]): Map<NodeId, Message[]> {
     else groups.set(message.to, [message]);
   }
   return groups;
-}
-
-function openLinks(peer: Peer): PeerLink[] {
-  return [peer.links.dialled, peer.links.accepted].filter((link) => link !== null);
-}
-
-/** A node that nobody knows the address of is reached over the connection that it has opened. */
-function linkTo(peer: Peer): PeerLink | null {
-  return peer.links.dialled ?? peer.links.accepted;
 }
 
 function refused(reason: string): { readonly type: 'refused'; readonly reason: string } {

@@ -15,6 +15,15 @@ export interface PeerIdentity {
   readonly cluster: string | null;
   /** The last membership that it knew to be committed when it spoke; ZERO_LOG_ID: none. */
   readonly membership: LogId;
+  readonly levels: SupportedLevels;
+}
+
+/** The feature levels that a node can take part in. */
+export interface SupportedLevels {
+  /** The highest that its release knows. */
+  readonly known: number;
+  /** The highest that it may be asked for: its operator can hold it below what is known. */
+  readonly allowed: number;
 }
 
 export type Admission = { readonly type: 'admitted' } | { readonly type: 'refused'; readonly reason: string };
@@ -53,6 +62,8 @@ export interface PeerTransport {
   sendDigests(marks: readonly DigestMark[]): void;
   /** Asks one peer. `refused` when it was never sent, `unknown` when the link broke or the time ran out after that. */
   call(to: NodeId, call: Call, timeoutMs: number): Promise<CallOutcome>;
+  /** Who is at the other end of the connection to a peer, by its own word when it was opened; null: there is none. */
+  linkedPeer(node: NodeId): PeerIdentity | null;
   /** The connection over which a snapshot may be sent; null when there is none. */
   snapshotChannel(to: NodeId): SnapshotChannel | null;
   /** Asks whoever listens at an address who it is, without joining anything. */
