@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const METAD = fileURLToPath(new URL('../../packages/cluster-api/bin/metad.js', import.meta.url));
+/** The daemon of this repository, as it was built last. */
+export const METAD = fileURLToPath(new URL('../../packages/cluster-api/bin/metad.js', import.meta.url));
 const MAX_LOG_CHARS = 1_000_000;
 
 export interface Exit {
