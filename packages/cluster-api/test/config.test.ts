@@ -297,6 +297,14 @@ describe('settings that depend on each other', () => {
     expect(errors(['--max_uncommitted_size', '1MiB'])[0]).toContain('expected at least max_body_size');
   });
 
+  test('the tail of the log is at most half of it', () => {
+    const tail = ['--snapshot_log_entries', '100', '--snapshot_keep_entries'];
+    expect(config([...tail, '50']).snapshots).toMatchObject({ logEntries: 100, keepEntries: 50 });
+    expect(errors([...tail, '51'])[0]).toContain(
+      'expected at most half of snapshot_log_entries, which is 50',
+    );
+  });
+
   test('trusted proxies without xff are an error', () => {
     expect(errors(['--trusted_proxies', '10.0.0.1'])[0]).toContain('means nothing without xff');
   });

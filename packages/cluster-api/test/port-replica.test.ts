@@ -2,7 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { type AppliedBatch, decodeCommand, StateDatabase, Store, version } from '@metad/kv-store';
+import {
+  type AppliedBatch,
+  decodeCommand,
+  encodeCommand,
+  StateDatabase,
+  Store,
+  version,
+} from '@metad/kv-store';
+import { logIndex, nodeId, term } from '@metad/raft-core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AppliedVersion } from '../src/http-thread/applied-version.ts';
 import type { ToConsensus, ToHttp } from '../src/http-thread/port.ts';
@@ -119,4 +127,47 @@ test('the version is known as soon as it is applied, before the batch has crosse
   expect(replica.version()).toBe(0);
   applied.set(version(7));
   expect(replica.version()).toBe(7);
+});
+
+/** Another state file, with one version more for each value, as a snapshot would leave it. */
+function replacedState(name: string, values: readonly string[]): string {
+  const other = Store.open(join(dir, name));
+  values.forEach((value, i) => {
+    const data = encodeCommand({ type: 'merge', tree: 'data', leaves: [['/a', value]] });
+    const entry = { term: term(1), leader: nodeId(1), index: logIndex(i + 1) };
+    other.state.apply([{ ...entry, payload: { type: 'command', data } }]);
+  });
+  const { stateFile } = other;
+  other.close();
+  return stateFile;
+}
+
+function replaceState(stateFile: string, versionAfter: number): void {
+  const changed = version(versionAfter);
+  const changes = [{ type: 'reset', version: changed }] as const;
+  answer({ type: 'applied', batch: { applied: store.state.applied, version: changed, changes, stateFile } });
+  applied.noteReplacement();
+  applied.set(changed);
+}
+
+test('a read finds the replaced state as soon as its version is known, before the port was looked at', async () => {
+  const seen: AppliedBatch[] = [];
+  replica.subscribe((batch) => seen.push(batch));
+  answer({ type: 'applied', batch: { applied: store.state.applied, version: version(0), changes: [] } });
+  replaceState(replacedState('one', ['first']), 1);
+  // In the same turn: nothing can have crossed the port by itself.
+  expect(replica.version()).toBe(1);
+  expect(replica.state.read((view) => [view.version(), view.value('data', '/a')])).toEqual([1, 'first']);
+  expect(seen.map(({ changes }) => changes.length)).toEqual([0, 1]);
+  expect(await next()).toEqual({ type: 'reopened' });
+});
+
+test('whoever is told of a replaced state reads it, also when another one follows at once', async () => {
+  const read: unknown[] = [];
+  replica.subscribe(() => read.push(replica.state.read((view) => view.value('data', '/a'))));
+  replaceState(replacedState('one', ['first']), 1);
+  replaceState(replacedState('two', ['first', 'second']), 2);
+  expect(replica.state.read((view) => view.value('data', '/a'))).toBe('second');
+  expect(read).toEqual(['first', 'second']);
+  expect([await next(), await next()]).toEqual([{ type: 'reopened' }, { type: 'reopened' }]);
 });

@@ -217,3 +217,52 @@ test('a call whose entry a snapshot has covered is answered as unknown', async (
   expect(await lost).toMatchObject({ type: 'unknown' });
   await agree(next, old);
 });
+
+test('only a few snapshots are sent at once; the others wait for their turn', async () => {
+  let open = 0;
+  let most = 0;
+  cluster = new NodeCluster(5, {
+    settings: SHORT_LOG,
+    limits: { maxTransfers: 1 },
+    tamper: (frame) => {
+      if (frame.type === 'offer') open += 1;
+      if (frame.type === 'done') open -= 1;
+      most = Math.max(most, open);
+      return frame;
+    },
+  });
+  const leader = await cluster.leader();
+  const followers = cluster.members.filter(({ id }) => id !== leader.id).slice(0, 2);
+  for (const { id } of followers) cluster.cut(id);
+  const last = Math.max(...followers.map(({ store }) => store.log.lastLog.index));
+  await until(async () => {
+    await putMany(leader, 10);
+    expect(leader.store.log.compacted.index).toBeGreaterThan(last);
+  });
+  cluster.heal();
+  for (const follower of followers) await agree(leader, follower);
+  expect(most).toBe(1);
+});
+
+test('a new leader sends what the old one began, and the old one gives up', async () => {
+  let isSlow = true;
+  cluster = new NodeCluster(3, {
+    settings: { ...SHORT_LOG, keepEntries: 0 },
+    limits: { chunkBytes: 4096, maxWindowBytes: 4096 },
+    tamper: (frame) => (isSlow && frame.type === 'chunk' && frame.offset > 20_000 ? null : frame),
+  });
+  const old = await cluster.leader();
+  const follower = other(old);
+  await leaveBehind(old, follower);
+  cluster.heal();
+  await until(() => expect(chunksTo(follower.id).length).toBeGreaterThan(2));
+  cluster.cut(old.id);
+  const next = cluster.members.find(({ id }) => id !== old.id && id !== follower.id);
+  if (!next) throw new Error('a third node');
+  await until(() => expect(next.node.state.role).toBe('leader'));
+  isSlow = false;
+  await put(next, '/after');
+  await agree(next, follower);
+  cluster.heal();
+  await agree(next, old);
+});
