@@ -10,6 +10,7 @@ import {
   readIdentity,
   type UpgradeVerdict,
 } from '../src/peers/handshake.ts';
+import { ASK, CHALLENGE, SignedRequest, TokenGate } from '../src/peers/token-proof.ts';
 import type { PeerIdentity } from '../src/peers/transport.ts';
 
 function membershipAt(index: number, inTerm = 2): LogId {
@@ -34,40 +35,45 @@ const SELF: PeerIdentity = {
 };
 const TOKEN = 'a-token';
 
+const LINK = {
+  type: 'link',
+  node: SELF.node,
+  record: { addr: 'x:1', instance: SELF.instance },
+  membership: membershipAt(7),
+} as const;
+
 /** As node:http hands them over: names in lower case. */
+function received(headers: Readonly<Record<string, string>>): IncomingHttpHeaders {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
 function request(changes: IncomingHttpHeaders = {}): IncomingHttpHeaders {
-  const purpose = {
-    type: 'link',
-    node: SELF.node,
-    record: { addr: 'x:1', instance: SELF.instance },
-    membership: membershipAt(7),
-  } as const;
-  const headers = Object.entries(dialHeaders(DIALLER, TOKEN, purpose));
-  return { ...Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value])), ...changes };
+  return { ...received(dialHeaders(DIALLER, LINK)), ...changes };
 }
 
-function judge(headers: IncomingHttpHeaders, token: string | null = TOKEN): UpgradeVerdict {
-  return judgeUpgrade({ headers, token, self: SELF, admit: () => ({ type: 'admitted' }) });
+function judge(headers: IncomingHttpHeaders, gate: TokenGate | null = null): UpgradeVerdict {
+  return judgeUpgrade({ headers, gate, self: SELF, admit: () => ({ type: 'admitted' }) });
 }
 
-test('who proves the token and expects this node is accepted under its own name', () => {
-  expect(judge(request())).toEqual({ type: 'accepted', peer: DIALLER, protocol: 2 });
+test('who expects this node is accepted under its own name', () => {
+  expect(judge(request())).toMatchObject({ type: 'accepted', peer: DIALLER, protocol: 2 });
 });
 
 test('a dialler that has joined nothing names no cluster', () => {
-  const purpose = { type: 'identify' } as const;
-  expect(dialHeaders({ ...DIALLER, cluster: null }, null, purpose)).not.toHaveProperty('x-metad-cluster');
+  expect(dialHeaders({ ...DIALLER, cluster: null }, { type: 'identify' })).not.toHaveProperty(
+    'x-metad-cluster',
+  );
   const headers = request();
   delete headers['x-metad-cluster'];
-  expect(judge(headers)).toEqual({ type: 'accepted', peer: { ...DIALLER, cluster: null }, protocol: 2 });
+  expect(judge(headers)).toMatchObject({
+    type: 'accepted',
+    peer: { ...DIALLER, cluster: null },
+    protocol: 2,
+  });
 });
 
 describe('a request is refused with what to do about it', () => {
   test.each<readonly [number, IncomingHttpHeaders, RegExp]>([
-    [401, { authorization: undefined }, /start both nodes with the same cluster_token/],
-    [401, { authorization: 'Bearer another' }, /cluster_token/],
-    [401, { authorization: 'a-token' }, /cluster_token/],
-    [401, { authorization: undefined, 'x-metad-identify': '1' }, /cluster_token/],
     [
       426,
       { upgrade: 'metad-peer/999' },
@@ -100,7 +106,7 @@ describe('a request is refused with what to do about it', () => {
   test('as the owner of the port says, in one line', () => {
     const verdict = judgeUpgrade({
       headers: request(),
-      token: TOKEN,
+      gate: null,
       self: SELF,
       admit: () => ({ type: 'refused', reason: 'another\r\ncluster' }),
     });
@@ -108,20 +114,40 @@ describe('a request is refused with what to do about it', () => {
   });
 });
 
-test('the token comes before everything else: without it nothing is learned about the node', () => {
-  const verdict = judgeUpgrade({
-    headers: request({ authorization: 'Bearer another', 'x-metad-to': '3' }),
-    token: TOKEN,
-    self: SELF,
-    admit: () => expect.unreachable('nobody is admitted without the token'),
+describe('the token', () => {
+  test('comes before everything else: without it nothing is learned about the node', () => {
+    const verdict = judgeUpgrade({
+      headers: request({ 'x-metad-to': '3' }),
+      gate: new TokenGate(TOKEN),
+      self: SELF,
+      admit: () => expect.unreachable('nobody is admitted without the token'),
+    });
+    expect(verdict).toMatchObject({
+      type: 'refused',
+      status: 401,
+      reason: expect.stringMatching(/start both nodes with the same cluster_token/),
+    });
+    expect(JSON.stringify(verdict)).not.toContain(TOKEN);
   });
-  expect(verdict).toMatchObject({ type: 'refused', status: 401 });
-  expect(JSON.stringify(verdict)).not.toContain(TOKEN);
-});
 
-test('a node without a token lets in who brings one or none', () => {
-  expect(judge(request(), null).type).toBe('accepted');
-  expect(judge(request({ authorization: undefined }), null).type).toBe('accepted');
+  test('proved is an accepted or an identified dialler', () => {
+    for (const purpose of [LINK, { type: 'identify' }] as const) {
+      const gate = new TokenGate(TOKEN);
+      const asked = judge(received({ Upgrade: 'metad-peer/2', [CHALLENGE]: ASK }), gate);
+      if (asked.type !== 'challenge') throw new Error(asked.type);
+      const { headers } = new SignedRequest(TOKEN, asked.challenge, dialHeaders(DIALLER, purpose));
+      expect(judge(received(headers), gate).type).toBe(purpose.type === 'link' ? 'accepted' : 'identify');
+      expect(judge(received(headers), gate), 'once').toMatchObject({ type: 'refused', status: 401 });
+    }
+  });
+
+  test('asked of a node without one is a refusal', () => {
+    expect(judge(received({ Upgrade: 'metad-peer/2', [CHALLENGE]: ASK }))).toMatchObject({
+      type: 'refused',
+      status: 401,
+      reason: expect.stringMatching(/has no cluster token: start both nodes with the same cluster_token/),
+    });
+  });
 });
 
 describe('a dialler that expects another data directory is believed', () => {
@@ -141,7 +167,7 @@ describe('a dialler that expects another data directory is believed', () => {
   test('by a node that knows no membership', () => {
     const verdict = judgeUpgrade({
       headers: request(since(ZERO_LOG_ID)),
-      token: TOKEN,
+      gate: null,
       self: { ...SELF, membership: ZERO_LOG_ID },
       admit: () => ({ type: 'admitted' }),
     });
@@ -179,7 +205,6 @@ describe('of the protocols that a dialler offers', () => {
     const [own, theirs] = [spoken, offered].map(([oldest, newest]) => ({ oldest, newest }));
     const headers = dialHeaders(
       DIALLER,
-      null,
       { type: 'link', node: SELF.node, record, membership: ZERO_LOG_ID },
       theirs,
     );
@@ -187,7 +212,7 @@ describe('of the protocols that a dialler offers', () => {
     const admit = () => ({ type: 'admitted' }) as const;
     return judgeUpgrade({
       headers: Object.fromEntries(lower),
-      token: null,
+      gate: null,
       self: SELF,
       admit,
       protocols: own ?? expect.unreachable(),

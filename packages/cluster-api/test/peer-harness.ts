@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { type AddressInfo, Socket } from 'node:net';
 import { version } from '@metad/kv-store';
 import {
@@ -16,9 +16,11 @@ import {
 import { expect, onTestFinished, vi } from 'vitest';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
 import type { DigestMark } from '../src/consensus/digest-check.ts';
+import { type DialOutcome, dial } from '../src/peers/dial.ts';
 import type { PeerEvent } from '../src/peers/event.ts';
 import { dialHeaders } from '../src/peers/handshake.ts';
 import type { PeerLimits } from '../src/peers/limits.ts';
+import { SPOKEN_PROTOCOLS } from '../src/peers/protocol.ts';
 import type { ProtocolRange } from '../src/peers/protocol-range.ts';
 import type { SnapshotChannel } from '../src/peers/snapshot-channel.ts';
 import type { SnapshotFrame } from '../src/peers/snapshot-frame.ts';
@@ -185,27 +187,28 @@ export function rounds(peer: TestPeer): number[] {
   return peer.received.map((message) => (message.type === 'heartbeat' ? message.round : -1));
 }
 
-/** Upgrades by hand as node `as`, and hands over the bare socket. */
+/** Opens a connection as node `as`, without a transport, and hands over the bare socket. */
 export async function upgradeRaw(peer: TestPeer, as: number): Promise<Socket> {
-  const headers = dialHeaders(
-    {
-      node: nodeId(as),
-      instance: `instance-${as}`,
-      run: `run-of-${as}`,
-      cluster: 'cluster',
-      membership: ZERO_LOG_ID,
-      levels: { known: 1, allowed: 1 },
-    },
-    'secret-token',
-    { type: 'link', node: peer.node, record: { addr: peer.addr }, membership: ZERO_LOG_ID },
-  );
-  const upgrade = request({ host: '127.0.0.1', port: peer.port, headers, agent: false });
-  upgrade.end();
-  const [, socket] = await once(upgrade, 'upgrade');
-  if (!(socket instanceof Socket)) throw new TypeError('not a socket');
+  const self = {
+    node: nodeId(as),
+    instance: `instance-${as}`,
+    run: `run-of-${as}`,
+    cluster: 'cluster',
+    membership: ZERO_LOG_ID,
+    levels: { known: 1, allowed: 1 },
+  };
+  const record = { addr: peer.addr };
+  const headers = dialHeaders(self, { type: 'link', node: peer.node, record, membership: ZERO_LOG_ID });
+  const token = 'secret-token';
+  const question = { addr: peer.addr, headers, protocols: SPOKEN_PROTOCOLS, token, timeoutMs: 30_000 };
+  const outcome = await new Promise<DialOutcome>((resolve) => dial(question, resolve));
+  if (outcome.type !== 'opened' || !(outcome.socket instanceof Socket))
+    throw new TypeError(`no socket: ${JSON.stringify(outcome)}`);
+  const { socket, head } = outcome;
   onTestFinished(() => {
     socket.destroy();
   });
   socket.on('error', () => socket.destroy());
+  if (head.length > 0) socket.unshift(head);
   return socket;
 }

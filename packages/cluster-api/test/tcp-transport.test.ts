@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { logIndex, nodeId } from '@metad/raft-core';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { ProtocolRange } from '../src/peers/protocol-range.ts';
 import { heartbeat, membershipAt, rounds, TestPeer, until, upgradeRaw } from './peer-harness.ts';
 
@@ -247,6 +250,47 @@ describe('refusals reach the dialler with what to do', () => {
     expect(two.openLinks(1, 'accepted')).toBe(0);
   });
 
+  test('the token, when the other end has none', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const two = await TestPeer.start({ node: 2, token: null });
+    one.know(two);
+    two.know(one);
+    const reasons = ({ events }: TestPeer) =>
+      events.flatMap((event) => ('reason' in event && 'direction' in event ? [event.reason] : [])).join('\n');
+    await until(() => expect(reasons(one)).toMatch(/401: this node has no cluster token: start both nodes/));
+    await until(() => expect(reasons(two)).toMatch(/401: the cluster token is missing or wrong/));
+    expect([...one.eventsOf('linkOpened'), ...two.eventsOf('linkOpened')]).toEqual([]);
+  });
+
+  test('somebody at the address who says the right things and does not know the token', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const two = await TestPeer.start({ node: 2 });
+    const heard: string[] = [];
+    const impostor = createServer().on('upgrade', ({ headers }, socket: Socket) => {
+      heard.push(JSON.stringify(headers));
+      const identity = 'x-metad-node: 2\r\nx-metad-instance: instance-2\r\nx-metad-run: r\r\n';
+      if (headers['x-metad-challenge'] === 'ask')
+        socket.end('HTTP/1.1 401 Unauthorized\r\nx-metad-challenge: mine\r\nContent-Length: 0\r\n\r\n');
+      else
+        socket.write(
+          `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n${identity}\r\n`,
+        );
+    });
+    impostor.listen(0, '127.0.0.1');
+    await once(impostor, 'listening');
+    onTestFinished(() => {
+      impostor.close();
+      impostor.closeAllConnections();
+    });
+    one.knowRecords({ 2: { addr: `127.0.0.1:${(impostor.address() as AddressInfo).port}` } });
+    await until(() =>
+      expect(one.eventsOf('linkRefused')[0]?.reason).toMatch(/does not prove the cluster token: start both/),
+    );
+    expect(one.eventsOf('linkOpened')).toEqual([]);
+    expect(heard.join()).not.toContain('secret-token');
+    expect(two.events).toEqual([]);
+  });
+
   test('the other end does not admit this node', async () => {
     const one = await TestPeer.start({ node: 1, cluster: 'other' });
     const two = await TestPeer.start({
@@ -366,6 +410,24 @@ describe('identify', () => {
     expect(await one.transport.identify(addr, 30_000)).toEqual({
       type: 'failed',
       reason: expect.stringMatching(reason),
+    });
+  });
+
+  test('is told by nobody who does not prove the token', async () => {
+    const one = await TestPeer.start({ node: 1 });
+    const impostor = createServer().on('upgrade', (_, socket: Socket) => {
+      const identity = 'x-metad-node: 2\r\nx-metad-instance: made-up\r\nx-metad-run: r\r\n';
+      socket.end(`HTTP/1.1 200 OK\r\n${identity}Content-Length: 0\r\n\r\n`);
+    });
+    impostor.listen(0, '127.0.0.1');
+    await once(impostor, 'listening');
+    onTestFinished(() => {
+      impostor.close();
+    });
+    const { port } = impostor.address() as AddressInfo;
+    expect(await one.transport.identify(`127.0.0.1:${port}`, 30_000)).toMatchObject({
+      type: 'failed',
+      reason: expect.stringContaining('does not prove the cluster token'),
     });
   });
 

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { FIRST_FEATURE_LEVEL } from '@metad/kv-store';
-import { createTokenCheck } from '@metad/metad-api';
 import {
   type LogId,
   logIndex,
@@ -14,11 +13,12 @@ import { isMeant } from './instance-rule.ts';
 import { SPOKEN_PROTOCOLS } from './protocol.ts';
 import { chooseProtocol, type ProtocolRange, protocolOffer } from './protocol-range.ts';
 import { moveAdvice, replaceAdvice } from './repair-advice.ts';
+import { ASK, CHALLENGE, type SignAnswer, type TokenGate } from './token-proof.ts';
 import type { Admission, PeerIdentity, SupportedLevels } from './transport.ts';
 
 // How a peer connection opens: an HTTP/1.1 Upgrade on the cluster port. The dialler says which protocols it speaks, who
-// it is, whom it expects and the cluster's token; the answer says which of the protocols it is, and who answers. Both
-// judge the other before any frame is read.
+// it is and whom it expects; the answer says which of the protocols it is, and who answers. Both prove the cluster's
+// token (token-proof.ts), and judge the other before any frame is read.
 
 /** Whom a dialler wants to reach; `identify` wants to know who is there, and no connection. */
 export type DialPurpose = ({ readonly type: 'link' } & ExpectedPeer) | { readonly type: 'identify' };
@@ -32,8 +32,14 @@ export interface ExpectedPeer {
 
 export type UpgradeVerdict =
   /** `protocol` is the newest that both speak. */
-  | { readonly type: 'accepted'; readonly peer: PeerIdentity; readonly protocol: number }
-  | { readonly type: 'identify' }
+  | {
+      readonly type: 'accepted';
+      readonly peer: PeerIdentity;
+      readonly protocol: number;
+      readonly sign: SignAnswer;
+    }
+  | { readonly type: 'identify'; readonly sign: SignAnswer }
+  | { readonly type: 'challenge'; readonly challenge: string }
   | Refusal;
 
 /** `reason` says what is wrong and what to do about it, in one line. */
@@ -53,7 +59,6 @@ export function checkToken(token: string | null): void {
 
 export function dialHeaders(
   self: PeerIdentity,
-  token: string | null,
   purpose: DialPurpose,
   protocols: ProtocolRange = SPOKEN_PROTOCOLS,
 ): Record<string, string> {
@@ -62,7 +67,6 @@ export function dialHeaders(
     Upgrade: protocolOffer(protocols),
     ...identityHeaders(self),
   };
-  if (token !== null) headers.Authorization = `Bearer ${token}`;
   if (purpose.type === 'identify') return { ...headers, [IDENTIFY]: '1' };
   headers[TO_NODE] = String(purpose.node);
   if (purpose.record.instance === undefined) return headers;
@@ -102,25 +106,29 @@ export function readIdentity(headers: IncomingHttpHeaders): PeerIdentity | null 
 /** The accepting end's judgement; `admit` is asked last, about a peer that has proved the token. */
 export function judgeUpgrade(options: {
   readonly headers: IncomingHttpHeaders;
-  readonly token: string | null;
+  /** null: the network is trusted. */
+  readonly gate: TokenGate | null;
   readonly self: PeerIdentity;
   readonly admit: (peer: PeerIdentity) => Admission;
   readonly protocols?: ProtocolRange;
 }): UpgradeVerdict {
-  const { headers, token, self, protocols = SPOKEN_PROTOCOLS } = options;
-  if (token !== null && !createTokenCheck(token)(headers.authorization)) {
-    return refuse(401, 'the cluster token is missing or wrong: start both nodes with the same cluster_token');
-  }
+  const { headers, gate, self, protocols = SPOKEN_PROTOCOLS } = options;
   const protocol = chooseProtocol(headers.upgrade, protocols);
   if (protocol === null) return refuse(426, noCommonProtocol(headers.upgrade, protocols));
-  if (headers[IDENTIFY] !== undefined) return { type: 'identify' };
+  if (headers[CHALLENGE] === ASK) {
+    if (gate !== null) return { type: 'challenge', challenge: gate.challenge() };
+    return refuse(401, `this node has no cluster token: ${TOKEN_ADVICE}`);
+  }
+  const sign = gate === null ? unsigned : gate.open(headers);
+  if (sign === null) return refuse(401, `the cluster token is missing or wrong: ${TOKEN_ADVICE}`);
+  if (headers[IDENTIFY] !== undefined) return { type: 'identify', sign };
   const peer = readIdentity(headers);
   if (!peer) return refuse(400, `a peer names itself in the headers ${NODE}, ${INSTANCE} and ${RUN}`);
   const mismatch = judgeExpectation(headers, self) ?? judgeSelf(peer, self);
   if (mismatch !== null) return refuse(409, mismatch, peer.node);
   const admission = options.admit(peer);
   if (admission.type === 'refused') return refuse(409, printable(admission.reason), peer.node);
-  return { type: 'accepted', peer, protocol };
+  return { type: 'accepted', peer, protocol, sign };
 }
 
 /** The dialling end's judgement of who has answered: a refusal's reason, or null. */
@@ -153,6 +161,8 @@ const TO_NODE = 'x-metad-to';
 const TO_INSTANCE = 'x-metad-to-instance';
 const TO_MEMBERSHIP = 'x-metad-to-membership';
 const IDENTIFY = 'x-metad-identify';
+export const TOKEN_ADVICE = 'start both nodes with the same cluster_token';
+const unsigned: SignAnswer = (headers) => headers;
 const MAX_REASON_CHARS = 500;
 
 function noCommonProtocol(offer: string | undefined, protocols: ProtocolRange): string {

@@ -12,6 +12,7 @@ export class Identifier {
     readonly addr: string;
     readonly headers: Record<string, string>;
     readonly protocols: ProtocolRange;
+    readonly token: string | null;
     readonly timeoutMs: number;
   }): Promise<IdentifyOutcome> {
     if (this.#stopped) return Promise.resolve(STOPPING);

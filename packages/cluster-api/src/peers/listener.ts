@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { PeerEvent } from './event.ts';
 import { answerHead, identityHeaders, judgeUpgrade, type Refusal, type UpgradeVerdict } from './handshake.ts';
 import { type ProtocolRange, protocolName, protocolOffer } from './protocol-range.ts';
+import { CHALLENGE, type SignAnswer, TokenGate } from './token-proof.ts';
 import type { PeerHandlers, PeerIdentity } from './transport.ts';
 
 export interface ListenerOptions {
@@ -28,12 +29,14 @@ export interface AcceptedConnection {
 /** The accepting end of peer connections: answers each Upgrade on the cluster port. */
 export class PeerListener {
   readonly #options: ListenerOptions;
+  readonly #gate: TokenGate | null;
   /** Sockets that were answered and are on their way out. */
   readonly #leaving = new Set<Duplex>();
   #running = false;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
+    this.#gate = options.token === null ? null : new TokenGate(options.token);
   }
 
   start(): void {
@@ -54,11 +57,14 @@ export class PeerListener {
     const verdict = this.#judge(request);
     switch (verdict.type) {
       case 'accepted':
-        socket.write(answerHead('101 Switching Protocols', this.#upgradeHeaders(verdict.protocol)));
+        socket.write(answerHead('101 Switching Protocols', this.#upgradeHeaders(verdict)));
         onOpened(verdict.peer, { socket, head, remote, protocol: verdict.protocol });
         return;
       case 'identify':
-        this.#answer(socket, '200 OK', { ...identityHeaders(handlers.identity()) });
+        this.#answer(socket, '200 OK', verdict.sign(identityHeaders(handlers.identity())));
+        return;
+      case 'challenge':
+        this.#answer(socket, STATUS[401], { [CHALLENGE]: verdict.challenge });
         return;
       case 'refused': {
         const { node, status, reason } = verdict;
@@ -71,26 +77,22 @@ export class PeerListener {
 
   #judge(request: IncomingMessage): UpgradeVerdict {
     if (!this.#running) return NOT_RUNNING;
-    const { handlers, token, protocols } = this.#options;
+    const { handlers, protocols } = this.#options;
     return judgeUpgrade({
       protocols,
       headers: request.headers,
-      token,
+      gate: this.#gate,
       self: handlers.identity(),
       admit: (peer) => handlers.admit(peer),
     });
   }
 
-  #upgradeHeaders(protocol: number): Record<string, string> {
-    return {
-      Connection: 'Upgrade',
-      Upgrade: protocolName(protocol),
-      ...identityHeaders(this.#options.handlers.identity()),
-    };
+  #upgradeHeaders({ protocol, sign }: { protocol: number; sign: SignAnswer }): Record<string, string> {
+    const identity = identityHeaders(this.#options.handlers.identity());
+    return { Connection: 'Upgrade', ...sign({ Upgrade: protocolName(protocol), ...identity }) };
   }
 
   #refusalHeaders(status: Refusal['status']): Record<string, string> {
-    if (status === 401) return { 'WWW-Authenticate': 'Bearer' };
     return status === 426 ? { Upgrade: protocolOffer(this.#options.protocols) } : {};
   }
 

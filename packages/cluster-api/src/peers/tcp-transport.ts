@@ -165,7 +165,8 @@ class Transport implements TcpTransport {
 
   identify(addr: string, timeoutMs: number): Promise<IdentifyOutcome> {
     const headers = this.#dialHeaders({ type: 'identify' });
-    return this.#identifier.identify({ addr, headers, protocols: this.#protocols, timeoutMs });
+    const question = { addr, headers, protocols: this.#protocols, token: this.#token, timeoutMs };
+    return this.#identifier.identify(question);
   }
 
   #peer(node: NodeId): Peer {
@@ -234,13 +235,20 @@ class Transport implements TcpTransport {
     const purpose = { type: 'link', node, record, membership: this.#membership } as const;
     const headers = this.#dialHeaders(purpose);
     const timeoutMs = this.#limits.dialTimeoutMs;
-    return dial({ addr: record.addr, headers, protocols: this.#protocols, timeoutMs }, (outcome) => {
+    const question = {
+      addr: record.addr,
+      headers,
+      protocols: this.#protocols,
+      token: this.#token,
+      timeoutMs,
+    };
+    return dial(question, (outcome) => {
       this.#settleDial(peer, record.addr, outcome, settle);
     });
   }
 
   #dialHeaders(purpose: DialPurpose): Record<string, string> {
-    return dialHeaders(this.#handlers.identity(), this.#token, purpose, this.#protocols);
+    return dialHeaders(this.#handlers.identity(), purpose, this.#protocols);
   }
 
   #settleDial(peer: Peer, remote: string, outcome: DialOutcome, settle: (result: DialResult) => void): void {
