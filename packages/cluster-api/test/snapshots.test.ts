@@ -219,7 +219,8 @@ test('a call whose entry a snapshot has covered is answered as unknown', async (
     expect(next.store.log.compacted.index).toBeGreaterThan(index);
   });
   cluster.heal();
-  expect(await lost).toMatchObject({ type: 'unknown' });
+  const message = 'this node got a snapshot in place of the log';
+  expect(await lost).toEqual({ type: 'unknown', message });
   await agree(next, old);
 });
 
