@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { send } from './http.ts';
 import { releasePorts, reservePorts } from './ports.ts';
-import { type Exit, type ScriptProcess, spawnMetad } from './script-process.ts';
+import { type Exit, METAD, ScriptProcess } from './script-process.ts';
 import { waitUntil } from './wait-until.ts';
 
 const LOG_TAIL_CHARS = 20_000;
@@ -22,6 +22,9 @@ export interface Node {
 export class NodeSet {
   readonly #nodes = new Map<number, Node>();
   readonly #processes = new Map<number, ScriptProcess>();
+  readonly #environments = new Map<number, NodeJS.ProcessEnv>();
+  /** The daemons of those that run another release. */
+  readonly #releases = new Map<number, string>();
   readonly #ports: number[] = [];
   readonly #root = mkdtempSync(join(tmpdir(), 'metad-e2e-'));
 
@@ -59,10 +62,15 @@ export class NodeSet {
     return ports;
   }
 
-  /** Starts nodes 1 to `size` as one cluster and waits until each is ready. */
+  /** What the next processes of a node find in their environment besides everything else. */
+  setEnvironment(id: number, environment: NodeJS.ProcessEnv): void {
+    this.#environments.set(id, environment);
+  }
+
+  /** Starts nodes 1 to `size`, those added before as they are, as one cluster and waits until each is ready. */
   async form(size: number, ...flags: string[]): Promise<void> {
     const ids = Array.from({ length: size }, (_, index) => index + 1);
-    for (const id of ids) await this.add(id);
+    for (const id of ids) if (!this.#nodes.has(id)) await this.add(id);
     const initial = ids.map((id) => `${id}=${this.node(id).addr}`).join(',');
     const forming = size === 1 ? [] : ['--initial_cluster', initial];
     for (const id of ids) this.launch(id, ...forming, ...flags);
@@ -92,10 +100,16 @@ export class NodeSet {
     ];
   }
 
+  /** The node is started with this daemon from now on. */
+  install(id: number, metad: string): void {
+    this.#releases.set(id, metad);
+  }
+
   /** Starts a node's process without waiting for anything. */
   launch(id: number, ...flags: string[]): ScriptProcess {
     if (this.runningIds.includes(id)) throw new Error(`node ${id} runs already`);
-    const process = spawnMetad([...this.args(id), ...flags]);
+    const release = this.#releases.get(id) ?? METAD;
+    const process = new ScriptProcess(release, [...this.args(id), ...flags], this.#environments.get(id));
     this.#processes.set(id, process);
     return process;
   }

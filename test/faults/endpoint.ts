@@ -9,6 +9,13 @@ export type Seen = string | null | undefined;
 /** The address that the readers of the metadata API say they have: it may read everything. */
 export const READER_IP = '192.0.2.7';
 
+/** Lets the readers of the metadata API see everything; through a node that serves. */
+export async function allowReader({ ports }: Node): Promise<void> {
+  const body = JSON.stringify({ [READER_IP]: [{ path: '/', mode: 1 }] });
+  const reply = await send({ port: ports.manage, method: 'PUT', path: '/v1/rule', body });
+  if (reply.status !== 200) throw new Error(`the rule was not taken: ${reply.status} ${reply.text}`);
+}
+
 type Door = (node: Node, key: string) => Pick<Request, 'port' | 'path' | 'method' | 'headers' | 'body'>;
 
 const JSON_HEADERS = { 'Content-Type': 'application/json', Accept: 'application/json' };

@@ -4,7 +4,7 @@ import type { Cluster } from '../e2e/cluster.ts';
 import { waitUntil } from '../e2e/wait-until.ts';
 import { agreedContent, compareDigests } from './agreement.ts';
 import { Clients } from './clients.ts';
-import { READER_IP } from './endpoint.ts';
+import { allowReader } from './endpoint.ts';
 import { History } from './history.ts';
 import { keepsMajority, STRIKES, type Strike, strike } from './strikes.ts';
 import { Tally } from './tally.ts';
@@ -63,8 +63,7 @@ export class KillLoop {
 
   async #prepare(): Promise<void> {
     const { cluster } = this.#options;
-    const rule = await cluster.manage(1, 'PUT', '/v1/rule', { [READER_IP]: [{ path: '/', mode: 1 }] });
-    if (rule.status !== 200) throw new Error(`the rule was not taken: ${rule.status} ${rule.text}`);
+    await allowReader(cluster.node(1));
     for (let leaf = 0; leaf < BALLAST.leaves; leaf += 1) {
       const value = `${leaf}`.repeat(BALLAST.chars / `${leaf}`.length);
       await cluster.write(1, `ballast/${leaf}`, value);

@@ -46,12 +46,15 @@ function withFile(file: string, error: unknown, advice: string): unknown {
   if (error instanceof Database.SqliteError) {
     return new StoreError(codeOf(error.code), describe(file, error, advice), { cause: error });
   }
-  if (isSystemError(error)) return new StoreError('io', `${file}: ${error.message}`, { cause: error });
+  if (isSystemError(error)) {
+    const message = withAdvice(`${file}: ${error.message}`, error.code === 'ENOSPC' ? MAKE_ROOM : null);
+    return new StoreError('io', message, { cause: error });
+  }
   return error;
 }
 
 /** What Node's own file functions throw. */
-function isSystemError(error: unknown): error is Error {
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
@@ -80,9 +83,21 @@ function describe(file: string, error: InstanceType<typeof Database.SqliteError>
     case 'damaged':
       return `${what}: the file is damaged; ${advice}`;
     default:
-      return what;
+      return withAdvice(what, diskAdvice(error.code));
   }
 }
+
+function diskAdvice(sqliteCode: string): string | null {
+  if (sqliteCode === 'SQLITE_FULL') return MAKE_ROOM;
+  return sqliteCode.startsWith('SQLITE_IOERR') ? CHECK_DISK : null;
+}
+
+function withAdvice(what: string, advice: string | null): string {
+  return advice === null ? what : `${what}; ${advice}`;
+}
+
+const MAKE_ROOM = 'make room on this disk, and start this node again';
+const CHECK_DISK = `see in the log of the system what this disk has, and start this node again once it works`;
 
 /** What to do about a data directory that cannot be trusted any more. */
 export const REBUILD_ADVICE =

@@ -1,0 +1,54 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { useCluster } from '../e2e/cluster.ts';
+import { waitUntil } from '../e2e/wait-until.ts';
+import { SHORT_LOG } from './kill-loop.ts';
+import { Load } from './load.ts';
+import { compilePreload } from './preload.ts';
+
+// The disk of the leader fails under load: in a sync, in a write, of the log and of the state.
+
+const preload = compilePreload('failing-disk');
+const missing = 'missing' in preload ? preload.missing : null;
+if (missing) console.warn(`skips the tests of a failing disk: ${missing}`);
+
+const cluster = useCluster();
+const trigger = join(cluster.scratch('trigger'), 'fault');
+
+beforeAll(async () => {
+  if ('missing' in preload) return;
+  for (const id of [1, 2, 3]) {
+    await cluster.add(id, ...SHORT_LOG);
+    cluster.setEnvironment(id, { LD_PRELOAD: preload.library, FAULT_TRIGGER: trigger });
+  }
+  await cluster.form(3);
+});
+
+test.skipIf(missing).for([
+  ['sync', 'log.db'],
+  ['write', 'log.db'],
+  ['sync', 'state'],
+  ['write', 'state'],
+] as const)(
+  'a leader whose disk fails in a %s of its %s ends with the reason; nothing it acknowledged is lost',
+  async ([call, part]) => {
+    const load = await Load.start(cluster, `${call}-${part}`);
+    await load.goesOn();
+    const failing = await cluster.leader();
+    const { dataDir } = cluster.node(failing);
+    writeFileSync(trigger, `${call} ${constants.errno.EIO} ${dataDir}/${part}`);
+    const exit = await waitUntil(() => cluster.process(failing).exit, `node ${failing} to end`);
+    expect(exit).toEqual({ code: 1, signal: null });
+    expect(cluster.process(failing).log).toMatch(
+      new RegExp(`"fatal".*${dataDir}/${part}.*I/O error.*; see in the log of the system`),
+    );
+    await load.goesOn();
+
+    rmSync(trigger);
+    await cluster.start(failing);
+    await load.goesOn();
+    expect(await load.problems()).toEqual([]);
+  },
+);
