@@ -13,6 +13,8 @@ export interface ClusterMetrics {
     readonly current_leader: number | null;
     readonly millis_since_quorum_ack: number | null;
     readonly last_quorum_acked: number | null;
+    readonly feature_level: number;
+    readonly max_feature_level: number;
     readonly membership_config: { readonly log_id: ShownLogId | null; readonly membership: ShownMembership };
     readonly heartbeat?: Readonly<Record<string, number>> | null;
     readonly replication?: Readonly<Record<string, ShownLogId | null>> | null;
