@@ -42,7 +42,7 @@ test.skipIf(missing).for([
     const exit = await waitUntil(() => cluster.process(failing).exit, `node ${failing} to end`);
     expect(exit).toEqual({ code: 1, signal: null });
     expect(cluster.process(failing).log).toMatch(
-      new RegExp(`"fatal".*${dataDir}/${part}.*I/O error.*; see in the log of the system`),
+      new RegExp(`"fatal".*${dataDir}/${part}.*I/O error.*; see in the log of the system`, 'i'),
     );
     await load.goesOn();
 

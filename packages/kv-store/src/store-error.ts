@@ -47,7 +47,7 @@ function withFile(file: string, error: unknown, advice: string): unknown {
     return new StoreError(codeOf(error.code), describe(file, error, advice), { cause: error });
   }
   if (isSystemError(error)) {
-    const message = withAdvice(`${file}: ${error.message}`, error.code === 'ENOSPC' ? MAKE_ROOM : null);
+    const message = withAdvice(`${file}: ${error.message}`, diskAdvice(error.code));
     return new StoreError('io', message, { cause: error });
   }
   return error;
@@ -87,9 +87,10 @@ function describe(file: string, error: InstanceType<typeof Database.SqliteError>
   }
 }
 
-function diskAdvice(sqliteCode: string): string | null {
-  if (sqliteCode === 'SQLITE_FULL') return MAKE_ROOM;
-  return sqliteCode.startsWith('SQLITE_IOERR') ? CHECK_DISK : null;
+/** What to do about an error of the disk, by SQLite's or the system's code. */
+function diskAdvice(code = ''): string | null {
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC') return MAKE_ROOM;
+  return code === 'EIO' || code.startsWith('SQLITE_IOERR') ? CHECK_DISK : null;
 }
 
 function withAdvice(what: string, advice: string | null): string {
@@ -97,7 +98,7 @@ function withAdvice(what: string, advice: string | null): string {
 }
 
 const MAKE_ROOM = 'make room on this disk, and start this node again';
-const CHECK_DISK = `see in the log of the system what this disk has, and start this node again once it works`;
+const CHECK_DISK = 'see in the log of the system what this disk has, and start this node again once it works';
 
 /** What to do about a data directory that cannot be trusted any more. */
 export const REBUILD_ADVICE =
