@@ -131,13 +131,13 @@ export class SimulatedNode implements NodeView {
 
   /**
    * Whether a peer is the one that this node's membership means, by its disk. One that knows a later membership, and is
-   * committed to it, knows better: this node may have missed that the disk was replaced.
+   * committed to it, knows better: this node may have missed that a member was added, or its disk replaced.
    */
   accepts({ id, instance, membership }: Introduction): boolean {
     const own = this.status?.membership;
-    const known = own?.membership.nodes.get(id)?.instance;
-    if (own === undefined || known === undefined || known === instance) return true;
-    return compareLogId(membership, own.logId) > 0;
+    // Whoever has joined nothing yet waits for anyone who knows it.
+    if (own === undefined || own.membership.nodes.size === 0) return true;
+    return own.membership.nodes.get(id)?.instance === instance || compareLogId(membership, own.logId) > 0;
   }
 
   /** Whether the node's disk is the one that `member`, a running node, means by its id. */
