@@ -105,7 +105,7 @@ export function metricsAnswer(options: {
     vote: voteJson(status),
     last_log_index: status.lastLog.index,
     last_applied: optionalLogIdJson(applied),
-    snapshot: options.snapshot && logIdJson(options.snapshot),
+    snapshot: options.snapshot && optionalLogIdJson(options.snapshot),
     purged: optionalLogIdJson(status.compacted),
     state: stateName(status.role),
     current_leader: status.leader,

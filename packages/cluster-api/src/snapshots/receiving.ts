@@ -56,7 +56,7 @@ export class SnapshotReceiving {
       return;
     }
     this.#queuedBytes += bytes;
-    this.#work = this.#work.then(async () => {
+    this.#enqueue(async () => {
       this.#queuedBytes -= bytes;
       if (!this.#stopped) await this.#carryOut(frame, channel);
     });
@@ -69,15 +69,17 @@ export class SnapshotReceiving {
     await this.#dropPartial();
   }
 
+  #enqueue(action: () => Promise<void>): void {
+    this.#work = this.#work.then(action).catch((error: unknown) => {
+      if (!this.#stopped) this.#options.onFault(error);
+    });
+  }
+
   async #carryOut(frame: SnapshotRequest, channel: SnapshotChannel): Promise<void> {
     try {
       await this.#handle(frame, channel);
     } catch (error) {
-      if (this.#stopped) return;
-      if (!(error instanceof StoreError)) {
-        this.#options.onFault(error);
-        return;
-      }
+      if (this.#stopped || !(error instanceof StoreError)) throw error;
       // A full disk, most likely. The log has not failed, so this node goes on as it is.
       this.#incoming = null;
       await this.#dropPartial();
@@ -135,9 +137,10 @@ export class SnapshotReceiving {
   async #receiverOf(offer: Offer): Promise<SnapshotReceiver> {
     if (this.#partial?.offer.checksum !== offer.checksum) await this.#dropPartial();
     this.#partial = this.#options.store.snapshots.receive(offer);
-    this.#expiry ??= setTimeout(() => {
-      this.#work = this.#work.then(() => this.#dropPartial());
-    }, this.#options.limits.partialMs);
+    this.#expiry ??= setTimeout(
+      () => this.#enqueue(() => this.#dropPartial()),
+      this.#options.limits.partialMs,
+    );
     this.#expiry.refresh();
     return this.#partial;
   }
