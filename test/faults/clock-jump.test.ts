@@ -16,7 +16,7 @@ const missing = 'missing' in preload ? preload.missing : null;
 if (missing) console.warn(`skips the tests of clocks that jump: ${missing}`);
 
 const HOUR_S = 3_600;
-const WAIT_S = 3;
+const WAIT_S = 1;
 const cluster = useCluster();
 const clocks = cluster.scratch('clocks');
 

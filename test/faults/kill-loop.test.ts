@@ -1,21 +1,31 @@
-import { beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useCluster } from '../e2e/cluster.ts';
+import { formBehind } from './form-behind.ts';
 import { KillLoop, SHORT_LOG } from './kill-loop.ts';
+import { PeerNetwork } from './peer-network.ts';
+import { STRIKES, type Strike } from './strikes.ts';
 
-// `npm run faults -- --rounds 200` makes many rounds of this test.
+// `npm run faults -- --rounds 200` makes many rounds of this test, of every kind.
 
-const rounds = Number(process.env.FAULTS_ROUNDS ?? 7);
+const isLong = process.env.FAULTS_ROUNDS !== undefined;
+const rounds = Number(process.env.FAULTS_ROUNDS ?? 6);
 const seed = Number(process.env.FAULTS_SEED ?? 1);
+/** Those that partition.test.ts does not show. */
+const short: readonly Strike[] = ['leader', 'again', 'two', 'all', 'pauseLeader', 'pauseFollower'];
 const ROUND_LIMIT_MS = 120_000;
 
 const cluster = useCluster();
+const network = new PeerNetwork();
 
-beforeAll(() => cluster.form(3, ...SHORT_LOG));
+afterAll(() => network.close());
+
+beforeAll(() => formBehind(cluster, network, ...SHORT_LOG));
 
 test(
-  `${rounds} rounds of kill -9 and SIGSTOP under clients, seed ${seed}: every promise is kept`,
+  `${rounds} rounds of faults under clients, seed ${seed}: every promise is kept`,
   async () => {
-    const loop = new KillLoop({ cluster, rounds, seed, onRound: console.info });
+    const strikes = isLong ? STRIKES : short;
+    const loop = new KillLoop({ cluster, network, rounds, seed, strikes, onRound: console.info });
     const tally = await loop.run().finally(() => console.info(`seed ${seed}, ${loop.tally}`));
     expect(tally.rounds).toBe(rounds);
     expect(tally.compactions).toBeGreaterThan(0);

@@ -6,7 +6,8 @@ import { agreedContent, compareDigests } from './agreement.ts';
 import { Clients } from './clients.ts';
 import { allowReader } from './endpoint.ts';
 import { History } from './history.ts';
-import { keepsMajority, STRIKES, type Strike, strike } from './strikes.ts';
+import type { PeerNetwork } from './peer-network.ts';
+import { keepsMajority, type Strike, strike } from './strikes.ts';
 import { Tally } from './tally.ts';
 import { VersionReader } from './version-reader.ts';
 
@@ -14,8 +15,11 @@ import { VersionReader } from './version-reader.ts';
 export const SHORT_LOG = ['--snapshot_log_entries', '50', '--snapshot_keep_entries', '5'];
 
 export interface KillLoopOptions {
-  /** Three nodes that were formed with SHORT_LOG. */
+  /** Three nodes that were formed behind the network, with SHORT_LOG. */
   readonly cluster: Cluster;
+  readonly network: PeerNetwork;
+  /** What may happen. */
+  readonly strikes: readonly Strike[];
   readonly rounds: number;
   /** Chooses the faults and what the clients do; when things happen is up to the machine. */
   readonly seed: number;
@@ -29,7 +33,7 @@ const MAX_QUIET_MS = 1_000;
 const BALLAST = { leaves: 64, chars: 32 * 1024 };
 
 /**
- * Kills and stops processes under clients that write and read, and checks after each round that they agree, that what
+ * Kills and stops processes, and cuts the ways between them, under clients that write and read, and checks after each round that they agree, that what
  * the clients saw is linearizable, and that nothing of any round before has changed. Throws with what is wrong.
  */
 export class KillLoop {
@@ -45,12 +49,12 @@ export class KillLoop {
   }
 
   async run(): Promise<Tally> {
-    const { cluster, rounds, onRound } = this.#options;
+    const { cluster, rounds, strikes, onRound } = this.#options;
     await this.#prepare();
     let order: Strike[] = [];
     for (let round = 1; round <= rounds; round += 1) {
       // Each kind comes once before any comes again.
-      if (order.length === 0) order = this.#random.shuffled(STRIKES);
+      if (order.length === 0) order = this.#random.shuffled(strikes);
       const [name = 'all', ...later] = order;
       order = later;
       const started = performance.now();
@@ -72,7 +76,7 @@ export class KillLoop {
   }
 
   async #round(round: number, name: Strike): Promise<void> {
-    const { cluster, seed } = this.#options;
+    const { cluster, network, seed } = this.#options;
     const keys = Array.from({ length: KEYS_PER_ROUND }, (_, key) => `round-${round}/${key}`);
     const nodes = cluster.ids.map((id) => cluster.node(id));
     const history = new History();
@@ -81,7 +85,7 @@ export class KillLoop {
     try {
       await this.#underLoad(clients);
       await sleep(this.#random.below(MAX_QUIET_MS));
-      await strike(name, { cluster, random: this.#random, tally: this.tally, flags: SHORT_LOG });
+      await strike(name, { cluster, network, random: this.#random, tally: this.tally });
       for (const id of cluster.ids) await cluster.ready(id);
       await this.#underLoad(clients);
     } finally {

@@ -1,6 +1,7 @@
 // npm run faults -- [--rounds N] [--seed N]
 //
-// The kill loop of kill-loop.test.ts, for longer: real processes, kill -9 and SIGSTOP under load, checked each round.
+// The loop of kill-loop.test.ts, for longer: kill -9, SIGSTOP and partitions of real processes under load, all that they
+// promise checked after each round. The seed chooses the faults; when they come is up to the machine.
 
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

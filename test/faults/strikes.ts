@@ -1,22 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '@metad/raft-core/simulation';
 import type { Cluster } from '../e2e/cluster.ts';
+import type { PeerNetwork } from './peer-network.ts';
 import type { Tally } from './tally.ts';
 
-/** What happens to processes in one round. */
-export const STRIKES = ['leader', 'follower', 'again', 'two', 'all', 'pauseLeader', 'pauseFollower'] as const;
+/** What happens in one round: to processes, or to the ways between them. */
+export const STRIKES = [
+  ...(['leader', 'follower', 'again', 'two', 'all'] as const),
+  ...(['pauseLeader', 'pauseFollower'] as const),
+  ...(['cutLeader', 'cutFollower', 'deafLeader', 'muteLeader', 'cutAll'] as const),
+];
 
 export type Strike = (typeof STRIKES)[number];
 
 /** Whether two of the three nodes are there all the time. */
 export function keepsMajority(name: Strike): boolean {
-  return name !== 'two' && name !== 'all';
+  return name !== 'two' && name !== 'all' && name !== 'cutAll';
 }
 
 /** How long a node that was killed stays away, at most: long enough for the others to compact what it missed. */
 const MAX_AWAY_MS = 4_000;
 /** How long a process stands still: mostly longer than an election timeout. */
 const MAX_PAUSE_MS = 4_000;
+/** How long ways are blocked, at most: long enough for the rest to elect a leader and to compact what others missed. */
+const MAX_CUT_MS = 4_000;
 /** When a node that starts is killed again, at most: about as long as a start takes. */
 const MAX_START_MS = 800;
 
@@ -24,8 +31,7 @@ export interface StrikeOptions {
   readonly cluster: Cluster;
   readonly random: Random;
   readonly tally: Tally;
-  /** The words that every node is started with. */
-  readonly flags: readonly string[];
+  readonly network: PeerNetwork;
 }
 
 /** Lets it happen, and resolves once every process runs again; whether it serves is another matter. */
@@ -47,6 +53,16 @@ export async function strike(name: Strike, options: StrikeOptions): Promise<void
       return pause(await cluster.leader(), options);
     case 'pauseFollower':
       return pause(await follower(options), options);
+    case 'cutFollower':
+      return cut([await follower(options)], options);
+    case 'cutLeader':
+      return cut([await cluster.leader()], options);
+    case 'cutAll':
+      return cut(cluster.ids, options);
+    case 'deafLeader':
+      return cutOneWay(await cluster.leader(), 'deaf', options);
+    case 'muteLeader':
+      return cutOneWay(await cluster.leader(), 'mute', options);
   }
 }
 
@@ -60,7 +76,7 @@ async function killAndStart(ids: readonly number[], options: StrikeOptions): Pro
   await kill(ids, options);
   await sleep(random.below(MAX_AWAY_MS));
   for (const id of random.shuffled(ids)) {
-    options.cluster.launch(id, ...options.flags);
+    options.cluster.launch(id);
     if (random.chance(0.5)) await sleep(random.below(MAX_START_MS));
   }
 }
@@ -77,6 +93,32 @@ async function pause(id: number, { cluster, random, tally }: StrikeOptions): Pro
   cluster.pause(id);
   await sleep(random.below(MAX_PAUSE_MS));
   cluster.resume(id);
+}
+
+/** Each of them alone, the others together. */
+async function cut(
+  ids: readonly number[],
+  { cluster, network, random, tally }: StrikeOptions,
+): Promise<void> {
+  tally.partitions += 1;
+  const others = cluster.ids.filter((id) => !ids.includes(id));
+  network.part(...ids.map((id) => [id]), others);
+  await sleep(random.below(MAX_CUT_MS));
+  network.heal();
+}
+
+async function cutOneWay(
+  id: number,
+  how: 'deaf' | 'mute',
+  { cluster, network, random, tally }: StrikeOptions,
+): Promise<void> {
+  tally.partitions += 1;
+  for (const other of cluster.ids.filter((other) => other !== id)) {
+    if (how === 'deaf') network.block(other, id);
+    else network.block(id, other);
+  }
+  await sleep(random.below(MAX_CUT_MS));
+  network.heal();
 }
 
 async function kill(ids: readonly number[], { cluster, tally }: StrikeOptions): Promise<void> {

@@ -5,6 +5,7 @@ export class Tally {
   rounds = 0;
   kills = 0;
   pauses = 0;
+  partitions = 0;
   acknowledged = 0;
   unknown = 0;
   refused = 0;
@@ -37,7 +38,7 @@ export class Tally {
 
   toString(): string {
     return [
-      `${this.rounds} rounds: ${this.kills} kills, ${this.pauses} pauses`,
+      `${this.rounds} rounds: ${this.kills} kills, ${this.pauses} pauses, ${this.partitions} partitions`,
       `writes: ${this.acknowledged} acknowledged, ${this.unknown} unknown, ${this.refused} refused`,
       `reads: ${this.reads} linearizable, ${this.versionReads} local ones that pass versions on`,
       `snapshots: ${this.snapshotsTaken} taken, ${this.snapshotsInstalled} installed; ${this.compactions} compactions`,
