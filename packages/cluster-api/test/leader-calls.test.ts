@@ -127,6 +127,14 @@ describe('adding a learner', () => {
     expect(await execute(addLearner(2, '127.0.0.1:2'))).toMatchObject({ type: 'done' });
   });
 
+  test('counts a level that was raised while the address was asked', async () => {
+    identified('127.0.0.1:2', 2);
+    const added = execute(addLearner(2, '127.0.0.1:2'));
+    requiredLevel = 3;
+    expect(await added).toMatchObject({ error: { type: 'conflict' } });
+    expect(nodes()).toEqual([1]);
+  });
+
   test('waits a little for a node that is being started', async () => {
     const added = execute(addLearner(2, '127.0.0.1:2'));
     await leader.node.until(() => false, 1);

@@ -81,17 +81,18 @@ export class LeaderCalls {
     const own = node.status().membership.membership.nodes.get(id);
     const answer = id === node.id && own ? { found: { ...own, addr } } : await this.#identify(id, addr);
     if ('refusal' in answer) return refuse(answer.refusal);
-    const unfit = 'levels' in answer ? await this.#judgeLevel(id, addr, answer.levels) : null;
+    // An earlier leader may have raised the feature level: what was committed is applied here then.
+    const barrier = await node.readBarrier();
+    if (barrier.type === 'unavailable') return refuse({ type: 'unreachable', message: barrier.message });
+    // Nothing may come between this look and the append: this leader might raise the level in between.
+    const unfit = 'levels' in answer ? this.#judgeLevel(id, addr, answer.levels) : null;
     if (unfit !== null) return refuse(unfit);
     const change = { type: 'addLearner', node: id, record: answer.found } as const;
     return node.changeMembership(change, membershipPatienceTicks);
   }
 
   /** A node whose release knows less than the cluster uses would stop at the entry that raised the level. */
-  async #judgeLevel(id: NodeId, addr: string, { known }: SupportedLevels): Promise<CallError | null> {
-    // An earlier leader may have raised it: what was committed is applied here then.
-    const barrier = await this.#options.node.readBarrier();
-    if (barrier.type === 'unavailable') return { type: 'unreachable', message: barrier.message };
+  #judgeLevel(id: NodeId, addr: string, { known }: SupportedLevels): CallError | null {
     const required = this.#options.requiredLevel();
     if (known >= required) return null;
     const message =
