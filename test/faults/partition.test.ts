@@ -14,7 +14,7 @@ const network = new PeerNetwork();
 
 afterAll(() => network.close());
 
-beforeAll(() => formBehind(cluster, network, ...SHORT_LOG, '--leader_wait', '1s', '--propose_timeout', '2s'));
+beforeAll(() => formBehind(cluster, network, ...SHORT_LOG, '--leader_wait', '1s', '--propose_timeout', '1s'));
 
 /** The leader and the two others. */
 async function roles(): Promise<{ leader: number; others: number[] }> {
@@ -48,7 +48,7 @@ describe('under clients of every node', () => {
     await cluster.write(next, 'seen', 'since');
     const answers = await Promise.all([0, 1, 2].map((door) => read(door, cluster.node(leader), 'seen')));
     for (const answer of answers) expect([undefined, 'since'], 'not the old value').toContain(answer);
-    await load.goesOn();
+    await load.goesOn(10);
     await heal(load);
     expect(await cluster.read(leader, 'seen')).toBe('since');
   });
@@ -59,7 +59,7 @@ describe('under clients of every node', () => {
     const { leader, others } = await roles();
     for (const other of others) network.block(other, leader);
     await nextLeader(leader);
-    await load.goesOn();
+    await load.goesOn(10);
     await heal(load);
   });
 
@@ -69,7 +69,7 @@ describe('under clients of every node', () => {
     const { leader, others } = await roles();
     for (const other of others) network.block(leader, other);
     await nextLeader(leader);
-    await load.goesOn();
+    await load.goesOn(10);
     await heal(load);
   });
 
