@@ -34,7 +34,7 @@ export const DEFAULT_SNAPSHOT_LIMITS: SnapshotLimits = {
   maxTransfers: 2,
   chunkBytes: 256 * KIB,
   maxWindowBytes: 4 * MIB,
-  confirmMs: 25,
+  confirmMs: 50,
   stallMs: 15_000,
   retryMs: 2_000,
   maxRetryMs: 60_000,
