@@ -69,6 +69,7 @@ describe('a backup', () => {
     expect(output).toMatch(/^ {2}mappings +1 names$/m);
     expect(output).toMatch(/^ {2}rules +for 1 clients$/m);
     expect(output).toMatch(/^ {2}cluster +[0-9a-f-]{36}$/m);
+    expect(output).toMatch(/^ {2}level +1$/m);
     expect(output).toMatch(/^ {2}digest +[0-9a-f]{64}$/m);
     expect(output).toContain(`1=${cluster.node(1).addr}`);
   });

@@ -2,13 +2,15 @@ import { type SnapshotManifest, StateDatabase } from '@metad/kv-store';
 import type { LogId, Membership } from '@metad/raft-core';
 
 /** What a backup holds, a line for each thing. It must have been verified. */
-export function backupLines(file: string, { version, digest, cluster, meta }: SnapshotManifest): string {
+export function backupLines(file: string, manifest: SnapshotManifest): string {
+  const { version, featureLevel, digest, cluster, meta } = manifest;
   return table([
     ['version', String(version)],
     ...contentRows(file),
     ['log id', formatLogId(meta.last)],
     ['cluster', cluster ?? 'unknown'],
     ['members', formatMembers(meta.membership)],
+    ['level', String(featureLevel)],
     ['digest', digest],
   ]);
 }

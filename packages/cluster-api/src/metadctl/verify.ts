@@ -17,7 +17,7 @@ export function verify(path: string, print: (text: string) => void): void {
 }
 
 function verifyDirectory(path: string, print: (text: string) => void): void {
-  const { identity, initial, version, digest, snapshot, stateFile } = readDirectory(path);
+  const { identity, initial, version, featureLevel, digest, snapshot, stateFile } = readDirectory(path);
   const membership = initial.memberships.at(-1)?.membership;
   print(`${path} is whole: the data directory of ${identity ? `node ${identity.node}` : 'no node yet'}`);
   print(
@@ -29,6 +29,7 @@ function verifyDirectory(path: string, print: (text: string) => void): void {
       ['snapshot', snapshot === null ? 'none' : formatLogId(snapshot)],
       ['cluster', identity?.cluster ?? 'none yet'],
       ['members', membership ? formatMembers(membership) : 'none'],
+      ['level', String(featureLevel)],
       ['digest', digest],
     ]),
   );
