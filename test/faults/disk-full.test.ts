@@ -54,7 +54,7 @@ test.skipIf(missing)(
     expect(cluster.process(1).exit).toEqual({ code: 1, signal: null });
     const { dataDir } = cluster.node(1);
     expect(cluster.process(1).log).toMatch(
-      new RegExp(`"fatal".*${dataDir}/\\S+: .*; make room on this disk, and start this node again`),
+      new RegExp(`"fatal".*${dataDir}/\\S+: .*; make room on this disk"`),
     );
     await load.goesOn();
 

@@ -8,7 +8,7 @@ import { SHORT_LOG } from './kill-loop.ts';
 import { Load } from './load.ts';
 import { compilePreload } from './preload.ts';
 
-// The disk of the leader fails under load: in a sync, in a write, of the log and of the state.
+// The disk of the leader fails under load: in a sync of the log, in a write and in a sync of the state.
 
 const preload = compilePreload('failing-disk');
 const missing = 'missing' in preload ? preload.missing : null;
@@ -28,7 +28,6 @@ beforeAll(async () => {
 
 test.skipIf(missing).for([
   ['sync', 'log.db'],
-  ['write', 'log.db'],
   ['sync', 'state'],
   ['write', 'state'],
 ] as const)(
@@ -42,7 +41,7 @@ test.skipIf(missing).for([
     const exit = await waitUntil(() => cluster.process(failing).exit, `node ${failing} to end`);
     expect(exit).toEqual({ code: 1, signal: null });
     expect(cluster.process(failing).log).toMatch(
-      new RegExp(`"fatal".*${dataDir}/${part}.*I/O error.*; see in the log of the system`, 'i'),
+      new RegExp(`"fatal".*${dataDir}/${part}.*I/O error.*; check this disk`, 'i'),
     );
     await load.goesOn();
 
@@ -50,5 +49,21 @@ test.skipIf(missing).for([
     await cluster.start(failing);
     await load.goesOn();
     expect(await load.problems()).toEqual([]);
+  },
+);
+
+test.skipIf(missing)(
+  'a node that cannot write a snapshot says so and goes on, as nothing depends on it',
+  async () => {
+    const load = await Load.start(cluster, 'snapshot');
+    const failing = await cluster.leader();
+    writeFileSync(trigger, `write ${constants.errno.EIO} ${cluster.node(failing).dataDir}/snapshots/`);
+    const refused = await cluster.post(failing, '/snapshot', null);
+    expect([refused.status, refused.text]).toEqual([507, expect.stringMatching(/snapshots\/.*I\/O error/i)]);
+    await load.goesOn();
+    rmSync(trigger);
+    expect((await cluster.post(failing, '/snapshot', null)).status).toBe(200);
+    expect(await load.problems()).toEqual([]);
+    expect(cluster.process(failing).exit).toBeNull();
   },
 );

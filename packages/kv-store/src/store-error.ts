@@ -97,8 +97,8 @@ function withAdvice(what: string, advice: string | null): string {
   return advice === null ? what : `${what}; ${advice}`;
 }
 
-const MAKE_ROOM = 'make room on this disk, and start this node again';
-const CHECK_DISK = 'see in the log of the system what this disk has, and start this node again once it works';
+const MAKE_ROOM = 'make room on this disk';
+const CHECK_DISK = 'check this disk: the log of the system says what it has';
 
 /** What to do about a data directory that cannot be trusted any more. */
 export const REBUILD_ADVICE =
