@@ -16,10 +16,10 @@ const missing = whyNoSmallDisk(folder);
 rmdirSync(folder);
 if (missing) console.warn(`skips the tests of a full disk: ${missing}`);
 
-// Before the hook that removes the folder: hooks after the tests run in reverse order.
 const cluster = useCluster();
 let disk: SmallDisk | null = null;
 
+// Runs before the hook of `useCluster`, which removes the folder: of such hooks the last comes first.
 afterAll(async () => {
   if (disk === null) return;
   await cluster.kill9(...cluster.runningIds);

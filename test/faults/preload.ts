@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ export function compilePreload(name: Preload): Compiled {
   if (process.platform !== 'linux') return { missing: `LD_PRELOAD is for Linux, not ${process.platform}` };
   const source = fileURLToPath(new URL(`preload/${name}.c`, import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'metad-preload-'));
+  process.once('exit', () => rmSync(folder, { recursive: true }));
   const library = join(folder, `${name}.so`);
   try {
     execFileSync('cc', ['-shared', '-fPIC', '-O2', '-Wall', '-o', library, source, '-ldl'], {
