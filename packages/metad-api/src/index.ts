@@ -2,7 +2,7 @@ export { createTokenCheck } from './http/bearer-token.ts';
 export type { RequestReport } from './http/observer.ts';
 export { describePathExcess, findPathExcess, type PathLimits } from './http/path-limits.ts';
 export { createPortGuard } from './http/port-guard.ts';
-export { readBody } from './http/read-body.ts';
+export { bodyOf, readBody } from './http/read-body.ts';
 export { parseJsonBody } from './manage/json-body.ts';
 export type { MetricsPage } from './manage/manage-app.ts';
 export { createMetadApps, type MetadApps, type MetadDependencies } from './metad-apps.ts';

@@ -1,4 +1,4 @@
-import { parseJsonBody, readBody } from '@metad/metad-api';
+import { bodyOf, parseJsonBody, readBody } from '@metad/metad-api';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 
@@ -21,7 +21,7 @@ export async function readJsonRequest<T>(
   schema: z.ZodType<T>,
   options: { readonly maxBodyBytes: number; readonly emptyMeansNull?: boolean },
 ): Promise<JsonRequest<T>> {
-  const body = await readBody(c.req.raw, options.maxBodyBytes);
+  const body = await readBody(bodyOf(c), options.maxBodyBytes);
   if (body.type === 'problem') return refuse(body.problem.message, 413);
   const text = options.emptyMeansNull === true && body.value.trim() === '' ? 'null' : body.value;
   const json = parseJsonBody(text);

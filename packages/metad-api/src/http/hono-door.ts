@@ -4,11 +4,13 @@ import type { Context } from 'hono';
 import type { Answer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { REQUEST_ID_HEADER, VERSION_HEADER } from './header-names.ts';
+import { headerOf } from './node-header.ts';
 import { onSocketClose } from './socket-close.ts';
 
 /** What `@hono/node-server` passes along with a request; nothing of it is there in a test without a socket. */
 interface NodeBindings {
   readonly incoming?: Pick<IncomingMessage, 'url'> & {
+    readonly headers?: IncomingMessage['headers'];
     readonly socket?: { readonly remoteAddress?: string };
   };
   readonly outgoing?: ServerResponse;
@@ -21,12 +23,13 @@ export function requestFrom(c: Context): ApiRequest {
 /** `env` is what the request came with: the bindings of `@hono/node-server`, or nothing. */
 export function nodeRequest(env: unknown, raw: Request): ApiRequest {
   const incoming = isNodeBindings(env) ? env.incoming : undefined;
-  const socket = incoming?.socket;
+  const { headers, socket } = incoming ?? {};
   return {
     method: raw.method,
     target: incoming?.url ?? targetOf(raw.url),
     peerAddress: socket?.remoteAddress,
-    header: (name) => raw.headers.get(name) ?? undefined,
+    header: (name) =>
+      headers === undefined ? (raw.headers.get(name) ?? undefined) : headerOf(headers, name),
     onGone: (listener) =>
       socket instanceof Socket ? onSocketClose(socket, listener) : onAbort(raw.signal, listener),
   };

@@ -4,6 +4,7 @@ import { type Answer, failureAnswer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { REQUEST_ID_HEADER, VERSION_HEADER } from './header-names.ts';
 import { negotiate } from './negotiate.ts';
+import { headerOf } from './node-header.ts';
 import type { Observer } from './observer.ts';
 import { onSocketClose } from './socket-close.ts';
 
@@ -50,8 +51,7 @@ class NodeRequest implements ApiRequest {
   }
 
   header(name: string): string | undefined {
-    const value = this.#incoming.headers[name];
-    return Array.isArray(value) ? value.join(', ') : value;
+    return headerOf(this.#incoming.headers, name);
   }
 
   onGone(listener: () => void): () => void {

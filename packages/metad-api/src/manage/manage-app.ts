@@ -8,6 +8,7 @@ import type { PathLimits } from '../http/path-limits.ts';
 import { createPortGuard, type PortGuard } from '../http/port-guard.ts';
 import { methodNotAllowed, NOT_FOUND } from '../http/problem.ts';
 import { isPretty } from '../http/query-options.ts';
+import { bodyOf } from '../http/read-body.ts';
 import { parseTarget } from '../http/target.ts';
 import { record } from '../render/document.ts';
 import { type Form, renderDocument } from '../render/render.ts';
@@ -165,5 +166,5 @@ async function answerTo(c: Context, route: Route, handler: Handler, frame: Frame
   if (stranger !== null) return problemAnswer(stranger, form, version);
   if (target.type === 'problem') return problemAnswer(target.problem, form, version);
   const path = target.value.path.slice(route.path.length) || ROOT;
-  return handler({ http, path, query, form, raw: c.req.raw });
+  return handler({ http, path, query, form, body: bodyOf(c) });
 }

@@ -1,4 +1,5 @@
 import type { ApiRequest } from '../http/api-request.ts';
+import type { BodySource } from '../http/read-body.ts';
 import type { Freshness } from '../read/freshness.ts';
 import type { Form } from '../render/render.ts';
 import type { Replica } from '../replica.ts';
@@ -12,8 +13,7 @@ export interface ManageRequest {
   readonly path: string;
   readonly query: URLSearchParams | null;
   readonly form: Form;
-  /** Untouched, so that its body can still be read. */
-  readonly raw: Request;
+  readonly body: BodySource;
 }
 
 /** What the resources of the manage API work with. */

@@ -9,7 +9,7 @@ import { type JsonValue, parseJsonBody } from './json-body.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 
 export async function readJson(request: ManageRequest, parts: ManageParts): Promise<Checked<JsonValue>> {
-  const body = await readBody(request.raw, parts.settings.maxBodyBytes);
+  const body = await readBody(request.body, parts.settings.maxBodyBytes);
   return body.type === 'ok' ? parseJsonBody(body.value) : body;
 }
 
