@@ -167,7 +167,7 @@ describe('what the message advises', () => {
     expect(await cluster.addLearner(1, 3)).toHaveProperty('Ok');
     expect(await cluster.changeMembership(1, [1, 2, 3])).toHaveProperty('Ok');
     await cluster.ready(3);
-    expect(cluster.process(3).log).toContain('installed a snapshot');
+    await waitUntil(() => cluster.process(3).log.includes('installed a snapshot'), 'the log of the install');
     await load.goesOn();
     expect(await load.problems()).toEqual([]);
     expect(await cluster.read(3, 'key/9')).toBe('99');
