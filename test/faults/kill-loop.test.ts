@@ -24,8 +24,8 @@ beforeAll(() => formBehind(cluster, network, ...SHORT_LOG));
 test(
   `${rounds} rounds of faults under clients, seed ${seed}: every promise is kept`,
   async () => {
-    const strikes = isLong ? STRIKES : short;
-    const loop = new KillLoop({ cluster, network, rounds, seed, strikes, onRound: console.info });
+    const choice = isLong ? { strikes: STRIKES, maxFaultMs: 4_000 } : { strikes: short, maxFaultMs: 2_000 };
+    const loop = new KillLoop({ cluster, network, rounds, seed, ...choice, onRound: console.info });
     const tally = await loop.run().finally(() => console.info(`seed ${seed}, ${loop.tally}`));
     expect(tally.rounds).toBe(rounds);
     expect(tally.compactions).toBeGreaterThan(0);

@@ -20,6 +20,8 @@ export interface KillLoopOptions {
   readonly network: PeerNetwork;
   /** What may happen. */
   readonly strikes: readonly Strike[];
+  /** How long it lasts, at most. */
+  readonly maxFaultMs: number;
   readonly rounds: number;
   /** Chooses the faults and what the clients do; when things happen is up to the machine. */
   readonly seed: number;
@@ -33,8 +35,9 @@ const MAX_QUIET_MS = 1_000;
 const BALLAST = { leaves: 64, chars: 32 * 1024 };
 
 /**
- * Kills and stops processes, and cuts the ways between them, under clients that write and read, and checks after each round that they agree, that what
- * the clients saw is linearizable, and that nothing of any round before has changed. Throws with what is wrong.
+ * Kills and stops processes, and cuts the ways between them, under clients that write and read. Checks after each round
+ * that the nodes agree, that what the clients saw is linearizable, and that nothing of any round before has changed.
+ * Throws with what is wrong.
  */
 export class KillLoop {
   readonly tally = new Tally();
@@ -76,7 +79,7 @@ export class KillLoop {
   }
 
   async #round(round: number, name: Strike): Promise<void> {
-    const { cluster, network, seed } = this.#options;
+    const { cluster, network, seed, maxFaultMs } = this.#options;
     const keys = Array.from({ length: KEYS_PER_ROUND }, (_, key) => `round-${round}/${key}`);
     const nodes = cluster.ids.map((id) => cluster.node(id));
     const history = new History();
@@ -85,7 +88,7 @@ export class KillLoop {
     try {
       await this.#underLoad(clients);
       await sleep(this.#random.below(MAX_QUIET_MS));
-      await strike(name, { cluster, network, random: this.#random, tally: this.tally });
+      await strike(name, { cluster, network, random: this.#random, tally: this.tally, maxFaultMs });
       for (const id of cluster.ids) await cluster.ready(id);
       await this.#underLoad(clients);
     } finally {

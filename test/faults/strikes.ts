@@ -18,12 +18,6 @@ export function keepsMajority(name: Strike): boolean {
   return name !== 'two' && name !== 'all' && name !== 'cutAll';
 }
 
-/** How long a node that was killed stays away, at most: long enough for the others to compact what it missed. */
-const MAX_AWAY_MS = 4_000;
-/** How long a process stands still: mostly longer than an election timeout. */
-const MAX_PAUSE_MS = 4_000;
-/** How long ways are blocked, at most: long enough for the rest to elect a leader and to compact what others missed. */
-const MAX_CUT_MS = 4_000;
 /** When a node that starts is killed again, at most: about as long as a start takes. */
 const MAX_START_MS = 800;
 
@@ -32,6 +26,11 @@ export interface StrikeOptions {
   readonly random: Random;
   readonly tally: Tally;
   readonly network: PeerNetwork;
+  /**
+   * How long a node stays away or stands still and how long a way is blocked, at most. Beyond an election timeout there
+   * is another leader meanwhile, and with a short log what was missed has to come as a snapshot.
+   */
+  readonly maxFaultMs: number;
 }
 
 /** Lets it happen, and resolves once every process runs again; whether it serves is another matter. */
@@ -72,9 +71,9 @@ async function follower({ cluster, random }: StrikeOptions): Promise<number> {
 }
 
 async function killAndStart(ids: readonly number[], options: StrikeOptions): Promise<void> {
-  const { random } = options;
+  const { random, maxFaultMs } = options;
   await kill(ids, options);
-  await sleep(random.below(MAX_AWAY_MS));
+  await sleep(random.below(maxFaultMs));
   for (const id of random.shuffled(ids)) {
     options.cluster.launch(id);
     if (random.chance(0.5)) await sleep(random.below(MAX_START_MS));
@@ -88,36 +87,36 @@ async function killTwice(id: number, options: StrikeOptions): Promise<void> {
   await killAndStart([id], options);
 }
 
-async function pause(id: number, { cluster, random, tally }: StrikeOptions): Promise<void> {
+async function pause(id: number, { cluster, random, tally, maxFaultMs }: StrikeOptions): Promise<void> {
   tally.pauses += 1;
   cluster.pause(id);
-  await sleep(random.below(MAX_PAUSE_MS));
+  await sleep(random.below(maxFaultMs));
   cluster.resume(id);
 }
 
 /** Each of them alone, the others together. */
 async function cut(
   ids: readonly number[],
-  { cluster, network, random, tally }: StrikeOptions,
+  { cluster, network, random, tally, maxFaultMs }: StrikeOptions,
 ): Promise<void> {
   tally.partitions += 1;
   const others = cluster.ids.filter((id) => !ids.includes(id));
   network.part(...ids.map((id) => [id]), others);
-  await sleep(random.below(MAX_CUT_MS));
+  await sleep(random.below(maxFaultMs));
   network.heal();
 }
 
 async function cutOneWay(
   id: number,
   how: 'deaf' | 'mute',
-  { cluster, network, random, tally }: StrikeOptions,
+  { cluster, network, random, tally, maxFaultMs }: StrikeOptions,
 ): Promise<void> {
   tally.partitions += 1;
   for (const other of cluster.ids.filter((other) => other !== id)) {
     if (how === 'deaf') network.block(other, id);
     else network.block(id, other);
   }
-  await sleep(random.below(MAX_CUT_MS));
+  await sleep(random.below(maxFaultMs));
   network.heal();
 }
 
