@@ -28,6 +28,7 @@ test(
     const loop = new KillLoop({ cluster, network, rounds, seed, ...choice, onRound: console.info });
     const tally = await loop.run().finally(() => console.info(`seed ${seed}, ${loop.tally}`));
     expect(tally.rounds).toBe(rounds);
+    expect(tally.errors).toEqual([]);
     expect(tally.compactions).toBeGreaterThan(0);
   },
   rounds * ROUND_LIMIT_MS,

@@ -18,6 +18,8 @@ export class Tally {
   snapshotsTaken = 0;
   snapshotsInstalled = 0;
   compactions = 0;
+  /** Log lines at level error or fatal: nothing that is done to the nodes here is an error of theirs. */
+  readonly errors: string[] = [];
 
   add({ tally, reads, longestGapMs }: Clients, hadMajority: boolean): void {
     this.acknowledged += tally.ok;
@@ -33,6 +35,7 @@ export class Tally {
   readLog(log: string): void {
     this.snapshotsTaken += log.split('"took a snapshot"').length - 1;
     this.snapshotsInstalled += log.split('"installed a snapshot"').length - 1;
+    this.errors.push(...log.split('\n').filter((line) => /^\{"level":"(error|fatal)"/.test(line)));
     this.compactions += log.split('"compacted the log"').length - 1;
   }
 
