@@ -32,7 +32,7 @@ export class Clients {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    const count = options.count ?? 6;
+    const count = options.count ?? 10;
     const clients = Array.from({ length: count }, (_, index) => this.#run(index + 1));
     this.#running = Promise.all(clients);
   }
