@@ -129,7 +129,7 @@ export class Daemon {
     const tickMs = config.heartbeatIntervalMs;
     this.#node = new Node({
       store,
-      raft: raftConfig(config),
+      raft: raftConfig(config, this.#identity),
       transport: this.#transport,
       sendSnapshot: (message) => this.#snapshots.send(message),
       metrics: this.#metrics,
@@ -365,10 +365,11 @@ export class Daemon {
   }
 }
 
-function raftConfig(config: NodeConfig): RaftConfig {
+function raftConfig(config: NodeConfig, { instance }: NodeIdentity): RaftConfig {
   return {
     ...DEFAULT_RAFT_LIMITS,
     id: config.id,
+    instance,
     // One heartbeat interval is one tick: the coarsest clock that still keeps a leader's peers informed.
     heartbeatTicks: 1,
     electionTimeoutTicks: Math.round(config.electionTimeoutMs / config.heartbeatIntervalMs),

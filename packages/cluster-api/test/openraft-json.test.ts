@@ -77,6 +77,7 @@ describe('the answer to a cluster call', () => {
 describe('metrics', () => {
   const status: RaftStatus = {
     id: nodeId(1),
+    instance: undefined,
     role: 'leader',
     term: term(3),
     votedFor: nodeId(1),

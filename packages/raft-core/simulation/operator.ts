@@ -1,4 +1,4 @@
-import type { Membership, MembershipChange } from '@metad/raft-core';
+import { isVoter, type Membership, type MembershipChange, type NodeId, voters } from '@metad/raft-core';
 import { describeMembership } from './describe-message.ts';
 import { TICK } from './event-queue.ts';
 import { recordOf } from './memberships-seen.ts';
@@ -9,6 +9,8 @@ import type { SimulatedNode } from './simulated-node.ts';
 export class Operator {
   readonly #cluster: SimulatedCluster;
   #active = true;
+  /** The node that is to get a new disk next. */
+  #renewal: SimulatedNode | null = null;
 
   constructor(cluster: SimulatedCluster) {
     this.#cluster = cluster;
@@ -30,11 +32,11 @@ export class Operator {
 
   #act(): void {
     const { random } = this.#cluster.world;
+    if (random.chance(0.15)) this.#wipeSomeone();
     // Anyone who thinks that it leads, also one that is cut off and does not know of its successor.
     const leader = random.pick(
       this.#cluster.nodes.filter((node) => node.status?.role === 'leader' && !node.isPaused),
     );
-    if (random.chance(0.15)) this.#wipeSomeone();
     if (leader === undefined) return;
     if (random.chance(0.25)) this.#transfer(leader);
     else this.#change(leader);
@@ -72,6 +74,7 @@ export class Operator {
 
   #drawChange(membership: Membership): MembershipChange | null {
     const { random } = this.#cluster.world;
+    if (this.#renewal !== null || random.chance(0.15)) return this.#renew(membership);
     const node = random.pick(this.#cluster.nodes);
     if (node === undefined) return null;
     if (this.#isOutdated(membership, node)) return { type: 'removeLearner', node: node.id };
@@ -86,15 +89,37 @@ export class Operator {
     }
   }
 
+  /** The next step of giving a node a new disk by the book: out of the voters, out of the members, wiped, added again. */
+  #renew(membership: Membership): MembershipChange | null {
+    const node = this.#renewal ?? this.#cluster.world.random.pick(this.#cluster.nodes);
+    if (node === undefined) return null;
+    this.#renewal = node;
+    const { id } = node;
+    if (isVoter(membership, id)) {
+      const others = [...voters(membership)].filter((voter) => voter !== id);
+      const learners = this.#usable(membership).filter((other) => other !== id && !others.includes(other));
+      const next = others.length > 0 ? others : learners.slice(0, 1);
+      if (next.length === 0) this.#renewal = null;
+      return next.length === 0 ? null : { type: 'setVoters', voters: next };
+    }
+    if (membership.nodes.has(id)) return { type: 'removeLearner', node: id };
+    if (this.#cluster.memberships.mayVote(id)) return null;
+    this.#renewal = null;
+    this.#wipe(node);
+    return { type: 'addLearner', node: id, record: recordOf(id, node.instance) };
+  }
+
   /** Promotes, demotes and replaces any number at once. Mostly enough of them to disagree. */
   #drawVoters(membership: Membership): MembershipChange | null {
     const { random } = this.#cluster.world;
-    const usable = [...membership.nodes.keys()].filter(
-      (id) => !this.#isOutdated(membership, this.#cluster.node(id)),
-    );
-    const chosen = random.subset(usable, 0.75);
+    const chosen = random.subset(this.#usable(membership), 0.75);
     if (chosen.length < 3 && random.chance(0.7)) return null;
     return { type: 'setVoters', voters: chosen };
+  }
+
+  /** The members whose disks are those that the membership means: the others can't vote. */
+  #usable(membership: Membership): NodeId[] {
+    return [...membership.nodes.keys()].filter((id) => !this.#isOutdated(membership, this.#cluster.node(id)));
   }
 
   /** The disk that the membership means is gone: the node must leave before it can come again. */
@@ -105,13 +130,16 @@ export class Operator {
 
   /** A disk dies. Not a voter's, by any membership that is or may come into effect: that would cost a vote for ever. */
   #wipeSomeone(): void {
-    const { random, coverage } = this.#cluster.world;
+    const { random } = this.#cluster.world;
     const victim = random.pick(
       this.#cluster.nodes.filter((node) => !this.#cluster.memberships.mayVote(node.id)),
     );
-    if (victim === undefined) return;
+    if (victim !== undefined) this.#wipe(victim);
+  }
+
+  #wipe(victim: SimulatedNode): void {
     if (victim.isRunning) victim.crash({ powerLoss: true });
     victim.wipe();
-    coverage.met('disk wiped');
+    this.#cluster.world.coverage.met('disk wiped');
   }
 }

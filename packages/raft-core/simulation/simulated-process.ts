@@ -68,7 +68,11 @@ export class SimulatedProcess {
     const initial = node.store.initialState();
     world.checks.started(node, initial);
     node.note(() => `starts in term ${initial.hardState.term} with ${describeLogId(initial.lastLog)}`);
-    this.#raft = new Raft({ ...limits, id: node.id, random: world.random.next }, initial, node.store.log);
+    this.#raft = new Raft(
+      { ...limits, id: node.id, instance: node.instance, random: world.random.next },
+      initial,
+      node.store.log,
+    );
     this.#status = this.#raft.status();
     checkInvariants(this.#status);
     this.later(world.random.below(node.tickLength), () => this.#tick());

@@ -2,6 +2,11 @@ import type { NodeId } from './ids.ts';
 
 export interface RaftConfig {
   readonly id: NodeId;
+  /**
+   * Names this node's disk. A membership that records another instance under `id` means an earlier disk of that id, not
+   * this node. Absent: any does.
+   */
+  readonly instance?: string;
   /** A follower that hears no leader campaigns after a random time in [n, 2n). */
   readonly electionTimeoutTicks: number;
   /** How often a leader contacts its peers; well below `electionTimeoutTicks`. */

@@ -25,6 +25,7 @@ export {
   EMPTY_MEMBERSHIP,
   isJoint,
   isVoter,
+  isVotingDisk,
   type Membership,
   members,
   type NodeRecord,

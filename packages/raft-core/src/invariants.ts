@@ -1,6 +1,7 @@
 import { assert } from './assert.ts';
 import { compareLogId, type NodeId } from './ids.ts';
-import { isVoter, type Membership } from './membership.ts';
+import type { StoredMembership } from './log-reader.ts';
+import { isVotingDisk, type Membership } from './membership.ts';
 import type { RaftStatus } from './status.ts';
 
 /*
@@ -50,9 +51,10 @@ function checkMembership({ configs, nodes }: Membership): void {
   }
 }
 
-function checkRole({ id, role, leader, votedFor, membership, committedMembership }: RaftStatus): void {
+function checkRole(node: RaftStatus): void {
+  const { id, role, leader, votedFor, membership, committedMembership } = node;
   // Also one that a change not known to be committed has removed (thesis §4.2.2).
-  const voter = isVoter(membership.membership, id) || isVoter(committedMembership.membership, id);
+  const voter = votes(node, membership) || votes(node, committedMembership);
   switch (role) {
     case 'learner':
       assert(!voter, 'a learner is no voter');
@@ -175,12 +177,17 @@ function checkQuorumCheck(before: RaftStatus, after: RaftStatus): void {
 }
 
 /** A later term apart: there it knows that it leads no more. */
-function checkSteppingDown(before: RaftStatus, { id, committedMembership }: RaftStatus): void {
-  const removed = !isVoter(committedMembership.membership, id);
+function checkSteppingDown(before: RaftStatus, after: RaftStatus): void {
+  const { committedMembership } = after;
+  const removed = !votes(after, committedMembership);
   assert(
     removed || !hasQuorum(before),
     'a leader steps down when no quorum answers, or its removal is committed (paper §6)',
   );
+}
+
+function votes({ id, instance }: RaftStatus, { membership }: StoredMembership): boolean {
+  return isVotingDisk(membership, { node: id, instance });
 }
 
 function hasQuorum({ id, membership, peers }: RaftStatus): boolean {

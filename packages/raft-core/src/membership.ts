@@ -24,6 +24,19 @@ export function isVoter(membership: Membership, node: NodeId): boolean {
   return membership.configs.some((config) => config.includes(node));
 }
 
+/**
+ * Whether the disk `instance` is the voter that `membership` means by `node`. One that was replaced is not: when it is
+ * added again it reads, in the log, of the time when an earlier disk of its id was a voter, and must not act on it.
+ */
+export function isVotingDisk(
+  membership: Membership,
+  { node, instance }: { readonly node: NodeId; readonly instance: string | undefined },
+): boolean {
+  const recorded = membership.nodes.get(node)?.instance;
+  const isMeant = recorded === undefined || instance === undefined || recorded === instance;
+  return isMeant && isVoter(membership, node);
+}
+
 export function isJoint(membership: Membership): boolean {
   return membership.configs.length > 1;
 }

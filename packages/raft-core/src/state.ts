@@ -2,7 +2,7 @@ import type { RaftConfig } from './config.ts';
 import type { LogIndex, NodeId, Term } from './ids.ts';
 import type { RaftLog } from './log.ts';
 import type { Membership } from './membership.ts';
-import { isSoleVoter, isVoter } from './membership.ts';
+import { isSoleVoter, isVotingDisk } from './membership.ts';
 import type { MembershipLog } from './membership-log.ts';
 import type { Message, ReadId, Round } from './message.ts';
 import type { Progress } from './progress.ts';
@@ -109,7 +109,11 @@ export function effectiveMembership(state: RaftState): Membership {
 }
 
 export function isOwnVoter(state: RaftState): boolean {
-  return isVoter(effectiveMembership(state), state.config.id);
+  return isVotingHere(state, effectiveMembership(state));
+}
+
+function isVotingHere({ config }: RaftState, membership: Membership): boolean {
+  return isVotingDisk(membership, { node: config.id, instance: config.instance });
 }
 
 /**
@@ -117,8 +121,8 @@ export function isOwnVoter(state: RaftState): boolean {
  * may be the only one with that entry, and then nobody else can win (thesis §4.2.2). Its own vote does not count.
  */
 export function mayCampaign(state: RaftState): boolean {
-  const { memberships, log, config } = state;
-  return isOwnVoter(state) || isVoter(memberships.at(log.committed).membership, config.id);
+  const { memberships, log } = state;
+  return isOwnVoter(state) || isVotingHere(state, memberships.at(log.committed).membership);
 }
 
 /** The leader this node knows of, itself included. */
@@ -147,9 +151,8 @@ export function hearsLeader(state: RaftState): boolean {
 export function resetElectionTimer(state: RaftState): void {
   const { electionTimeoutTicks, random, id } = state.config;
   state.electionElapsedTicks = 0;
-  state.electionTimeoutTicks = isSoleVoter(effectiveMembership(state), id)
-    ? 1
-    : electionTimeoutTicks + Math.floor(random() * electionTimeoutTicks);
+  const alone = isSoleVoter(effectiveMembership(state), id) && isOwnVoter(state);
+  state.electionTimeoutTicks = alone ? 1 : electionTimeoutTicks + Math.floor(random() * electionTimeoutTicks);
 }
 
 /** For messages that are rare: V8 builds an object that is written out in full many times faster than one that is spread. */

@@ -14,6 +14,8 @@ export interface PeerStatus {
 /** One node's view at one moment; a value that later inputs do not change. */
 export interface RaftStatus {
   readonly id: NodeId;
+  /** As configured: see RaftConfig. */
+  readonly instance: string | undefined;
   readonly role: Role;
   readonly term: Term;
   readonly votedFor: NodeId | null;
@@ -51,6 +53,7 @@ export function statusOf(state: RaftState): RaftStatus {
   const { term, leader, index } = log.last;
   return {
     id: state.config.id,
+    instance: state.config.instance,
     role: role.type === 'follower' && !mayCampaign(state) ? 'learner' : role.type,
     term: state.term,
     votedFor: state.votedFor,

@@ -289,3 +289,35 @@ describe('whole clusters', () => {
     expect(cluster.until(everywhere, 10)).toBe(true);
   });
 });
+
+describe('a node whose disk was replaced', () => {
+  /** Node 1 reads, from leader 2 of term 3, of the time when it was the only voter, on the disk 'old'. */
+  const readingOfItself = (instance: string): Solo => {
+    const solo = new Solo({ id: 1, voters: [2], config: { instance } });
+    const membership = {
+      configs: [ids(1)],
+      nodes: new Map([[nodeId(1), { addr: '10.0.0.1:21001', instance: 'old' }]]),
+    };
+    const message = append(solo, { from: 2, term: 3, previous: [1, 1] });
+    solo.receive({
+      ...message,
+      entries: [{ ...logIdAt(2, 2), payload: { type: 'membership', membership } }],
+    });
+    return solo;
+  };
+
+  test('does not take the voter that it once was for itself', () => {
+    const solo = readingOfItself('new');
+    const sent = solo.tick(60);
+    expect(solo.status).toMatchObject({ role: 'learner', term: 3, votedFor: null });
+    expect(sent).toEqual([]);
+    solo.receive({ type: 'timeoutNow', ...solo.envelope(2, 3) });
+    expect(solo.status).toMatchObject({ role: 'learner', term: 3 });
+  });
+
+  test('the same disk would lead by that membership', () => {
+    const solo = readingOfItself('old');
+    solo.tick(60);
+    expect(solo.status).toMatchObject({ role: 'leader', term: 4 });
+  });
+});

@@ -177,6 +177,19 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: 'replaced-disk-votes',
+    harms: 'safety',
+    story:
+      'A node that was removed and added again with an empty disk reads, in the log, that it is a voter, and elects itself by it.',
+    breaks: 'thesis §4.1: a configuration means servers, not their names',
+    seen: 'here: seed 7710; openraft #2002: node ids must never be reused',
+    noticedBy: 'leader completeness; elected by a quorum',
+    file: 'membership.js',
+    edits: [
+      { from: `recorded === undefined || instance === undefined || recorded === instance`, to: `true` },
+    ],
+  },
+  {
     name: 'removed-node-goes-quiet',
     harms: 'liveness',
     story:
@@ -187,7 +200,7 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     file: 'state.js',
     edits: [
       {
-        from: `isOwnVoter(state) || isVoter(memberships.at(log.committed).membership, config.id)`,
+        from: `isOwnVoter(state) || isVotingHere(state, memberships.at(log.committed).membership)`,
         to: `isOwnVoter(state)`,
       },
     ],

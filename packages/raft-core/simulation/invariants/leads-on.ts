@@ -1,4 +1,4 @@
-import { isVoter, type RaftStatus } from '@metad/raft-core';
+import { isVotingDisk, type RaftStatus } from '@metad/raft-core';
 import { type Invariant, Violation } from '../invariant.ts';
 
 /**
@@ -15,8 +15,8 @@ export function leadsOn(): Invariant {
   };
 }
 
-function hasLeft({ id, membership, committed }: RaftStatus): boolean {
-  return membership.logId.index <= committed && !isVoter(membership.membership, id);
+function hasLeft({ id, instance, membership, committed }: RaftStatus): boolean {
+  return membership.logId.index <= committed && !isVotingDisk(membership.membership, { node: id, instance });
 }
 
 function isAnswered({ membership, peers }: RaftStatus): boolean {

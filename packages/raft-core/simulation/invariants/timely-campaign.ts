@@ -1,4 +1,4 @@
-import { isVoter, type Message, type RaftStatus } from '@metad/raft-core';
+import { isVotingDisk, type Message, type RaftStatus } from '@metad/raft-core';
 import { type Invariant, Violation } from '../invariant.ts';
 
 /**
@@ -11,8 +11,8 @@ export function timelyCampaign({
   readonly electionTimeoutTicks: number;
 }): Invariant {
   const waited = new Map<string, number>();
-  const isWaiting = ({ id, role, membership }: RaftStatus) =>
-    role === 'follower' && isVoter(membership.membership, id);
+  const isWaiting = ({ id, instance, role, membership }: RaftStatus) =>
+    role === 'follower' && isVotingDisk(membership.membership, { node: id, instance });
   return {
     started: ({ instance }) => void waited.set(instance, 0),
     moved({ node: { instance }, before, after }) {
