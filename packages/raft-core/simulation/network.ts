@@ -37,6 +37,7 @@ export class Network {
   /** What waits on each link that is cut: null when it loses everything. */
   readonly #cut = new Map<string, (() => void)[] | null>();
   readonly #lastArrival = new Map<string, number>();
+  #generation = 0;
   quality: NetworkQuality = PERFECT;
   /** Everything that was handed to the network, doubles not counted. */
   sent = 0;
@@ -71,8 +72,11 @@ export class Network {
     for (const link of links) this.#mend(nameOf(link));
   }
 
-  mendAll(): void {
-    for (const name of [...this.#cut.keys()]) this.#mend(name);
+  /** All connections are made anew, and work: what travelled on the old ones is lost. */
+  renew(): void {
+    this.#cut.clear();
+    this.#lastArrival.clear();
+    this.#generation += 1;
   }
 
   #mend(name: string): void {
@@ -90,7 +94,10 @@ export class Network {
       delay = Math.max(delay, earliest);
       this.#lastArrival.set(name, this.#queue.now + delay);
     }
-    this.#queue.after(delay, () => this.#arrive(link, arrive));
+    const generation = this.#generation;
+    this.#queue.after(delay, () => {
+      if (this.#generation === generation) this.#arrive(link, arrive);
+    });
   }
 
   #arrive(link: Link, arrive: () => void): void {

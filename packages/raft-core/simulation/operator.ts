@@ -54,7 +54,8 @@ export class Operator {
     const membership = leader.status?.membership.membership;
     if (membership === undefined) return;
     const change = this.#drawChange(membership);
-    if (change === null) return;
+    // It may just have been given a new disk itself.
+    if (change === null || !leader.isRunning) return;
     const { type } = leader.input((raft) => raft.proposeMembership(change));
     this.#cluster.world.trace.note(
       leader.name,

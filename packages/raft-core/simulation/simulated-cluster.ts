@@ -90,7 +90,7 @@ export class SimulatedCluster {
     this.world.trace.note('all', () => 'peace');
     this.world.troubles = NO_TROUBLES;
     this.world.network.quality = PERFECT;
-    this.world.network.mendAll();
+    this.world.network.renew();
     this.#restarting = false;
     for (const node of this.nodes) {
       node.tickLength = TICK;
