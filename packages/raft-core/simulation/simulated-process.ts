@@ -114,6 +114,12 @@ export class SimulatedProcess {
     if (this.#turn !== null) this.#continueTurn();
   }
 
+  /** For the process' own timers: they wait while it stands still, and get lost only with it. */
+  onceAwake(act: () => void): void {
+    if (this.#paused) this.later(TICK, () => this.onceAwake(act));
+    else act();
+  }
+
   /** Does `act` as soon as the process runs; never, when it ends before, or too much waits already. */
   whenAwake(act: () => void): void {
     if (!this.#paused) act();

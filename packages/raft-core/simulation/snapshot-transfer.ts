@@ -26,10 +26,10 @@ export function sendSnapshot(
     node.note(() => `knows its snapshot for n${asked.to} ${result}`);
     process.input((raft) => raft.reportSnapshot(asked.to, result));
   };
-  const confirm = () => process.later(0, () => process.whenAwake(() => report('sent')));
+  const confirm = () => process.later(0, () => process.onceAwake(() => report('sent')));
   node.transmit({ message: { ...asked, snapshot: snapshot.meta }, snapshot }, () =>
     network.send({ from: asked.to, to: node.id }, confirm),
   );
   // A transfer that is not confirmed in time has failed, whatever became of it.
-  process.later(TICK * (4 + random.below(8)), () => process.whenAwake(() => report('failed')));
+  process.later(TICK * (4 + random.below(8)), () => process.onceAwake(() => report('failed')));
 }
