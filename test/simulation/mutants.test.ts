@@ -9,9 +9,10 @@ const BUDGET = 1500;
 test(`each known bug is caught within ${BUDGET} seeds`, { timeout: 1_200_000 }, async () => {
   const command = new URL('./dist/main.js', import.meta.url).pathname;
   const args = [command, '--mutants', '--until-caught', '--seeds', String(BUDGET)];
-  const { stdout } = await promisify(execFile)(process.execPath, args).catch(
-    (error: { stdout: string }) => error,
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args).catch(
+    (error: { stdout: string; stderr: string }) => error,
   );
+  expect(stderr).toBe('');
   expect(stdout.split('\n').filter((line) => line.includes('SURVIVES'))).toEqual([]);
   expect(stdout).toContain(`${MUTANTS.length} of ${MUTANTS.length} mutants caught`);
 });

@@ -41,8 +41,8 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
     file: 'state.js',
     edits: [
       {
-        from: `isVoter(memberships.at(log.committed).membership, config.id)`,
-        to: `memberships.effective.membership.nodes.has(config.id)`,
+        from: `isVotingHere(state, memberships.at(log.committed).membership)`,
+        to: `memberships.effective.membership.nodes.has(state.config.id)`,
       },
     ],
   },
@@ -174,19 +174,6 @@ export const MEMBERSHIP_MUTANTS: readonly Mutant[] = [
         from: `leader.quorumCheckElapsedTicks += 1;`,
         to: `if (!isVoter(effectiveMembership(state), state.config.id)) { becomeFollower(state, { term: state.term, leader: null }); return; } leader.quorumCheckElapsedTicks += 1;`,
       },
-    ],
-  },
-  {
-    name: 'replaced-disk-votes',
-    harms: 'safety',
-    story:
-      'A node that was removed and added again with an empty disk reads, in the log, that it is a voter, and elects itself by it.',
-    breaks: 'thesis §4.1: a configuration means servers, not their names',
-    seen: 'here: seed 7710; openraft #2002: node ids must never be reused',
-    noticedBy: 'leader completeness; elected by a quorum',
-    file: 'membership.js',
-    edits: [
-      { from: `recorded === undefined || instance === undefined || recorded === instance`, to: `true` },
     ],
   },
   {
