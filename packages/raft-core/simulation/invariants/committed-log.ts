@@ -9,10 +9,6 @@ export class CommittedLog {
     return this.#entries.length;
   }
 
-  get last(): LogId | undefined {
-    return this.#entries.at(-1);
-  }
-
   /** `committedIn`: the first term in which somebody knew that the entry is committed. */
   at(index: number): (LogId & { readonly committedIn: Term }) | undefined {
     return this.#entries[index - 1];
