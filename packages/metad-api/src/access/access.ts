@@ -1,9 +1,18 @@
 import { type AccessRule, isAtOrBelow, ROOT, segmentsOf } from '@metad/kv-store';
 
+/** What a rule, or the target of a mapping, says of its path and of all below it. */
+export interface Ruling {
+  readonly allows: boolean;
+  /** As it was given. */
+  readonly path: string;
+  /** Its place in the list that the access was made of. */
+  readonly index: number;
+}
+
 interface RuleNode {
   readonly exact: Map<string, RuleNode>;
   wildcard: RuleNode | null;
-  allows: boolean | null;
+  ruling: Ruling | null;
 }
 
 /** More places than this in one listing are treated as one: the path that was asked for. */
@@ -21,26 +30,33 @@ export class Access {
   /** In a rule a segment `*` stands for exactly one name. */
   static ofRules(rules: readonly AccessRule[]): Access {
     const access = new Access();
-    for (const rule of rules) access.#add(rule.path, rule.mode === 1, '*');
+    for (const [index, { path, mode }] of rules.entries()) {
+      access.#add({ path, allows: mode === 1, index }, '*');
+    }
     return access;
   }
 
   /** Opens what the targets of a mapping name. A target is no pattern: `*` in it is a name like any other. */
   static ofTargets(targets: readonly string[]): Access {
     const access = new Access();
-    for (const target of targets) access.#add(target, true, null);
+    for (const [index, path] of targets.entries()) access.#add({ path, allows: true, index }, null);
     return access;
   }
 
   /** Whether the leaf at a canonical path may be read. */
   allows(path: string): boolean {
-    return winner(this.#root, segmentsOf(path), 0) ?? false;
+    return this.ruling(path)?.allows ?? false;
+  }
+
+  /** What decides about the leaf at a canonical path; null: nothing does, so it is forbidden. */
+  ruling(path: string): Ruling | null {
+    return winner(this.#root, segmentsOf(path), 0);
   }
 
   /** True or false when everything at and below `path` has this one answer; null when it depends on the leaf. */
   allowsAllBelow(path: string): boolean | null {
     const segments = segmentsOf(path);
-    return hasRulesBelow(this.#root, segments, 0) ? null : (winner(this.#root, segments, 0) ?? false);
+    return hasRulesBelow(this.#root, segments, 0) ? null : (winner(this.#root, segments, 0)?.allows ?? false);
   }
 
   /**
@@ -59,9 +75,9 @@ export class Access {
     return within.size > MAX_OPENINGS || within.has(path) ? [path] : [...within];
   }
 
-  #add(path: string, allows: boolean, wildcard: string | null): void {
+  #add(ruling: Ruling, wildcard: string | null): void {
     let node = this.#root;
-    for (const segment of segmentsOf(path)) {
+    for (const segment of segmentsOf(ruling.path)) {
       if (segment === wildcard) {
         node.wildcard ??= createNode();
         node = node.wildcard;
@@ -69,12 +85,12 @@ export class Access {
         node = childOf(node, segment);
       }
     }
-    node.allows = allows;
+    node.ruling = ruling;
   }
 }
 
 function createNode(): RuleNode {
-  return { exact: new Map(), wildcard: null, allows: null };
+  return { exact: new Map(), wildcard: null, ruling: null };
 }
 
 function childOf(node: RuleNode, name: string): RuleNode {
@@ -86,16 +102,16 @@ function childOf(node: RuleNode, name: string): RuleNode {
   return child;
 }
 
-/** What the winning rule at or below `node` says; null when none matches. */
-function winner(node: RuleNode, segments: readonly string[], depth: number): boolean | null {
+/** The rule that wins at or below `node`; null when none matches. */
+function winner(node: RuleNode, segments: readonly string[], depth: number): Ruling | null {
   const segment = segments[depth];
-  if (segment === undefined) return node.allows;
+  if (segment === undefined) return node.ruling;
   const exact = node.exact.get(segment);
   // A rule by way of the exact name beats every one by way of the wildcard, however long that is.
   const byName = exact === undefined ? null : winner(exact, segments, depth + 1);
   if (byName !== null) return byName;
   const byPattern = node.wildcard === null ? null : winner(node.wildcard, segments, depth + 1);
-  return byPattern ?? node.allows;
+  return byPattern ?? node.ruling;
 }
 
 function hasRulesBelow(node: RuleNode, segments: readonly string[], depth: number): boolean {
@@ -108,7 +124,7 @@ function hasRulesBelow(node: RuleNode, segments: readonly string[], depth: numbe
 
 /** The paths of the rules that allow, each cut off before its first wildcard. */
 function collectOpenings(node: RuleNode, path: string, found: Set<string>): void {
-  if (node.allows || (node.wildcard !== null && allowsSomewhere(node.wildcard))) {
+  if (node.ruling?.allows || (node.wildcard !== null && allowsSomewhere(node.wildcard))) {
     found.add(path);
     return;
   }
@@ -118,7 +134,7 @@ function collectOpenings(node: RuleNode, path: string, found: Set<string>): void
 }
 
 function allowsSomewhere(node: RuleNode): boolean {
-  if (node.allows || (node.wildcard !== null && allowsSomewhere(node.wildcard))) return true;
+  if (node.ruling?.allows || (node.wildcard !== null && allowsSomewhere(node.wildcard))) return true;
   for (const child of node.exact.values()) {
     if (allowsSomewhere(child)) return true;
   }

@@ -5,7 +5,9 @@ import type { Tree } from './found.ts';
  * What JSON and YAML show. Objects are Maps: a plain object would reorder names that look like numbers and stumble over
  * `__proto__`.
  */
-export type Document = string | number | readonly Document[] | ReadonlyMap<string, Document>;
+export type Document = Scalar | readonly Document[] | ReadonlyMap<string, Document>;
+
+export type Scalar = string | number | boolean | null;
 
 type Branch = Map<string, Document>;
 
@@ -29,6 +31,10 @@ function branchAt(path: string, branches: Map<string, Branch>): Branch {
   branchAt(slash <= 0 ? ROOT : path.slice(0, slash), branches).set(path.slice(slash + 1), branch);
   branches.set(path, branch);
   return branch;
+}
+
+export function isScalar(document: Document): document is Scalar {
+  return typeof document !== 'object' || document === null;
 }
 
 /** An object with exactly these members, in this order. */

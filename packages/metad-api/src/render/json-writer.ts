@@ -1,4 +1,4 @@
-import type { Document } from './document.ts';
+import { type Document, isScalar } from './document.ts';
 import { compareUtf8 } from './utf8-order.ts';
 
 /** `sorted`: write the members of each object in the order of their names' UTF-8 bytes, not as they come. */
@@ -13,7 +13,7 @@ export function writeJson(document: Document, layout: JsonLayout): string {
 }
 
 function writeCompact(document: Document, layout: JsonLayout): string {
-  if (typeof document === 'string' || typeof document === 'number') return JSON.stringify(document);
+  if (isScalar(document)) return JSON.stringify(document);
   if (!isObject(document)) return `[${document.map((item) => writeCompact(item, layout)).join(',')}]`;
   let text = '{';
   for (const [name, member] of membersOf(document, layout)) {
@@ -25,7 +25,7 @@ function writeCompact(document: Document, layout: JsonLayout): string {
 
 /** `newline` is the line break with the indentation of the line that `document` stands on. */
 function writePretty(document: Document, layout: JsonLayout, newline: string): string {
-  if (typeof document === 'string' || typeof document === 'number') return JSON.stringify(document);
+  if (isScalar(document)) return JSON.stringify(document);
   const deeper = `${newline}  `;
   if (!isObject(document)) {
     const items = document.map((item) => deeper + writePretty(item, layout, deeper));

@@ -1,4 +1,4 @@
-import type { Document } from './document.ts';
+import { type Document, isScalar, type Scalar } from './document.ts';
 import { isObject, membersOf } from './json-writer.ts';
 
 /** Text that every version of YAML reads as a string: it begins like a word or a path, and holds no indicator. */
@@ -14,7 +14,7 @@ const MAX_IMPLICIT_KEY_LENGTH = 1000;
  * that every leaf comes back as the string that it is.
  */
 export function writeYaml(document: Document, layout: { readonly sorted: boolean }): string {
-  if (typeof document === 'string' || typeof document === 'number') return `${writeScalar(document)}\n`;
+  if (isScalar(document)) return `${writeScalar(document)}\n`;
   if (isEmpty(document)) return `${isObject(document) ? '{}' : '[]'}\n`;
   return `${writeLines(document, layout).join('\n')}\n`;
 }
@@ -45,15 +45,13 @@ function writeLines(
 
 /** What fits on the line of its key; null when it takes lines of its own. */
 function writeInline(document: Document): string | null {
-  if (typeof document === 'string' || typeof document === 'number') return writeScalar(document);
+  if (isScalar(document)) return writeScalar(document);
   if (!isEmpty(document)) return null;
   return isObject(document) ? '{}' : '[]';
 }
 
 function writeNested(document: Document, layout: { readonly sorted: boolean }): string[] {
-  return typeof document === 'string' || typeof document === 'number'
-    ? [writeScalar(document)]
-    : writeLines(document, layout);
+  return isScalar(document) ? [writeScalar(document)] : writeLines(document, layout);
 }
 
 function indent(lines: readonly string[]): string[] {
@@ -64,8 +62,8 @@ function isEmpty(document: readonly Document[] | ReadonlyMap<string, Document>):
   return (isObject(document) ? document.size : document.length) === 0;
 }
 
-function writeScalar(value: string | number): string {
-  if (typeof value === 'number') return String(value);
+function writeScalar(value: Scalar): string {
+  if (typeof value !== 'string') return String(value);
   if (PLAIN.test(value) && !RESERVED.test(value)) return value;
   // JSON's escapes are YAML's, too; JSON leaves some characters bare that YAML calls line breaks or does not allow.
   return JSON.stringify(value).replace(
