@@ -4,7 +4,7 @@ export { describePathExcess, findPathExcess, type PathLimits } from './http/path
 export { createPortGuard } from './http/port-guard.ts';
 export { bodyOf, readBody } from './http/read-body.ts';
 export { parseJsonBody } from './manage/json-body.ts';
-export type { MetricsPage } from './manage/manage-app.ts';
+export type { MetricsPage } from './manage/routes.ts';
 export { createMetadApps, type MetadApps, type MetadDependencies } from './metad-apps.ts';
 export type {
   BarrierOutcome,

@@ -3,7 +3,8 @@ import type { Hono } from 'hono';
 import { ClientProfiles } from './access/client-profiles.ts';
 import { createMetadataListener } from './http/node-door.ts';
 import { Observer, type RequestReport } from './http/observer.ts';
-import { createManageApp, type MetricsPage } from './manage/manage-app.ts';
+import { createManageApp } from './manage/manage-app.ts';
+import type { MetricsPage } from './manage/routes.ts';
 import { Freshness } from './read/freshness.ts';
 import { MetadataApi } from './read/metadata-api.ts';
 import { createMetadataApp } from './read/metadata-app.ts';
@@ -68,7 +69,7 @@ export function createMetadApps(dependencies: MetadDependencies): MetadApps {
     metadata: createMetadataApp(api, observer),
     metadataListener: createMetadataListener(api, observer),
     manage: createManageApp({
-      parts: { replica, feed, freshness, settings },
+      parts: { replica, feed, freshness, profiles, settings },
       observer,
       metrics: dependencies.metrics,
     }),

@@ -14,7 +14,7 @@ const ruleLists = fc.uniqueArray(
 );
 
 /** The contract word by word: compare all rules that match, two at a time. */
-function naive(rules: readonly AccessRule[], path: string): boolean {
+function naive(rules: readonly AccessRule[], path: string): AccessRule | null {
   const names = split(path);
   let best: AccessRule | null = null;
   for (const rule of rules) {
@@ -23,7 +23,7 @@ function naive(rules: readonly AccessRule[], path: string): boolean {
       pattern.length <= names.length && pattern.every((name, i) => name === '*' || name === names[i]);
     if (matches && (best === null || beats(split(rule.path), split(best.path)))) best = rule;
   }
-  return best?.mode === 1;
+  return best;
 }
 
 function beats(a: string[], b: string[]): boolean {
@@ -41,7 +41,12 @@ describe('the winning rule', () => {
   test('is the one that the contract names, for any rules and any path', () => {
     fc.assert(
       fc.property(ruleLists, paths, (rules, path) => {
-        expect(Access.ofRules(rules).allows(path)).toBe(naive(rules, path));
+        const expected = naive(rules, path);
+        const access = Access.ofRules(rules);
+        expect(access.allows(path)).toBe(expected?.mode === 1);
+        const index = expected === null ? -1 : rules.indexOf(expected);
+        const ruling = expected && { path: expected.path, allows: expected.mode === 1, index };
+        expect(access.ruling(path)).toEqual(ruling);
       }),
       { numRuns: 5000 },
     );

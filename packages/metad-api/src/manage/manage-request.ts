@@ -1,3 +1,4 @@
+import type { ClientProfiles } from '../access/client-profiles.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import type { BodySource } from '../http/read-body.ts';
 import type { Freshness } from '../read/freshness.ts';
@@ -21,5 +22,6 @@ export interface ManageParts {
   readonly replica: Replica;
   readonly feed: ChangeFeed;
   readonly freshness: Freshness;
+  readonly profiles: ClientProfiles;
   readonly settings: MetadSettings;
 }

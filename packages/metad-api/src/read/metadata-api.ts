@@ -20,7 +20,7 @@ import { readMetadata } from './metadata-read.ts';
 import { SELF } from './self.ts';
 
 /** Browsers ask for it by themselves; it is never data. */
-const FAVICON = '/favicon.ico';
+export const FAVICON = '/favicon.ico';
 
 /** Nobody reads it; it is for the count of requests by status. */
 const CLIENT_GONE: Problem = { status: 499, message: 'The client has gone' };

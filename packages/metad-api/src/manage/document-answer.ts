@@ -1,0 +1,14 @@
+import type { Version } from '@metad/kv-store';
+import { type Answer, answerOf } from '../http/answer.ts';
+import type { Document } from '../render/document.ts';
+import { type Form, renderDocument } from '../render/render.ts';
+
+/** An answer that is a document and no tree of leaves: it has no form as text, who asks for that gets JSON. */
+export function documentAnswer(
+  document: Document,
+  form: Form,
+  options: { readonly version: Version; readonly headers?: Readonly<Record<string, string>> },
+): Answer {
+  const shown: Form = form.format === 'text' ? { ...form, format: 'json' } : form;
+  return answerOf({ form: shown, body: renderDocument(document, shown, { sorted: false }), ...options });
+}
