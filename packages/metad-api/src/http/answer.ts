@@ -3,6 +3,8 @@ import { type Form, renderProblem } from '../render/render.ts';
 import { CONTENT_TYPE } from './negotiate.ts';
 import type { Problem } from './problem.ts';
 
+const NOT_MODIFIED = 304;
+
 /** What is sent, apart from the request id. Immutable, so that equal requests may share one. */
 export interface Answer {
   readonly status: number;
@@ -33,9 +35,31 @@ export function answerOf(options: {
   return headers === undefined ? answer : { ...answer, headers };
 }
 
+/** What describes the body; nothing where there is none, as it would be taken for that of the answer that is kept. */
+export function bodyHeaders({ status, contentType, length }: Answer): Record<string, string> {
+  return status === NOT_MODIFIED ? {} : { 'Content-Type': contentType, 'Content-Length': String(length) };
+}
+
 /** For a request that tripped over a bug or a fault; what it was is for the operator, not for the client. */
 export function failureAnswer(form: Form): Answer {
   return problemAnswer({ status: 500, message: 'Internal error' }, form, null);
+}
+
+/** The client has this answer already: it gets the tag and the version only. */
+export function notModifiedAnswer(options: {
+  readonly etag: string;
+  readonly version: Version;
+  readonly headers?: Readonly<Record<string, string>>;
+}): Answer {
+  const { etag, version, headers } = options;
+  return {
+    status: NOT_MODIFIED,
+    contentType: '',
+    body: '',
+    length: 0,
+    version,
+    headers: { ...headers, ETag: etag },
+  };
 }
 
 export function problemAnswer(problem: Problem, form: Form, version: Version | null): Answer {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Context } from 'hono';
-import type { Answer } from './answer.ts';
+import { type Answer, bodyHeaders } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { REQUEST_ID_HEADER, VERSION_HEADER } from './header-names.ts';
 import { headerOf } from './node-header.ts';
@@ -42,18 +42,14 @@ export function nodeRequest(env: unknown, raw: Request): ApiRequest {
 export function responseFrom(c: Context, answer: Answer, requestId: string): Response {
   const env: unknown = c.env;
   const outgoing = isNodeBindings(env) ? env.outgoing : undefined;
-  const headers: Record<string, string> = {
-    'Content-Type': answer.contentType,
-    'Content-Length': String(answer.length),
-    ...answer.headers,
-  };
+  const headers = { ...bodyHeaders(answer), ...answer.headers };
   const own: [string, string][] = [[REQUEST_ID_HEADER, requestId]];
   if (answer.version !== null) own.push([VERSION_HEADER, String(answer.version)]);
   for (const [name, value] of own) {
     if (outgoing === undefined) headers[name] = value;
     else outgoing.setHeader(name, value);
   }
-  const body = c.req.raw.method === 'HEAD' ? null : answer.body;
+  const body = c.req.raw.method === 'HEAD' || answer.length === 0 ? null : answer.body;
   return new Response(body, { status: answer.status, headers });
 }
 

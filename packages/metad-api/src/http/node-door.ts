@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type MetadataApi, metadataRoute } from '../read/metadata-api.ts';
-import { type Answer, failureAnswer } from './answer.ts';
+import { type Answer, bodyHeaders, failureAnswer } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { REQUEST_ID_HEADER, VERSION_HEADER } from './header-names.ts';
 import { negotiate } from './negotiate.ts';
@@ -64,12 +64,9 @@ function writeAnswer(
   answer: Answer,
   options: { readonly requestId: string; readonly withBody: boolean },
 ): void {
-  const headers: Record<string, string | number> = {
-    'Content-Type': answer.contentType,
-    'Content-Length': answer.length,
-    [REQUEST_ID_HEADER]: options.requestId,
-  };
-  if (answer.version !== null) headers[VERSION_HEADER] = answer.version;
+  const headers = bodyHeaders(answer);
+  headers[REQUEST_ID_HEADER] = options.requestId;
+  if (answer.version !== null) headers[VERSION_HEADER] = String(answer.version);
   outgoing.writeHead(
     answer.status,
     answer.headers === undefined ? headers : { ...headers, ...answer.headers },
