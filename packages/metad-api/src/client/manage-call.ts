@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { documentOf, done, type Judgement, judgeProblem, unusable, versionOf } from './answer.ts';
+import { type CallOptions, call } from './call.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import type { NodeAnswer } from './exchange.ts';
+
+const DEFAULT_TIMEOUT_MS = 60_000;
+/** Longer than a node waits for a leader, and then for a majority. */
+const DEFAULT_ATTEMPT_TIMEOUT_MS = 20_000;
+
+export interface ManageConnectionOptions extends ConnectionOptions {
+  /** The manage token of the nodes. */
+  readonly token?: string | undefined;
+  /** Who writes, for the history: printable ASCII, at most 128 characters. */
+  readonly author?: string | undefined;
+}
+
+export interface ManageReadOptions extends CallOptions {
+  /** `linearizable` (default): all that was acknowledged before. `local`: what the asked node has applied. */
+  readonly consistency?: 'local' | 'linearizable' | undefined;
+}
+
+/** What must be there for a write to be done. Else it is refused as `preconditionFailed`. */
+export type WriteCondition =
+  /** Something stands at or below the path, and nothing of it was changed after this version. */
+  | { readonly version: number }
+  /** Nothing stands at or below the path. */
+  | 'absent'
+  /** Something does. */
+  | 'present';
+
+export interface WriteOptions extends CallOptions {
+  /** Who writes, in place of the client's author. */
+  readonly author?: string | undefined;
+  /**
+   * Attempts under one key are one write, for a day. Every call takes a random one, so that its own attempts are; give
+   * one to make calls the same that are made after a restart, 1 to 255 visible ASCII characters.
+   */
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface WriteResult {
+  /** The version that the write got. */
+  readonly version: number;
+  /** Whether an earlier attempt had been applied already. */
+  readonly replayed: boolean;
+}
+
+/** What is read, at the version of the answer. */
+export interface ReadAnswer {
+  readonly version: number;
+  /** Null: there is nothing at the path. */
+  readonly document: unknown;
+}
+
+export interface WriteRequest {
+  readonly method: 'PUT' | 'POST' | 'DELETE';
+  readonly target: string;
+  readonly body?: unknown;
+  readonly condition?: WriteCondition | undefined;
+}
+
+/** The calls of the manage API: how they are sent, again if need be, and what comes back. */
+export class ManageCalls {
+  readonly #connection: Connection;
+  readonly #timeoutMs: number;
+  readonly #attemptTimeoutMs: number;
+  readonly #author: string | undefined;
+
+  constructor({ token, author, headers, ...options }: ManageConnectionOptions) {
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    this.#connection = new Connection({ ...options, headers: { ...headers, ...authorization } });
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.#attemptTimeoutMs = options.attemptTimeoutMs ?? DEFAULT_ATTEMPT_TIMEOUT_MS;
+    this.#author = author;
+  }
+
+  get version(): number {
+    return this.#connection.version;
+  }
+
+  /** At least as new as any answer before, to reads and to writes. */
+  async read(target: string, options: CallOptions): Promise<ReadAnswer> {
+    const minVersion = this.version;
+    const seen = minVersion === 0 ? {} : { 'x-metad-version': String(minVersion) };
+    const answer = await this.#call({
+      outgoing: { method: 'GET', target, headers: { accept: 'application/json', ...seen } },
+      isWrite: false,
+      options,
+      judge: (answer) => judgeRead(answer, minVersion),
+    });
+    this.#connection.noteVersion(answer.version);
+    return answer;
+  }
+
+  async write(
+    { method, target, body, condition }: WriteRequest,
+    options: WriteOptions,
+  ): Promise<WriteResult> {
+    const { author = this.#author, idempotencyKey = randomUUID() } = options;
+    const headers = {
+      accept: 'application/json',
+      'idempotency-key': idempotencyKey,
+      ...(author === undefined ? {} : { 'x-metad-author': author }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...conditionHeader(condition),
+    };
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const result = await this.#call({
+      outgoing: { method, target, headers, body: text },
+      isWrite: true,
+      options,
+      judge: judgeWrite,
+    });
+    this.#connection.noteVersion(result.version);
+    return result;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  #call<T>({
+    outgoing,
+    isWrite,
+    options,
+    judge,
+  }: {
+    readonly outgoing: {
+      readonly method: string;
+      readonly target: string;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body?: string | undefined;
+    };
+    readonly isWrite: boolean;
+    readonly options: CallOptions;
+    readonly judge: (answer: NodeAnswer) => Judgement<T>;
+  }): Promise<T> {
+    return call(this.#connection, {
+      outgoing: { ...outgoing, timeLimitMs: this.#attemptTimeoutMs },
+      isWrite,
+      timeoutMs: options.timeoutMs ?? this.#timeoutMs,
+      signal: options.signal,
+      judge,
+    });
+  }
+}
+
+function conditionHeader(condition: WriteCondition | undefined): Record<string, string> {
+  if (condition === undefined) return {};
+  if (condition === 'absent') return { 'if-none-match': '*' };
+  return { 'if-match': condition === 'present' ? '*' : `"${condition.version}"` };
+}
+
+function judgeRead(answer: NodeAnswer, minVersion: number): Judgement<ReadAnswer> {
+  const version = versionOf(answer);
+  const { status } = answer;
+  if ((status !== 200 && status !== 404) || (status === 404 && version === null)) return judgeProblem(answer);
+  if (version === null) return unusable('answered without a version');
+  if (version < minVersion) {
+    return unusable(`is behind: it has version ${version}, ${minVersion} was seen already`);
+  }
+  if (status === 404) return done({ version, document: null });
+  const document = documentOf(answer);
+  return document === undefined
+    ? unusable('answered something that is no JSON')
+    : done({ version, document });
+}
+
+function judgeWrite(answer: NodeAnswer): Judgement<WriteResult> {
+  if (answer.status !== 200) return judgeProblem(answer);
+  const version = versionOf(answer);
+  if (version === null) return unusable('answered without a version');
+  return done({ version, replayed: answer.headers['idempotency-replayed'] === 'true' });
+}

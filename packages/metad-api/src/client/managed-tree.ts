@@ -1,0 +1,112 @@
+import type {
+  ManageCalls,
+  ManageReadOptions,
+  WriteCondition,
+  WriteOptions,
+  WriteResult,
+} from './manage-call.ts';
+import { MetadError } from './metad-error.ts';
+import { isMetadataValue, type MetadataState } from './metadata-value.ts';
+import { targetOf } from './target.ts';
+
+/** What can be written: a node stores strings, so that `1` becomes `"1"`, and an array an object with the keys 0, 1, … */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue };
+
+export interface TreeReadOptions extends ManageReadOptions {
+  /** As it was at this version. A `MetadError` of the kind `gone` when that is no longer known. */
+  readonly atVersion?: number | undefined;
+}
+
+export interface TreeWriteOptions extends WriteOptions {
+  readonly onlyIf?: WriteCondition | undefined;
+}
+
+export interface TreeDeleteOptions extends TreeWriteOptions {
+  /** These children only. */
+  readonly subs?: readonly string[] | undefined;
+}
+
+export type SwapResult =
+  | { readonly swapped: true; readonly version: number }
+  /** It is no longer as it was expected to be. Nothing was changed. */
+  | { readonly swapped: false; readonly version: number | null };
+
+/** The data, or the mapping: `manage.data`, `manage.mapping`. Each call is one change, applied once or not at all. */
+export class ManagedTree {
+  readonly #calls: ManageCalls;
+  readonly #prefix: string;
+
+  constructor(calls: ManageCalls, name: 'data' | 'mapping') {
+    this.#calls = calls;
+    this.#prefix = `/v1/${name}`;
+  }
+
+  /** What stands at a path. */
+  async get(
+    path = '/',
+    { consistency, atVersion, ...options }: TreeReadOptions = {},
+  ): Promise<MetadataState> {
+    const target = this.#target(path, { consistency, version: atVersion });
+    const { version, document } = await this.#calls.read(target, options);
+    if (document === null) return { found: false, version };
+    if (!isMetadataValue(document)) {
+      throw new MetadError('unavailable', 'the node answered something that is no tree of strings', {
+        version,
+      });
+    }
+    return { found: true, value: document, version };
+  }
+
+  /** Sets the values of a document at and below a path; others stay. */
+  merge(path: string, value: JsonValue, { onlyIf, ...options }: TreeWriteOptions = {}): Promise<WriteResult> {
+    const target = this.#target(path);
+    return this.#calls.write({ method: 'PUT', target, body: value, condition: onlyIf }, options);
+  }
+
+  /** Puts a document in the place of all that stands at and below a path. */
+  replace(
+    path: string,
+    value: JsonValue,
+    { onlyIf, ...options }: TreeWriteOptions = {},
+  ): Promise<WriteResult> {
+    const target = this.#target(path);
+    return this.#calls.write({ method: 'POST', target, body: value, condition: onlyIf }, options);
+  }
+
+  /** Deletes what stands at and below a path. Where there is nothing it changes nothing. */
+  delete(path: string, { onlyIf, subs, ...options }: TreeDeleteOptions = {}): Promise<WriteResult> {
+    const target = this.#target(path, { subs: subs?.join(',') });
+    return this.#calls.write({ method: 'DELETE', target, condition: onlyIf }, options);
+  }
+
+  /**
+   * Replaces what stands at a path, provided that nothing there has changed since `expected`: the version of an answer
+   * that showed it, or `absent`. Read again and decide anew when it has not swapped.
+   */
+  async compareAndSet(
+    path: string,
+    { expected, value }: { readonly expected: number | 'absent'; readonly value: JsonValue },
+    options: WriteOptions = {},
+  ): Promise<SwapResult> {
+    const onlyIf = expected === 'absent' ? expected : { version: expected };
+    try {
+      const { version } = await this.replace(path, value, { ...options, onlyIf });
+      return { swapped: true, version };
+    } catch (error) {
+      const isOutcome =
+        error instanceof MetadError && error.kind === 'preconditionFailed' && !error.mayHaveApplied;
+      if (!isOutcome) throw error;
+      return { swapped: false, version: error.version };
+    }
+  }
+
+  #target(path: string, query = {}): string {
+    return targetOf(this.#prefix, path, query);
+  }
+}

@@ -1,0 +1,20 @@
+import { MetadError } from './metad-error.ts';
+
+/** Query parameters; those that are undefined are left out. */
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+/** The request line's part for a path of the tree below `prefix`. Names may hold anything but a slash. */
+export function targetOf(prefix: string, path: string, query: Query = {}): string {
+  const names = path.split('/').filter((name) => name !== '');
+  if (names.some((name) => name === '.' || name === '..')) {
+    throw new MetadError('invalid', `${JSON.stringify(path)} is no path: it has a name that is "." or ".."`);
+  }
+  const encoded = names.map((name) => `/${encodeURIComponent(name.toWellFormed())}`).join('');
+  return `${prefix}${encoded}` === '' ? `/${searchOf(query)}` : `${prefix}${encoded}${searchOf(query)}`;
+}
+
+function searchOf(query: Query): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+  return search.size === 0 ? '' : `?${search}`;
+}
