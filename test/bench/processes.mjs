@@ -1,16 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFile, fork, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { request } from 'undici';
 
-const METAD = fileURLToPath(new URL('../../packages/cluster-api/bin/metad.js', import.meta.url));
 // Beside the checkout's own files, so that it is a disk: /tmp often is memory.
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/', import.meta.url));
-const READY_LIMIT_MS = 60_000;
 const MAX_LOG_CHARS = 20_000;
+/** The unit of the times in /proc, on every Linux that Node runs on. */
+const CLOCK_TICKS_PER_SECOND = 100;
 
 const running = new Set();
 process.once('exit', () => {
@@ -22,41 +20,61 @@ export async function killAll() {
   await Promise.all([...running].map((child) => end(child, 'SIGKILL')));
 }
 
+export async function end(child, signal) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  child.kill(signal);
+  await closed;
+}
+
 /** Starts a program of this machine, without the settings that the environment may have for metad. */
 export function start(program, args) {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('METAD_')));
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-  running.add(child);
+  const child = watch(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env }));
   child.log = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text) => {
       child.log = (child.log + text).slice(-MAX_LOG_CHARS);
     });
   }
-  child.once('close', () => running.delete(child));
   return child;
 }
 
-/** Runs a script of this folder with a job; gives what it prints as JSON. */
-export async function runJob(script, job) {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  return new Promise((resolve, reject) => {
-    const options = { maxBuffer: 1024 * 1024 };
-    const child = execFile(process.execPath, [path, JSON.stringify(job)], options, (error, stdout) => {
-      running.delete(child);
+/** Runs a program of this folder with a job; gives what it prints as JSON. */
+export function runJob(name, job) {
+  return startJob(name, job).result;
+}
+
+/** The same, for a job that lasts until it is told to end. */
+export function startJob(name, job) {
+  let child = null;
+  const result = new Promise((resolve, reject) => {
+    const args = [programFile(name), JSON.stringify(job)];
+    child = execFile(process.execPath, args, { maxBuffer: 1024 * 1024 }, (error, stdout) => {
       if (error) reject(error);
       else resolve(JSON.parse(stdout));
     });
-    running.add(child);
   });
+  watch(child);
+  return {
+    result,
+    finish: () => {
+      child.stdin.end();
+      return result;
+    },
+  };
 }
 
-/** Starts the bare server with the response that it repeats; gives its port and how to stop it. */
-export async function startBareHttp(response) {
-  const script = fileURLToPath(new URL('bare-http.mjs', import.meta.url));
-  const child = start(process.execPath, [script, JSON.stringify(response)]);
-  const [port] = await new Promise((resolve) => child.stdout.once('data', (text) => resolve([Number(text)])));
-  return { port, stop: () => end(child, 'SIGKILL') };
+/** Starts a program of this folder that talks by messages. */
+export function forkProgram(name) {
+  return watch(fork(programFile(name)));
+}
+
+/** Starts node:http with the answer that it gives to all; gives its port, its process, and how to stop it. */
+export async function startBareHttp(answer) {
+  const child = start(process.execPath, [programFile('bare-http.mjs'), JSON.stringify(answer)]);
+  const port = await new Promise((resolve) => child.stdout.once('data', (text) => resolve(Number(text))));
+  return { port, child, stop: () => end(child, 'SIGKILL') };
 }
 
 export function makeDataDir() {
@@ -65,51 +83,17 @@ export function makeDataDir() {
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) };
 }
 
-/** Three nodes on this machine, all of them ready. */
-export async function startCluster(dir) {
-  const nodes = [];
-  for (let id = 1; id <= 3; id += 1) {
-    const [metadata, manage, cluster] = await freePorts(3);
-    nodes.push({ id, metadata, manage, cluster });
-  }
-  const initial = nodes.map(({ id, cluster }) => `${id}=127.0.0.1:${cluster}`).join(',');
-  for (const node of nodes) {
-    const ports = { listen: node.metadata, listen_manage: node.manage, listen_cluster: node.cluster };
-    const listen = Object.entries(ports).flatMap(([flag, port]) => [`--${flag}`, `127.0.0.1:${port}`]);
-    const own = [
-      '--id',
-      String(node.id),
-      '--data_dir',
-      join(dir, `node-${node.id}`),
-      '--initial_cluster',
-      initial,
-    ];
-    node.child = start(process.execPath, [METAD, ...own, ...listen, '--xff', '--log_level', 'warn']);
-  }
-  for (const node of nodes) await ready(node);
-  return {
-    nodes,
-    leader: () => findLeader(nodes),
-    stop: () => Promise.all(nodes.map(({ child }) => end(child, 'SIGTERM'))),
-  };
+/** Processor time that a process has used, all its threads together. */
+export function cpuSeconds({ pid }) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // The name, in brackets, may hold anything; user and system time are the 14th and the 15th field.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }
 
-async function ready(node) {
-  for (const deadline = Date.now() + READY_LIMIT_MS; Date.now() < deadline; await sleep(50)) {
-    if (node.child.exitCode !== null) throw new Error(`node ${node.id} ended:\n${node.child.log}`);
-    const status = await request(`http://127.0.0.1:${node.manage}/ready`).then(
-      ({ statusCode, body }) => body.dump().then(() => statusCode),
-      () => 0,
-    );
-    if (status === 200) return;
-  }
-  throw new Error(`node ${node.id} did not become ready:\n${node.child.log}`);
-}
-
-async function findLeader(nodes) {
-  const { body } = await request(`http://127.0.0.1:${nodes[0].cluster}/metrics`);
-  const { Ok } = await body.json();
-  return nodes.find(({ id }) => id === Ok.current_leader);
+export function residentBytes({ pid }) {
+  const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
 }
 
 /** Below the range of outgoing connections, whose ports could be taken in between. */
@@ -125,9 +109,12 @@ export async function freePorts(count) {
   return ports;
 }
 
-export async function end(child, signal) {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const closed = new Promise((resolve) => child.once('close', resolve));
-  child.kill(signal);
-  await closed;
+function watch(child) {
+  running.add(child);
+  child.once('close', () => running.delete(child));
+  return child;
+}
+
+function programFile(name) {
+  return fileURLToPath(new URL(`programs/${name}`, import.meta.url));
 }

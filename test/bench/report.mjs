@@ -30,43 +30,44 @@ function fileSystemOf(dir) {
   return type;
 }
 
-export function printTable(title, rows) {
-  const cells = rows.map(({ name, connections, perSecond, p50Ms, p99Ms, failed, limit }) => [
-    name,
-    String(connections),
-    perSecond.toFixed(0),
-    p50Ms === null ? '-' : p50Ms.toFixed(2),
-    p99Ms === null ? '-' : p99Ms.toFixed(2),
-    (perSecond / limit).toFixed(2),
-    String(failed),
-  ]);
-  const head = [title, 'conns', 'per second', 'p50 ms', 'p99 ms', 'ratio', 'failed'];
-  const widths = head.map((text, column) =>
-    Math.max(text.length, ...cells.map((line) => line[column].length)),
-  );
-  const format = (line) =>
-    line
+/** Rows of texts under a head; all but the first column to the right. */
+export function printTable(head, rows) {
+  const widths = head.map((text, column) => Math.max(text.length, ...rows.map((row) => row[column].length)));
+  const format = (row) =>
+    row
       .map((text, column) => (column === 0 ? text.padEnd(widths[0]) : text.padStart(widths[column])))
-      .join('  ');
-  console.log(
-    [format(head), widths.map((width) => '-'.repeat(width)).join('  '), ...cells.map(format)].join('\n'),
-  );
-  const failure = rows.find(({ firstFailure }) => firstFailure);
-  if (failure) console.log(`first failure of "${failure.name}": ${failure.firstFailure}`);
-  console.log();
+      .join('  ')
+      .trimEnd();
+  const line = widths.map((width) => '-'.repeat(width)).join('  ');
+  console.log(`${[format(head), line, ...rows.map(format)].join('\n')}\n`);
 }
 
-/** How many times what etcd does each of metad's ways to write does, at the same number of connections. */
-export function printTimes(rows) {
-  for (const etcd of rows.filter(({ name }) => name.startsWith('etcd'))) {
-    const same = rows.filter(
-      (other) => other !== etcd && other.connections === etcd.connections && /leader$/.test(other.name),
-    );
-    const own = same.filter(({ name }) => !name.startsWith('etcd'));
-    const times = own.map(
-      ({ name, perSecond }) => `${name.split(',')[0]} ${(perSecond / etcd.perSecond).toFixed(1)}×`,
-    );
-    console.log(`${etcd.connections} connections, times etcd: ${times.join(', ')}`);
-  }
-  console.log();
+/** What load did, beside `base`, the rate that counts as 1. */
+export function printRates(title, rows, base) {
+  const lines = rows.map((row) => [
+    row.name,
+    String(row.connections),
+    row.perSecond.toFixed(0),
+    digits(row.p50Ms, 2),
+    digits(row.p99Ms, 2),
+    (row.perSecond / base(row)).toFixed(2),
+    String(row.failed),
+  ]);
+  printTable([title, 'conns', 'per second', 'p50 ms', 'p99 ms', 'ratio', 'failed'], lines);
+  const failure = rows.find(({ firstFailure }) => firstFailure);
+  if (failure) console.log(`first failure of "${failure.name}": ${failure.firstFailure}\n`);
+}
+
+/** What is aimed at and what was measured: `{ goal, measured, unit?, atLeast? | atMost? }`. */
+export function printGoals(goals) {
+  const rows = goals.map(({ goal, measured, unit = '', atLeast, atMost }) => {
+    const isMet = atLeast === undefined ? measured <= atMost : measured >= atLeast;
+    const limit = atLeast === undefined ? `≤ ${atMost}` : `≥ ${atLeast}`;
+    return [goal, `${limit}${unit}`, `${digits(measured, 2)}${unit}`, isMet ? 'met' : 'missed'];
+  });
+  printTable(['goal', 'aim', 'measured', ''], rows);
+}
+
+export function digits(value, count) {
+  return value === null || value === undefined || Number.isNaN(value) ? '-' : value.toFixed(count);
 }

@@ -3,14 +3,14 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-const require = createRequire(new URL('../../packages/kv-store/package.json', import.meta.url));
+const require = createRequire(new URL('../../../packages/kv-store/package.json', import.meta.url));
 const Database = require('better-sqlite3');
 
 const { dir, seconds, value } = JSON.parse(process.argv[2]);
 const db = new Database(join(dir, 'bare.db'));
 db.pragma('journal_mode = WAL');
 db.pragma('synchronous = FULL');
-db.exec('CREATE TABLE kv (k TEXT PRIMARY KEY, v TEXT NOT NULL) WITHOUT ROWID');
+db.exec('CREATE TABLE IF NOT EXISTS kv (k TEXT PRIMARY KEY, v TEXT NOT NULL) WITHOUT ROWID');
 const put = db.prepare('INSERT INTO kv (k, v) VALUES (?, ?) ON CONFLICT (k) DO UPDATE SET v = excluded.v');
 
 const samples = [];
