@@ -7,6 +7,7 @@ import type { Tally } from './tally.ts';
 /** What happens in one round: to processes, or to the ways between them. */
 export const STRIKES = [
   ...(['leader', 'follower', 'again', 'two', 'all'] as const),
+  ...(['stopLeader', 'stopFollower'] as const),
   ...(['pauseLeader', 'pauseFollower'] as const),
   ...(['cutLeader', 'cutFollower', 'deafLeader', 'muteLeader', 'cutAll'] as const),
 ];
@@ -48,6 +49,10 @@ export async function strike(name: Strike, options: StrikeOptions): Promise<void
       return killAndStart([first, second], options);
     case 'all':
       return killAndStart(cluster.ids, options);
+    case 'stopLeader':
+      return stopAndStart(await cluster.leader(), options);
+    case 'stopFollower':
+      return stopAndStart(await follower(options), options);
     case 'pauseLeader':
       return pause(await cluster.leader(), options);
     case 'pauseFollower':
@@ -85,6 +90,19 @@ async function killTwice(id: number, options: StrikeOptions): Promise<void> {
   await killAndStart([id], options);
   await sleep(options.random.below(MAX_START_MS));
   await killAndStart([id], options);
+}
+
+/** In order, as who upgrades a node does it. */
+async function stopAndStart(
+  id: number,
+  { cluster, random, tally, maxFaultMs }: StrikeOptions,
+): Promise<void> {
+  const exit = await cluster.stop(id);
+  if (exit.code !== 0) throw new Error(`node ${id} did not end in order: ${JSON.stringify(exit)}`);
+  tally.stops += 1;
+  tally.readLog(cluster.process(id).log);
+  await sleep(random.below(maxFaultMs));
+  cluster.launch(id);
 }
 
 async function pause(id: number, { cluster, random, tally, maxFaultMs }: StrikeOptions): Promise<void> {

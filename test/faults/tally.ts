@@ -4,6 +4,8 @@ import type { Clients } from './clients.ts';
 export class Tally {
   rounds = 0;
   kills = 0;
+  /** In order. */
+  stops = 0;
   pauses = 0;
   partitions = 0;
   acknowledged = 0;
@@ -41,7 +43,7 @@ export class Tally {
 
   toString(): string {
     return [
-      `${this.rounds} rounds: ${this.kills} kills, ${this.pauses} pauses, ${this.partitions} partitions`,
+      `${this.rounds} rounds: ${this.kills} kills, ${this.stops} stops, ${this.pauses} pauses, ${this.partitions} partitions`,
       `writes: ${this.acknowledged} acknowledged, ${this.unknown} unknown, ${this.refused} refused`,
       `reads: ${this.reads} linearizable, ${this.versionReads} local ones that pass versions on`,
       `snapshots: ${this.snapshotsTaken} taken, ${this.snapshotsInstalled} installed; ${this.compactions} compactions`,
