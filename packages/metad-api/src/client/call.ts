@@ -21,6 +21,11 @@ export interface Plan<T> {
   readonly judge: (answer: NodeAnswer) => Judgement<T>;
 }
 
+interface Failure {
+  readonly attempt: Attempt;
+  readonly reason: string;
+}
+
 /**
  * Asks one node after the other until one of them gives an answer, or until the time is up. A request must be one that
  * can be sent twice. Rejects with a `MetadError`, or with the reason of an aborted signal.
@@ -29,6 +34,7 @@ export async function call<T>(connection: Connection, plan: Plan<T>): Promise<T>
   const deadlineMs = performance.now() + plan.timeoutMs;
   let failures = 0;
   let mayHaveApplied = false;
+  let telling: Failure | null = null;
   for (;;) {
     const leftMs = deadlineMs - performance.now();
     const timeLimitMs = Math.max(1, Math.min(plan.outgoing.timeLimitMs, leftMs));
@@ -41,7 +47,10 @@ export async function call<T>(connection: Connection, plan: Plan<T>): Promise<T>
     failures += 1;
     connection.moveOn(attempt);
     const pauseMs = connection.pauseMs(failures);
-    if (performance.now() + pauseMs >= deadlineMs) throw givenUp(attempt, judgement.reason, mayHaveApplied);
+    // What ends only because the call's own time is up says less than the failure before it.
+    const isCut = attempt.result.type === 'failed' && timeLimitMs < plan.outgoing.timeLimitMs;
+    if (telling === null || !isCut) telling = { attempt, reason: judgement.reason };
+    if (performance.now() + pauseMs >= deadlineMs) throw givenUp(telling, mayHaveApplied);
     await pause(pauseMs, connection.signals(plan.signal));
   }
 }
@@ -65,7 +74,8 @@ function afterAttempts(error: MetadError, mayHaveApplied: boolean): MetadError {
   return new MetadError(kind, message, { status, version, mayHaveApplied });
 }
 
-function givenUp({ node, result }: Attempt, reason: string, mayHaveApplied: boolean): MetadError {
+function givenUp({ attempt, reason }: Failure, mayHaveApplied: boolean): MetadError {
+  const { node, result } = attempt;
   const kind = mayHaveApplied ? 'unknownOutcome' : 'unavailable';
   const status = result.type === 'answer' ? result.status : null;
   const cause = result.type === 'failed' ? result.cause : undefined;
