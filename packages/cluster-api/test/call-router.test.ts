@@ -8,7 +8,8 @@ import type { NodeState } from '../src/consensus/node-state.ts';
 
 const call: Call = { type: 'propose', command: new Uint8Array() };
 const logId = { term: term(1), leader: nodeId(1), index: logIndex(5) };
-const done: CallOutcome = { type: 'done', logId, version: version(3), membership: EMPTY_MEMBERSHIP };
+const result = { type: 'applied', version: version(3) } as const;
+const done: CallOutcome = { type: 'done', logId, result, membership: EMPTY_MEMBERSHIP };
 const unknown: CallOutcome = { type: 'unknown', message: 'the link broke' };
 
 function refused(error: CallError): CallOutcome {

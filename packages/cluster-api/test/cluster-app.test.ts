@@ -1,7 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { decodeCommand, encodeCommand as encode, StateDatabase, Store, version } from '@metad/kv-store';
+import {
+  decodeCommand,
+  encodeCommand as encode,
+  StateDatabase,
+  Store,
+  version,
+  writeOf,
+} from '@metad/kv-store';
 import { EMPTY_MEMBERSHIP, type Entry, logIndex, nodeId, term } from '@metad/raft-core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { BackupOutcome } from '../src/backup/backups.ts';
@@ -27,8 +34,9 @@ function execute(call: Call): Promise<CallOutcome> {
   const logId = { term: term(1), leader: nodeId(1), index: logIndex(store.state.applied.index + 1) };
   const data = call.type === 'propose' ? call.command : null;
   const entry: Entry = { ...logId, payload: data ? { type: 'command', data } : { type: 'blank' } };
-  store.state.apply([entry]);
-  return Promise.resolve({ type: 'done', logId, version: store.state.version, membership: EMPTY_MEMBERSHIP });
+  const [result] = store.state.apply([entry]).results;
+  if (result === undefined) throw new Error('an entry has a result');
+  return Promise.resolve({ type: 'done', logId, result, membership: EMPTY_MEMBERSHIP });
 }
 
 function app(clusterToken: string | null = null) {
@@ -140,11 +148,9 @@ describe('/write and /read', () => {
   test('the command that is proposed is the write', async () => {
     await post('/write', { Put: { key: 'a/b', value: 'x' } });
     const [call] = calls;
-    expect(call?.type === 'propose' && decodeCommand(call.command)).toEqual({
-      type: 'merge',
-      tree: 'data',
-      leaves: [['/a/b', 'x']],
-    });
+    expect(call?.type === 'propose' && decodeCommand(call.command)).toEqual(
+      writeOf([{ type: 'merge', tree: 'data', leaves: [['/a/b', 'x']] }]),
+    );
   });
 
   test.each(['{}', '1', 'null', '', '"a//b"'])('the read %j is refused', async (body) => {

@@ -245,11 +245,11 @@ describe('the quota of the state', () => {
   const full = { type: 'refused', error: { type: 'stateFull', maxBytes: 100 } };
 
   test('admits everything below it, and again once there is room', async () => {
-    expect(await execute(put)).toMatchObject({ type: 'done', version: 1 });
+    expect(await execute(put)).toMatchObject({ type: 'done', result: { version: 1 } });
     usedBytes = 100;
     expect(await execute(put)).toEqual(full);
     usedBytes = 99;
-    expect(await execute(put)).toMatchObject({ type: 'done', version: 1 });
+    expect(await execute(put)).toMatchObject({ type: 'done', result: { version: 1 } });
   });
 
   test.each<Command>([

@@ -24,7 +24,7 @@ function others(leader: Member): Member[] {
 test('a single node leads by itself and applies what is proposed', async () => {
   cluster = new NodeCluster(1);
   const leader = await cluster.leader();
-  expect(await put(leader, '/a')).toMatchObject({ type: 'done', version: 1 });
+  expect(await put(leader, '/a')).toMatchObject({ type: 'done', result: { version: 1 } });
   expect(read(leader, '/a')).toBe('x');
 });
 

@@ -39,7 +39,12 @@ describe('the answer to a cluster call', () => {
   const addressOf = (node: number) => (node === 2 ? '127.0.0.1:21002' : null);
 
   test('shows log id and membership, without the instances', () => {
-    const outcome = { type: 'done', logId, version: 4 as never, membership } as const;
+    const outcome = {
+      type: 'done',
+      logId,
+      result: { type: 'applied', version: 4 as never },
+      membership,
+    } as const;
     expect(parse(callAnswer(outcome, addressOf))).toEqual({
       Ok: {
         log_id: { leader_id: { term: 3, node_id: 1 }, index: 9 },

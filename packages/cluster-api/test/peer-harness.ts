@@ -38,7 +38,7 @@ const LIMITS: Partial<PeerLimits> = {
 export const DONE: CallOutcome = {
   type: 'done',
   logId: { term: term(3), leader: nodeId(1), index: logIndex(9) },
-  version: version(4),
+  result: { type: 'applied', version: version(4) },
   membership: { configs: [[nodeId(1)]], nodes: new Map([[nodeId(1), { addr: 'x:1' }]]) },
 };
 

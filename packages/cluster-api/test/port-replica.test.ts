@@ -9,6 +9,7 @@ import {
   StateDatabase,
   Store,
   version,
+  writeOf,
 } from '@metad/kv-store';
 import { logIndex, nodeId, term } from '@metad/raft-core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -68,26 +69,26 @@ function answer(message: ToHttp): void {
 }
 
 const put = (path: string, value = 'x') =>
-  replica.propose({ type: 'merge', tree: 'data', leaves: [[path, value]] });
+  replica.propose(writeOf([{ type: 'merge', tree: 'data', leaves: [[path, value]] }]));
 
 test('the commands of one turn cross the port together, and each gets its own outcome', async () => {
   const outcomes = [put('/a'), put('/b')];
   const message = await next();
   if (message.type !== 'propose') throw new Error(`unexpected ${message.type}`);
   expect(message.proposals.map(({ command }) => decodeCommand(command))).toMatchObject([
-    { leaves: [['/a', 'x']] },
-    { leaves: [['/b', 'x']] },
+    { operations: [{ leaves: [['/a', 'x']] }] },
+    { operations: [{ leaves: [['/b', 'x']] }] },
   ]);
   const [a, b] = message.proposals;
   answer({
     type: 'outcomes',
     outcomes: [
       { id: b?.id ?? 0, outcome: { type: 'unknown', message: 'who knows' } },
-      { id: a?.id ?? 0, outcome: { type: 'applied', version: version(4) } },
+      { id: a?.id ?? 0, outcome: { type: 'applied', version: version(4), repeated: false } },
     ],
   });
   expect(await Promise.all(outcomes)).toEqual([
-    { type: 'applied', version: 4 },
+    { type: 'applied', version: 4, repeated: false },
     { type: 'unknown', message: 'who knows' },
   ]);
 });

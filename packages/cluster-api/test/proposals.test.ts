@@ -15,7 +15,7 @@ function membershipEntry(at: { term: number; index: number; configs: number[][] 
 }
 
 function settle(proposals: Proposals, applied: Entry): void {
-  proposals.settle(applied, version(7), EMPTY_MEMBERSHIP);
+  proposals.settle(applied, { type: 'applied', version: version(7) }, EMPTY_MEMBERSHIP);
 }
 
 describe('a proposal', () => {
@@ -28,7 +28,11 @@ describe('a proposal', () => {
     });
     settle(proposals, entry({ term: 2, index: 4 }));
     settle(proposals, entry({ term: 2, index: 5 }));
-    expect(await outcome).toMatchObject({ type: 'done', logId: { term: 2, index: 5 }, version: 7 });
+    expect(await outcome).toMatchObject({
+      type: 'done',
+      logId: { term: 2, index: 5 },
+      result: { version: 7 },
+    });
     expect(proposals.size).toBe(0);
   });
 

@@ -1,7 +1,20 @@
 export { verifyBackup, writeBackup } from './backup.ts';
 export type { AppliedBatch, Change } from './change.ts';
-export type { AccessMode, AccessRule, Command, ContentCommand, Leaf, TreeName } from './command.ts';
-export { COMMAND_FORMAT, CommandFormatError, decodeCommand, encodeCommand } from './command-codec.ts';
+export {
+  type AccessMode,
+  type AccessRule,
+  type Command,
+  type ContentCommand,
+  type Leaf,
+  MAX_AUTHOR_BYTES,
+  type Precondition,
+  type TreeName,
+  type WriteCommand,
+  type WriteResult,
+  writeOf,
+} from './command.ts';
+export { decodeCommand, encodeCommand, stampTime } from './command-codec.ts';
+export { CommandFormatError } from './command-fields.ts';
 export { decodeMembership, EntryFormatError, encodeMembership, type PlainMembership } from './entry-codec.ts';
 export { FIRST_FEATURE_LEVEL, LAST_FEATURE_LEVEL, MAX_FEATURE_LEVEL } from './feature-level.ts';
 export type { PurgeLimits } from './log-purge.ts';
@@ -27,3 +40,4 @@ export { type PersistedReady, Store, type StoreOptions, type StoreStep } from '.
 export { StoreError, type StoreErrorCode } from './store-error.ts';
 export { type DirectoryReport, verifyDataDirectory } from './verify-directory.ts';
 export { type Version, version } from './version.ts';
+export { isIdempotencyKey } from './write-codec.ts';

@@ -58,6 +58,12 @@ export const LOG_FORMAT: FileFormat = {
  */
 export const MAX_LOG_WAL_PAGES = 4_000;
 
+/** What the write-ahead log grows to: a page and its header each, and the write that crosses the limit. */
+export const RESERVED_WAL_BYTES = MAX_LOG_WAL_PAGES * (4096 + 24) + 1024 * 1024;
+
+/** So far the commit index on disk may fall behind: a restart applies these entries once a leader has spoken. */
+export const MAX_UNSAVED_COMMITS = 64;
+
 export const LOG_CONNECTION: ConnectionOptions = {
   // Whoever else has it is another node: it will not let go.
   busyTimeoutMs: 0,

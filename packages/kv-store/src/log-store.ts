@@ -16,11 +16,18 @@ import { encodeEntry } from './entry-codec.ts';
 import { DEFAULT_PURGE_LIMITS, type PurgeLimits, purgeFirst } from './log-purge.ts';
 import { damagedLog, LogRows } from './log-rows.ts';
 import { checkEntries, checkHardState } from './log-rules.ts';
-import { LOG_CONNECTION, LOG_FORMAT, MAX_LOG_WAL_PAGES } from './log-schema.ts';
+import {
+  LOG_CONNECTION,
+  LOG_FORMAT,
+  MAX_LOG_WAL_PAGES,
+  MAX_UNSAVED_COMMITS,
+  RESERVED_WAL_BYTES,
+} from './log-schema.ts';
 import { type LogSize, roomOf } from './log-size.ts';
 import { type LogStatements, prepareLogStatements } from './log-statements.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { checkPages } from './page-check.ts';
+import { reserveFile } from './reserve-file.ts';
 import { namingFile } from './store-error.ts';
 
 /** What must be on disk together. */
@@ -29,8 +36,8 @@ export interface LogBatch {
   readonly entries: readonly Entry[];
   readonly hardState: HardState | null;
   /**
-   * Whether it must be on disk when `write` returns. False only when nothing but `committed` moved: that value then
-   * waits in memory for the next synced write, as losing it costs a longer recovery and nothing else.
+   * Whether it must be on disk when `write` returns. False only when nothing but `committed` moved: that value waits in
+   * memory until some more entries are committed, as losing it costs a longer recovery and nothing else.
    */
   readonly sync: boolean;
 }
@@ -62,8 +69,8 @@ export class LogStore implements LogReader {
   readonly #commit: Database.Transaction<(batch: LogBatch, extra: ExtraRows) => void>;
   #fault: unknown = null;
   #hardState: HardState;
-  /** Whether `#hardState` is ahead of the disk, by its commit index only. */
-  #unwritten = false;
+  /** What is on disk: behind `#hardState`, by its commit index only. */
+  #savedHardState: HardState;
   #compacted: LogId;
   #lastLog: LogId;
   #stateGeneration: number;
@@ -79,6 +86,7 @@ export class LogStore implements LogReader {
     this.#commit = db.transaction((batch, extra) => this.#writeRows(batch, extra));
     const { hardState, compacted } = this.#rows.hardState();
     this.#hardState = hardState;
+    this.#savedHardState = hardState;
     this.#compacted = compacted;
     this.#stateGeneration = this.#rows.stateGeneration();
     this.#lastLog = this.#rows.lastLog(compacted);
@@ -120,11 +128,23 @@ export class LogStore implements LogReader {
   /** Writes one batch in one transaction, with one sync whatever its size. */
   write(batch: LogBatch): void {
     this.#checkBatch(batch);
-    if (batch.sync) this.#run(() => this.#commit.immediate(batch, {}));
-    this.#unwritten = !batch.sync && (this.#unwritten || batch.hardState !== null);
-    if (batch.hardState !== null) this.#hardState = batch.hardState;
+    const hardState = batch.hardState ?? this.#hardState;
+    if (batch.sync) {
+      const saved = this.#mustSave(hardState) ? hardState : null;
+      this.#run(() => this.#commit.immediate({ ...batch, hardState: saved }, {}));
+      this.#savedHardState = saved ?? this.#savedHardState;
+    }
+    this.#hardState = hardState;
     this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
     if (batch.sync) this.checkpointBeyond(MAX_LOG_WAL_PAGES);
+  }
+
+  /**
+   * Takes the room on disk that the write-ahead log needs until it begins again, so that no sync has to make the file
+   * longer. Returns false when the disk has no room for it: the log then grows as it is written.
+   */
+  reserve(): boolean {
+    return this.#run(() => reserveFile(`${this.#file}-wal`, RESERVED_WAL_BYTES));
   }
 
   /** Writes the first entries of an empty log together with who this node is. */
@@ -133,6 +153,7 @@ export class LogStore implements LogReader {
     this.#checkBatch(batch);
     this.#run(() => this.#commit.immediate(batch, { identity }));
     this.#hardState = batch.hardState ?? this.#hardState;
+    this.#savedHardState = this.#hardState;
     this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
   }
 
@@ -152,7 +173,7 @@ export class LogStore implements LogReader {
     const extra = identity === undefined ? { snapshot } : { snapshot, identity };
     this.#run(() => this.#commit.immediate({ ...batch, hardState }, extra));
     this.#hardState = hardState;
-    this.#unwritten = false;
+    this.#savedHardState = hardState;
     this.#compacted = last;
     this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? last;
     this.#stateGeneration = stateGeneration;
@@ -229,8 +250,10 @@ export class LogStore implements LogReader {
   close(): void {
     if (!this.#db.open) return;
     try {
-      if (this.#unwritten && this.#fault === null) {
-        this.write({ entries: [], hardState: this.#hardState, sync: true });
+      const { committed } = this.#hardState;
+      if (committed > this.#savedHardState.committed && this.#fault === null) {
+        const batch = { entries: [], hardState: this.#hardState, sync: true };
+        this.#run(() => this.#commit.immediate(batch, {}));
       }
     } finally {
       this.#db.close();
@@ -244,9 +267,9 @@ export class LogStore implements LogReader {
       this.#statements.truncate.run(first.index);
     }
     for (const entry of batch.entries) this.#statements.append.run(...encodeEntry(entry));
-    const hardState = batch.hardState ?? (this.#unwritten ? this.#hardState : null);
-    if (hardState !== null) {
-      this.#statements.saveHardState.run(hardState.term, hardState.votedFor, hardState.committed);
+    if (batch.hardState !== null) {
+      const { term, votedFor, committed } = batch.hardState;
+      this.#statements.saveHardState.run(term, votedFor, committed);
     }
     if (identity !== undefined) {
       this.#statements.saveIdentity.run(identity.node, identity.instance, identity.cluster);
@@ -268,6 +291,14 @@ export class LogStore implements LogReader {
     } finally {
       this.#db.pragma('synchronous = FULL');
     }
+  }
+
+  /** A commit index alone would write another page with each batch. */
+  #mustSave({ term, votedFor, committed }: HardState): boolean {
+    const saved = this.#savedHardState;
+    return (
+      term !== saved.term || votedFor !== saved.votedFor || committed - saved.committed >= MAX_UNSAVED_COMMITS
+    );
   }
 
   #checkBatch({ entries, hardState, sync }: LogBatch): void {

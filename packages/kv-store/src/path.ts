@@ -14,6 +14,14 @@ export function canonicalPath(path: string): string {
   return `/${segments.join('/')}`;
 }
 
+/** Whether `path` is what `canonicalPath` makes of it. */
+export function isCanonicalPath(path: string): boolean {
+  // What needs a closer look is rare: a name that begins with a dot.
+  if (path.startsWith('/') && !path.endsWith('/') && !path.includes('//') && !path.includes('/.'))
+    return true;
+  return canonicalPath(path) === path;
+}
+
 /** The names from the root down; none for the root itself. */
 export function segmentsOf(path: string): string[] {
   return path === ROOT ? [] : path.slice(1).split('/');

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Entry, LogId, StoredMembership } from '@metad/raft-core';
 import type { Change } from './change.ts';
+import type { WriteResult } from './command.ts';
 import {
   decodeMembership,
   encodeHeader,
@@ -26,17 +27,20 @@ export interface Position {
 
 /** What an entry did to the state besides its rows. */
 export interface Effect {
-  readonly change: Change | null;
-  readonly featureLevel: number;
+  readonly result: WriteResult;
+  readonly changes: readonly Change[];
+  /** Where the command moves the position to; what is absent stays. */
+  readonly moves: Partial<Pick<Position, 'version' | 'featureLevel'>>;
 }
 
 /** The position after one more entry. */
-export function follow(before: Position, entry: Entry, { change, featureLevel }: Effect): Position {
+export function follow(before: Position, entry: Entry, moves: Effect['moves']): Position {
   const { term, leader, index, payload } = entry;
   const applied = { term, leader, index };
   return {
+    ...before,
+    ...moves,
     applied,
-    version: change?.version ?? before.version,
     membership:
       payload.type === 'membership' ? { logId: applied, membership: payload.membership } : before.membership,
     digest: createHash('sha256')
@@ -44,7 +48,6 @@ export function follow(before: Position, entry: Entry, { change, featureLevel }:
       .update(encodeHeader(applied, PAYLOAD_TYPE[payload.type]))
       .update(encodePayload(payload))
       .digest(),
-    featureLevel,
   };
 }
 

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
-import type { AccessMode, AccessRule, Command } from './command.ts';
+import type { AccessMode, AccessRule, ContentCommand } from './command.ts';
 
-export type RuleCommand = Extract<Command, { readonly type: 'setRules' | 'deleteRules' }>;
+export type RuleCommand = Extract<ContentCommand, { readonly type: 'setRules' | 'deleteRules' }>;
 
 /** The writing side of the access rules. Must run inside a transaction. */
 export class RuleTable {

@@ -1,24 +1,18 @@
 import { dirname } from 'node:path';
-import {
-  assert,
-  type Entry,
-  type LogId,
-  type StoredMembership,
-  unreachable,
-  ZERO_LOG_ID,
-} from '@metad/raft-core';
+import { assert, type Entry, type LogId, type StoredMembership, ZERO_LOG_ID } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import type { AppliedBatch, Change } from './change.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { type CheckpointOutcome, CheckpointThread } from './checkpoint-thread.ts';
-import type { Command, ContentCommand, TreeName } from './command.ts';
-import { CommandFormatError, decodeCommand } from './command-codec.ts';
+import type { Command, WriteResult } from './command.ts';
+import { CommandApplier } from './command-applier.ts';
+import { decodeCommand } from './command-codec.ts';
+import { CommandFormatError } from './command-fields.ts';
 import { openForWriting } from './database.ts';
 import { DatabaseSize } from './database-size.ts';
 import { syncFile, syncFileAsync } from './durable-file.ts';
 import { checkKnownLevel, UPGRADE_ADVICE } from './known-level.ts';
 import { checkPages } from './page-check.ts';
-import { segmentsOf } from './path.ts';
 import {
   decodePosition,
   type Effect,
@@ -29,18 +23,16 @@ import {
   READ_POSITION,
   SAVE_POSITION,
 } from './position.ts';
-import { RuleTable } from './rule-table.ts';
 import { DROP_MANIFEST } from './snapshot-manifest.ts';
 import { MAX_STATE_WAL_PAGES, MAX_THREAD_WAL_PAGES, STATE_CONNECTION, STATE_FORMAT } from './state-schema.ts';
 import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
-import { Tree } from './tree.ts';
-import { type Version, version } from './version.ts';
+import type { Version } from './version.ts';
 
 export interface AppliedEntries {
   /** What the readers of this node are told. */
   readonly batch: AppliedBatch;
-  /** The version right after each entry. */
-  readonly versions: readonly Version[];
+  /** What became of each entry. */
+  readonly results: readonly WriteResult[];
 }
 
 /**
@@ -50,8 +42,7 @@ export interface AppliedEntries {
 export class StateMachine {
   readonly #db: Database.Database;
   readonly #file: string;
-  readonly #trees: { readonly [tree in TreeName]: Tree };
-  readonly #rules: RuleTable;
+  readonly #commands: CommandApplier;
   readonly #savePosition: Database.Statement<PositionRow>;
   readonly #applyAll: Database.Transaction<(entries: readonly Entry[]) => [Position, AppliedEntries]>;
   readonly #checkpoints: Checkpoints;
@@ -65,8 +56,7 @@ export class StateMachine {
   private constructor(file: string, db: Database.Database) {
     this.#file = file;
     this.#db = db;
-    this.#trees = { data: new Tree(db, 'data'), mapping: new Tree(db, 'mapping') };
-    this.#rules = new RuleTable(db);
+    this.#commands = new CommandApplier(db);
     this.#checkpoints = new Checkpoints(db);
     this.#size = new DatabaseSize(db);
     this.#savePosition = db.prepare(SAVE_POSITION);
@@ -236,17 +226,17 @@ export class StateMachine {
 
   #applyRows(entries: readonly Entry[]): [Position, AppliedEntries] {
     const changes: Change[] = [];
-    const versions: Version[] = [];
+    const results: WriteResult[] = [];
     let position = this.#position;
     for (const entry of entries) {
       const effect = this.#applyPayload(entry, position);
-      if (effect.change !== null) changes.push(effect.change);
-      position = follow(position, entry, effect);
-      versions.push(position.version);
+      changes.push(...effect.changes);
+      results.push(effect.result);
+      position = follow(position, entry, effect.moves);
     }
     this.#savePosition.run(...encodePosition(position));
     const { applied } = position;
-    return [position, { batch: { applied, version: position.version, changes }, versions }];
+    return [position, { batch: { applied, version: position.version, changes }, results }];
   }
 
   #applyPayload(entry: Entry, before: Position): Effect {
@@ -255,36 +245,15 @@ export class StateMachine {
       () => `entry ${entry.index} after ${before.applied.index}`,
     );
     assert(entry.term >= before.applied.term, 'terms never decrease along the log');
-    const { featureLevel } = before;
-    if (entry.payload.type !== 'command') return { change: null, featureLevel };
+    if (entry.payload.type !== 'command') {
+      return { result: { type: 'applied', version: before.version }, changes: [], moves: {} };
+    }
     const command = readCommand(entry, entry.payload.data);
     if (command.type === 'setFeatureLevel') {
       const what = `${this.#file}: entry ${entry.index} of term ${entry.term} raises the cluster to`;
       checkKnownLevel(command.level, what, UPGRADE_ADVICE);
-      return { change: null, featureLevel: Math.max(command.level, featureLevel) };
     }
-    return { change: this.#applyCommand(command, version(before.version + 1)), featureLevel };
-  }
-
-  #applyCommand(command: ContentCommand, next: Version): Change | null {
-    switch (command.type) {
-      case 'merge':
-      case 'replace':
-      case 'delete':
-      case 'deleteValue': {
-        const paths = this.#trees[command.tree].apply(command);
-        if (paths === null) return null;
-        if (command.tree === 'data') return { type: 'data', version: next, paths };
-        return { type: 'mapping', version: next, hosts: hostsOf(paths) };
-      }
-      case 'setRules':
-      case 'deleteRules': {
-        const hosts = this.#rules.apply(command);
-        return hosts && { type: 'rules', version: next, hosts };
-      }
-      default:
-        return unreachable(command);
-    }
+    return this.#commands.apply(command, before);
   }
 }
 
@@ -296,9 +265,4 @@ function readCommand(entry: Entry, bytes: Uint8Array): Command {
     const what = `entry ${entry.index} of term ${entry.term} holds a command that cannot be read: ${error.message}`;
     throw new StoreError('damaged', `${what}; run the release that wrote it`, { cause: error });
   }
-}
-
-/** The first names of the paths, each once. */
-function hostsOf(paths: readonly string[]): string[] {
-  return [...new Set(paths.map((path) => segmentsOf(path)[0] ?? ''))];
 }

@@ -119,6 +119,11 @@ export class Store {
     return this.log.compact(logIndex(Math.min(upTo, this.state.durable.index)));
   }
 
+  /** For a store that will be written to for long: some MiB of disk now make every later sync cheaper. */
+  reserveLog(): void {
+    this.log.reserve();
+  }
+
   /** Moves the state's write-ahead log in a thread of its own from now on: its syncs hold up no batch any more. */
   startCheckpoints(): void {
     this.#hasCheckpointThread = true;

@@ -1,9 +1,9 @@
 import { unreachable } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
-import type { Command, TreeName } from './command.ts';
+import type { ContentCommand, TreeName } from './command.ts';
 import { parentOf, ROOT, rangeBelow } from './path.ts';
 
-export type TreeCommand = Extract<Command, { readonly tree: TreeName }>;
+export type TreeCommand = Extract<ContentCommand, { readonly tree: TreeName }>;
 
 /** What a command makes of the own value of one path. Holds no old value: a command may remove more than memory holds. */
 interface Edit {

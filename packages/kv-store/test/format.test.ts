@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Command } from '../src/command.ts';
-import { COMMAND_FORMAT, encodeCommand } from '../src/command-codec.ts';
+import { BARE_FORMAT, encodeCommand } from '../src/command-codec.ts';
 import { encodeEntry } from '../src/entry-codec.ts';
 import { LOG_FORMAT } from '../src/log-schema.ts';
 import { CREATE_MANIFEST, SNAPSHOT_FORMAT } from '../src/snapshot-manifest.ts';
@@ -61,11 +61,11 @@ const history: Record<'command' | 'level command' | 'log' | 'state' | 'snapshot'
 };
 
 test.each([
-  ['command', COMMAND_FORMAT, commands.map((command) => Buffer.from(encodeCommand(command)).toString('hex'))],
+  ['command', BARE_FORMAT, commands.map((command) => Buffer.from(encodeCommand(command)).toString('hex'))],
   // Came later, as a kind that older releases refuse.
   [
     'level command',
-    COMMAND_FORMAT,
+    BARE_FORMAT,
     [Buffer.from(encodeCommand({ type: 'setFeatureLevel', level: 2 })).toString('hex')],
   ],
   ['log', LOG_FORMAT.version, [tablesOf(LOG_FORMAT.ddl), LOG_FORMAT.applicationId, entries.map(encodeEntry)]],

@@ -53,7 +53,7 @@ test('every entry advances applied; only what changes something advances the ver
         { type: 'data', version: 2, paths: ['/a'] },
       ],
     },
-    versions: [0, 0, 1, 1, 2],
+    results: [0, 0, 1, 1, 2].map((version) => ({ type: 'applied', version })),
   });
   expect(state.applied).toEqual(result.batch.applied);
   expect(state.version).toBe(2);

@@ -1,4 +1,4 @@
-import type { AppliedBatch, Command, StateReader, Version } from '@metad/kv-store';
+import type { AppliedBatch, StateReader, Version, WriteCommand } from '@metad/kv-store';
 
 /**
  * What this package needs of a node. `cluster-api` implements it over a MessagePort to the consensus thread, tests
@@ -8,9 +8,10 @@ export interface Replica {
   /** Reads of what this node has applied; one call of `read` is one consistent read transaction. */
   readonly state: StateReader;
   /**
-   * Replicates one command from whichever node this is. When it resolves to `applied`, `state` already shows it.
+   * Replicates one write from whichever node this is; the leader gives it its time. When it resolves to `applied`,
+   * `state` already shows it.
    */
-  propose(command: Command): Promise<ProposeOutcome>;
+  propose(write: WriteCommand): Promise<ProposeOutcome>;
   /** Resolves once `state` shows everything that was committed anywhere before the call. */
   readBarrier(): Promise<BarrierOutcome>;
   /**
@@ -24,8 +25,15 @@ export interface Replica {
 }
 
 export type ProposeOutcome =
-  /** Committed, and applied on this node. `version` is the state's version right after it. */
-  | { readonly type: 'applied'; readonly version: Version }
+  /**
+   * Committed, and applied on this node. `version` is the state's version right after it: right after the first time,
+   * when the write was `repeated` under its idempotency key.
+   */
+  | { readonly type: 'applied'; readonly version: Version; readonly repeated: boolean }
+  /** Definitely not applied: the state, at this version, does not meet the precondition of that index. */
+  | { readonly type: 'preconditionFailed'; readonly version: Version; readonly precondition: number }
+  /** Definitely not applied: another request had its idempotency key. `version` is the state's. */
+  | { readonly type: 'keyReused'; readonly version: Version }
   /** Definitely not applied, neither now nor later: safe to send again. */
   | { readonly type: 'refused'; readonly reason: RefusalReason; readonly message: string }
   /** It may or may not be applied, now or later. */

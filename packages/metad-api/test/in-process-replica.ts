@@ -3,11 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type AppliedBatch,
+  type AppliedEntries,
   type Command,
+  type ContentCommand,
   encodeCommand,
   StateDatabase,
   StateMachine,
   type Version,
+  type WriteCommand,
+  type WriteResult,
 } from '@metad/kv-store';
 import { type Entry, logIndex, nodeId, term } from '@metad/raft-core';
 import type { BarrierOutcome, ProposeOutcome, Replica, ReplicaStatus } from '../src/replica.ts';
@@ -15,7 +19,11 @@ import type { BarrierOutcome, ProposeOutcome, Replica, ReplicaStatus } from '../
 /** A replica over a real store in this process: every proposal is committed and applied at once. */
 export class InProcessReplica implements Replica {
   readonly state: StateDatabase;
-  readonly commands: Command[] = [];
+  /** All that was proposed, and the operations in it. */
+  readonly writes: WriteCommand[] = [];
+  readonly commands: ContentCommand[] = [];
+  /** What the next write is stamped with: one millisecond more for each. */
+  now = 1;
   caughtUp = true;
   hasLeader = true;
   barriers = 0;
@@ -42,15 +50,21 @@ export class InProcessReplica implements Replica {
     return this.#machine.version;
   }
 
-  propose(command: Command): Promise<ProposeOutcome> {
-    this.commands.push(command);
+  propose(write: WriteCommand): Promise<ProposeOutcome> {
+    this.writes.push(write);
+    this.commands.push(...write.operations);
     if (this.outcome !== null) return Promise.resolve(this.outcome);
-    const batch = this.applyAll([command]);
-    return Promise.resolve({ type: 'applied', version: batch.version });
+    const [result] = this.#apply([{ ...write, time: this.now++ }]).results;
+    if (result === undefined) throw new Error('one entry has one result');
+    return Promise.resolve(outcomeOf(result));
   }
 
   /** Applies several commands as one batch, as a group commit does. */
   applyAll(commands: readonly Command[]): AppliedBatch {
+    return this.#apply(commands).batch;
+  }
+
+  #apply(commands: readonly Command[]): AppliedEntries {
     const { index } = this.#machine.applied;
     const entries = commands.map(
       (command, i): Entry => ({
@@ -60,9 +74,9 @@ export class InProcessReplica implements Replica {
         payload: { type: 'command', data: encodeCommand(command) },
       }),
     );
-    const { batch } = this.#machine.apply(entries);
-    this.deliver(batch);
-    return batch;
+    const applied = this.#machine.apply(entries);
+    this.deliver(applied.batch);
+    return applied;
   }
 
   deliver(batch: AppliedBatch): void {
@@ -100,4 +114,10 @@ export class InProcessReplica implements Replica {
     this.#machine.close();
     rmSync(this.#directory, { recursive: true });
   }
+}
+
+function outcomeOf(result: WriteResult): ProposeOutcome {
+  const { type, version } = result;
+  if (type !== 'applied' && type !== 'repeated') return result;
+  return { type: 'applied', version, repeated: type === 'repeated' };
 }

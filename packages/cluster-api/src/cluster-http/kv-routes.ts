@@ -1,4 +1,11 @@
-import { type Command, encodeCommand, type StateDatabase, type Version } from '@metad/kv-store';
+import {
+  type ContentCommand,
+  encodeCommand,
+  type StateDatabase,
+  type Version,
+  type WriteResult,
+  writeOf,
+} from '@metad/kv-store';
 import { unreachable } from '@metad/raft-core';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
@@ -9,6 +16,7 @@ import type { CallRouter } from '../consensus/call-router.ts';
 import type { Node } from '../consensus/node.ts';
 import { type JsonRequest, readJsonRequest, refuse } from './json-request.ts';
 import { parseKvKey } from './kv-key.ts';
+import { peerAddress } from './peer-address.ts';
 import { ReadAll } from './read-all.ts';
 
 export interface KvDeps {
@@ -34,9 +42,10 @@ export function addKvRoutes(app: Hono, deps: KvDeps): void {
 
   app.post('/write', async (c) => {
     const write = await readJsonRequest(c, WRITE, limits);
-    const request = write.type === 'ok' ? commandOf(write.value, limits) : write;
+    const request = write.type === 'ok' ? operationOf(write.value, limits) : write;
     if (request.type === 'refused') return writeFailure(c, request.status, request.reason);
-    const outcome = await deps.router.execute({ type: 'propose', command: encodeCommand(request.value) });
+    const command = encodeCommand(writeOf([request.value], { author: peerAddress(c) }));
+    const outcome = await deps.router.execute({ type: 'propose', command });
     return writeAnswer(c, outcome);
   });
 
@@ -71,7 +80,7 @@ export function addKvRoutes(app: Hono, deps: KvDeps): void {
   });
 }
 
-function commandOf(write: z.infer<typeof WRITE>, limits: NodeLimits): JsonRequest<Command> {
+function operationOf(write: z.infer<typeof WRITE>, limits: NodeLimits): JsonRequest<ContentCommand> {
   const key = parseKvKey('Put' in write ? write.Put.key : write.Del.key, limits);
   if (key.type === 'refused') return key;
   if ('Del' in write) return { type: 'ok', value: { type: 'deleteValue', tree: 'data', path: key.value } };
@@ -86,8 +95,7 @@ function commandOf(write: z.infer<typeof WRITE>, limits: NodeLimits): JsonReques
 function writeAnswer(c: Context, outcome: CallOutcome): Response {
   switch (outcome.type) {
     case 'done':
-      setVersion(c, outcome.version);
-      return c.json('OK');
+      return resultAnswer(c, outcome.result);
     case 'unknown':
       return writeFailure(c, 504, `${outcome.message}; it may still take effect`);
     case 'refused':
@@ -97,12 +105,29 @@ function writeAnswer(c: Context, outcome: CallOutcome): Response {
   }
 }
 
+function resultAnswer(c: Context, result: WriteResult): Response {
+  setVersion(c, result.version);
+  switch (result.type) {
+    case 'applied':
+      return c.json('OK');
+    case 'repeated':
+      c.header('Idempotency-Replayed', 'true');
+      return c.json('OK');
+    case 'keyReused':
+      return writeFailure(c, 422, 'another request had this Idempotency-Key');
+    case 'preconditionFailed':
+      return writeFailure(c, 412, 'the precondition does not hold');
+    default:
+      return unreachable(result);
+  }
+}
+
 function refusalStatus({ type }: CallError): 413 | 503 | 507 {
   if (type === 'tooLarge') return 413;
   return type === 'stateFull' ? 507 : 503;
 }
 
-function writeFailure(c: Context, status: 400 | 413 | 503 | 504 | 507, reason: string): Response {
+function writeFailure(c: Context, status: 400 | 412 | 413 | 422 | 503 | 504 | 507, reason: string): Response {
   setReason(c, status, reason);
   return c.json('Err', status);
 }

@@ -1,4 +1,4 @@
-import type { Version } from '@metad/kv-store';
+import type { WriteResult } from '@metad/kv-store';
 import type { LogId, Membership, NodeId } from '@metad/raft-core';
 
 /** What any node may ask the leader to do: its own clients' requests, forwarded once over the peer connection. */
@@ -11,11 +11,11 @@ export type Call =
   | { readonly type: 'transferLeader'; readonly to: NodeId | null };
 
 export type CallOutcome =
-  /** Committed under `logId` and applied on the node that answers. */
+  /** Committed under `logId` and applied on the node that answers, with that result. */
   | {
       readonly type: 'done';
       readonly logId: LogId;
-      readonly version: Version;
+      readonly result: WriteResult;
       readonly membership: Membership;
     }
   /** Definitely not done, neither now nor later. */

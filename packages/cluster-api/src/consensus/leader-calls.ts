@@ -1,4 +1,4 @@
-import { type Command, CommandFormatError, decodeCommand } from '@metad/kv-store';
+import { type Command, CommandFormatError, decodeCommand, stampTime } from '@metad/kv-store';
 import { isVoter, type NodeId, type NodeRecord, type RaftStatus, unreachable } from '@metad/raft-core';
 import type { IdentifyOutcome, PeerIdentity, PeerTransport, SupportedLevels } from '../peers/transport.ts';
 import type { Call, CallError, CallOutcome } from './call.ts';
@@ -68,6 +68,7 @@ export class LeaderCalls {
     if (node.state.leader === node.id && !quota.admits(command)) {
       return refuse({ type: 'stateFull', maxBytes: quota.maxBytes });
     }
+    stampTime(command, Math.max(Date.now(), 1));
     return node.propose(command);
   }
 
@@ -170,7 +171,8 @@ export class LeaderCalls {
     switch (result) {
       case 'transferred': {
         const { lastLog, membership } = node.status();
-        return { type: 'done', logId: lastLog, version: node.version, membership: membership.membership };
+        const result = { type: 'applied', version: node.version } as const;
+        return { type: 'done', logId: lastLog, result, membership: membership.membership };
       }
       case 'notLeader':
         return refuse({ type: 'forwardToLeader', leader: node.state.leader });

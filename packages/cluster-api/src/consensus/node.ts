@@ -1,5 +1,6 @@
 import type { AppliedBatch, Store, Version } from '@metad/kv-store';
 import {
+  assert,
   type Entry,
   type InstallSnapshot,
   type LogIndex,
@@ -316,10 +317,12 @@ export class Node {
 
   #apply(entries: readonly Entry[]): void {
     if (entries.length === 0) return;
-    const versions = this.#storage.apply(entries);
+    const results = this.#storage.apply(entries);
     const { membership, applied } = this.#options.store.state;
     entries.forEach((entry, i) => {
-      this.#proposals.settle(entry, versions[i] ?? this.version, membership.membership);
+      const result = results[i];
+      assert(result !== undefined, 'every entry has a result');
+      this.#proposals.settle(entry, result, membership.membership);
     });
     this.#barriers.applied(applied.index);
   }

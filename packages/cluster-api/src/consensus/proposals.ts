@@ -1,4 +1,4 @@
-import type { Version } from '@metad/kv-store';
+import type { WriteResult } from '@metad/kv-store';
 import { assert, type Entry, type LogId, type LogIndex, type Membership } from '@metad/raft-core';
 import type { CallOutcome } from './call.ts';
 
@@ -41,22 +41,22 @@ export class Proposals {
   }
 
   /** Called for each applied entry, in order, after the state machine holds it. */
-  settle(entry: Entry, version: Version, membership: Membership): void {
+  settle(entry: Entry, result: WriteResult, membership: Membership): void {
     const pending = this.#entries.get(entry.index);
     if (pending) {
       this.#entries.delete(entry.index);
-      pending.resolve(pending.logId.term === entry.term ? done(entry, version, membership) : superseded());
+      pending.resolve(pending.logId.term === entry.term ? done(entry, result, membership) : superseded());
     }
-    if (this.#changes.length > 0) this.#settleChanges(entry, version);
+    if (this.#changes.length > 0) this.#settleChanges(entry, result);
   }
 
-  #settleChanges(entry: Entry, version: Version): void {
+  #settleChanges(entry: Entry, result: WriteResult): void {
     for (const pending of [...this.#changes]) {
       if (entry.index < pending.logId.index) continue;
       if (entry.index === pending.logId.index && entry.term !== pending.logId.term) {
         this.#endChange(pending, superseded());
       } else if (entry.payload.type === 'membership' && entry.payload.membership.configs.length === 1) {
-        this.#endChange(pending, done(entry, version, entry.payload.membership));
+        this.#endChange(pending, done(entry, result, entry.payload.membership));
       }
     }
   }
@@ -103,9 +103,9 @@ export class Proposals {
   }
 }
 
-function done(entry: Entry, version: Version, membership: Membership): CallOutcome {
+function done(entry: Entry, result: WriteResult, membership: Membership): CallOutcome {
   const { term, leader, index } = entry;
-  return { type: 'done', logId: { term, leader, index }, version, membership };
+  return { type: 'done', logId: { term, leader, index }, result, membership };
 }
 
 /** Definite: an entry of another term was committed in its place. */

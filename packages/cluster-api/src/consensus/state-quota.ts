@@ -26,6 +26,8 @@ export class StateQuota {
 /** A level takes no room either. */
 function isRemoval(command: Command): boolean {
   switch (command.type) {
+    case 'write':
+      return command.operations.every(isRemoval);
     case 'delete':
     case 'deleteValue':
     case 'deleteRules':

@@ -1,4 +1,4 @@
-import type { AppliedBatch, AppliedEntries, Store, Version } from '@metad/kv-store';
+import type { AppliedBatch, AppliedEntries, Store, WriteResult } from '@metad/kv-store';
 import type { Entry, Ready } from '@metad/raft-core';
 import { partsUpToMarks } from './digest-check.ts';
 import type { ConsensusMetrics } from './metrics.ts';
@@ -32,8 +32,8 @@ export class Storage {
   }
 
   /** In one transaction, or in several, so that one ends at each index where nodes compare their digests. */
-  apply(entries: readonly Entry[]): readonly Version[] {
-    return [...partsUpToMarks(entries)].flatMap((part) => this.#applyPart(part).versions);
+  apply(entries: readonly Entry[]): readonly WriteResult[] {
+    return [...partsUpToMarks(entries)].flatMap((part) => this.#applyPart(part).results);
   }
 
   #applyPart(entries: readonly Entry[]): AppliedEntries {

@@ -1,12 +1,12 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   type AppliedBatch,
-  type Command,
   encodeCommand,
   type StateDatabase,
   type StateReader,
   type StateView,
   type Version,
+  type WriteCommand,
 } from '@metad/kv-store';
 import type { BarrierOutcome, ProposeOutcome, Replica, ReplicaStatus } from '@metad/metad-api';
 import type { AppliedVersion } from './applied-version.ts';
@@ -74,9 +74,9 @@ export class PortReplica implements Replica {
     }
   }
 
-  /** All commands of one turn of the event loop cross the port in one message. */
-  propose(command: Command): Promise<ProposeOutcome> {
-    const bytes = encodeCommand(command);
+  /** All writes of one turn of the event loop cross the port in one message. */
+  propose(write: WriteCommand): Promise<ProposeOutcome> {
+    const bytes = encodeCommand(write);
     if (bytes.byteLength > this.#maxEntryBytes) {
       const message = `the request needs ${bytes.byteLength} bytes in the log, at most ${this.#maxEntryBytes} are allowed`;
       return Promise.resolve({ type: 'refused', reason: 'tooLarge', message });

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { StoreError, type Version } from '@metad/kv-store';
+import { StoreError, type Version, type WriteResult } from '@metad/kv-store';
 import type { ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
 import { unreachable } from '@metad/raft-core';
 import type { CallOutcome } from '../consensus/call.ts';
@@ -149,7 +149,7 @@ export function replicaStatus(node: Node): ReplicaStatus {
 function proposeOutcome(outcome: CallOutcome): ProposeOutcome {
   switch (outcome.type) {
     case 'done':
-      return { type: 'applied', version: outcome.version };
+      return resultOutcome(outcome.result);
     case 'unknown':
       return outcome;
     case 'refused':
@@ -160,6 +160,19 @@ function proposeOutcome(outcome: CallOutcome): ProposeOutcome {
       };
     default:
       return unreachable(outcome);
+  }
+}
+
+function resultOutcome(result: WriteResult): ProposeOutcome {
+  switch (result.type) {
+    case 'applied':
+    case 'repeated':
+      return { type: 'applied', version: result.version, repeated: result.type === 'repeated' };
+    case 'preconditionFailed':
+    case 'keyReused':
+      return result;
+    default:
+      return unreachable(result);
   }
 }
 

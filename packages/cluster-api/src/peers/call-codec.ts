@@ -1,4 +1,4 @@
-import { version } from '@metad/kv-store';
+import { version, type WriteResult } from '@metad/kv-store';
 import { unreachable } from '@metad/raft-core';
 import type { Call, CallError, CallOutcome } from '../consensus/call.ts';
 import {
@@ -48,7 +48,12 @@ export function readCall(reader: WireReader): Call {
 export function writeCallOutcome(outcome: CallOutcome): unknown[] {
   switch (outcome.type) {
     case 'done':
-      return [outcome.type, writeLogId(outcome.logId), outcome.version, writeMembership(outcome.membership)];
+      return [
+        outcome.type,
+        writeLogId(outcome.logId),
+        writeResult(outcome.result),
+        writeMembership(outcome.membership),
+      ];
     case 'refused':
       return [outcome.type, writeCallError(outcome.error)];
     case 'unknown':
@@ -65,13 +70,27 @@ export function readCallOutcome(reader: WireReader): CallOutcome {
     return {
       type,
       logId: readLogId(reader),
-      version: version(reader.integer()),
+      result: readResult(reader),
       membership: readMembership(reader),
     };
   }
   if (type === 'refused' && fields === 1) return { type, error: readCallError(reader) };
   if (type === 'unknown' && fields === 1) return { type, message: reader.string() };
   throw unknown('call outcome', type, fields);
+}
+
+function writeResult(result: WriteResult): unknown[] {
+  const fields = [result.type, result.version];
+  return result.type === 'preconditionFailed' ? [...fields, result.precondition] : fields;
+}
+
+function readResult(reader: WireReader): WriteResult {
+  const { type, fields } = readType(reader);
+  if (fields === 1 && (type === 'applied' || type === 'repeated' || type === 'keyReused'))
+    return { type, version: version(reader.integer()) };
+  if (fields === 2 && type === 'preconditionFailed')
+    return { type, version: version(reader.integer()), precondition: reader.integer() };
+  throw unknown('result', type, fields);
 }
 
 function writeCallError(error: CallError): unknown[] {

@@ -1,4 +1,4 @@
-import type { Command } from '@metad/kv-store';
+import { type ContentCommand, writeOf } from '@metad/kv-store';
 import { unreachable } from '@metad/raft-core';
 import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
 import { type Checked, outOfRoom, type Problem, tooLarge, unavailable } from '../http/problem.ts';
@@ -14,12 +14,16 @@ export async function readJson(request: ManageRequest, parts: ManageParts): Prom
 }
 
 /** Replicates one command and says what became of it. The version of the answer includes the write. */
-export async function write(command: Command, form: Form, parts: ManageParts): Promise<Answer> {
-  const outcome = await parts.replica.propose(command);
+export async function write(command: ContentCommand, form: Form, parts: ManageParts): Promise<Answer> {
+  const outcome = await parts.replica.propose(writeOf([command]));
   switch (outcome.type) {
     case 'applied':
       parts.feed.noteVersion(outcome.version);
       return answerOf({ form, body: renderConfirmation(form), version: outcome.version });
+    case 'preconditionFailed':
+      return problemAnswer({ status: 412, message: 'the precondition does not hold' }, form, outcome.version);
+    case 'keyReused':
+      return problemAnswer({ status: 422, message: 'another request had this key' }, form, outcome.version);
     case 'refused':
       return problemAnswer(refusalProblem(outcome.reason, outcome.message), form, parts.feed.version);
     case 'unknown': {
