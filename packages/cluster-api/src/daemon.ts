@@ -208,6 +208,7 @@ export class Daemon {
 
   async #open(): Promise<void> {
     const { config, logger } = this.#options;
+    this.#store.reserveLog();
     this.#transport.start();
     this.#node.start();
     this.#store.startCheckpoints();
