@@ -1,28 +1,33 @@
 import type { RequestListener } from 'node:http';
 import type { Hono } from 'hono';
 import { ClientProfiles } from './access/client-profiles.ts';
-import { createMetadataListener } from './http/node-door.ts';
+import { createNodeListener } from './http/node-door.ts';
 import { Observer, type RequestReport } from './http/observer.ts';
 import { createManageApp } from './manage/manage-app.ts';
 import type { MetricsPage } from './manage/routes.ts';
+import { Answers } from './read/answers.ts';
 import { Freshness } from './read/freshness.ts';
 import { MetadataApi } from './read/metadata-api.ts';
-import { createMetadataApp } from './read/metadata-app.ts';
+import { createMetadataHandler, type MetadataHandler } from './read/metadata-handler.ts';
 import type { Replica } from './replica.ts';
 import type { MetadSettings } from './settings.ts';
+import { EventStreams } from './stream/event-streams.ts';
+import { StreamOpener } from './stream/stream-opener.ts';
 import { CatchUp } from './wait/catch-up.ts';
 import { ChangeFeed } from './wait/change-feed.ts';
 import { type Clock, SYSTEM_CLOCK } from './wait/deadlines.ts';
+import { HeldRequests } from './wait/held-requests.ts';
 import { Waiters } from './wait/wait.ts';
 
 export interface MetadApps {
-  readonly metadata: Hono;
-  /** The metadata app once more, for a `node:http` server of its own: the same answers, sooner. */
+  /** The metadata API, for whatever carries requests to it. */
+  readonly metadata: MetadataHandler;
+  /** The metadata API for a `node:http` server. */
   readonly metadataListener: RequestListener;
   readonly manage: Hono;
-  /** Requests that are held open now. */
+  /** Requests and streams that are held open now. */
   waiters(): number;
-  /** Releases every waiter with 503 and `Retry-After`, and holds no more. Plain reads go on. */
+  /** Releases every waiter with 503 and `Retry-After`, ends every stream, and holds no more. Plain reads go on. */
   stop(): void;
 }
 
@@ -38,6 +43,8 @@ export interface MetadDependencies {
   /** Told of bugs and faults that a request ran into, which is answered 500; without it they go to stderr. */
   readonly onError?: (error: unknown, requestId: string) => void;
   readonly clock?: Clock;
+  /** For what is spread over time: from 0 up to, but not including, 1. */
+  readonly random?: () => number;
 }
 
 /**
@@ -45,7 +52,7 @@ export interface MetadDependencies {
  * Throws a RangeError when a setting makes no sense.
  */
 export function createMetadApps(dependencies: MetadDependencies): MetadApps {
-  const { replica, settings, clock = SYSTEM_CLOCK } = dependencies;
+  const { replica, settings, clock = SYSTEM_CLOCK, random = Math.random } = dependencies;
   const observer = new Observer(dependencies);
   const feed = new ChangeFeed(replica, settings);
   const profiles = new ClientProfiles(settings);
@@ -56,27 +63,29 @@ export function createMetadApps(dependencies: MetadDependencies): MetadApps {
       else if (change.type !== 'data') for (const host of change.hosts) profiles.forget(host, change.version);
     }
   });
-  const catchUp = new CatchUp({
-    feed,
-    clock,
-    catchUpTimeoutMs: settings.catchUpTimeoutMs,
-    maxPending: settings.maxWaiters,
-  });
-  const waiters = new Waiters({ feed, profiles, clock, maxWaiters: settings.maxWaiters });
-  const freshness = new Freshness(replica, feed, catchUp);
-  const api = new MetadataApi({ feed, profiles, freshness, catchUp, waiters, settings });
+  const { catchUpTimeoutMs } = settings;
+  const catchUp = new CatchUp({ feed, clock, catchUpTimeoutMs, limits: settings });
+  const waiters = new Waiters({ feed, profiles, clock, random });
+  const streams = new EventStreams({ feed, waiters, clock, random });
+  const freshness = new Freshness({ replica, feed, catchUp, clock });
+  const held = new HeldRequests(settings);
+  const answers = new Answers({ feed, profiles, settings });
+  const parts = { feed, answers, freshness, catchUp, waiters, held, settings };
+  const api = new MetadataApi({ ...parts, streams: new StreamOpener({ ...parts, streams }) });
+  const metadata = createMetadataHandler(api, observer);
   return {
-    metadata: createMetadataApp(api, observer),
-    metadataListener: createMetadataListener(api, observer),
+    metadata,
+    metadataListener: createNodeListener(metadata),
     manage: createManageApp({
       parts: { replica, feed, freshness, profiles, settings },
       observer,
       metrics: dependencies.metrics,
     }),
-    waiters: () => waiters.count + catchUp.count,
+    waiters: () => held.count + catchUp.count,
     stop() {
       feed.stop();
       waiters.stop();
+      streams.stop();
       catchUp.stop();
     },
   };

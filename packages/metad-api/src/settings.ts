@@ -15,10 +15,14 @@ export interface MetadSettings {
   readonly maxPathBytes: number;
   /** Requests held open at once; one more is answered 503. */
   readonly maxWaiters: number;
+  /** Requests of one client that are held open at once; one more is answered 429. 0: no limit. */
+  readonly maxWaitersPerAddress: number;
   /** How long a wait lasts when the request does not say. */
   readonly waitTimeoutSeconds: number;
   /** The longest wait; a longer one that is asked for ends here. */
   readonly maxWaitTimeoutSeconds: number;
+  /** Over how long the answers to one change are spread when the request does not say. */
+  readonly waitJitterSeconds: number;
   /** How long a request that carries a newer version than this node's waits for it. */
   readonly catchUpTimeoutMs: number;
   /** What the manage API asks for as `Authorization: Bearer …`; null asks for nothing. */
@@ -41,8 +45,10 @@ export const DEFAULT_METAD_SETTINGS: MetadSettings = {
   maxPathDepth: 64,
   maxPathBytes: 2048,
   maxWaiters: 20_000,
+  maxWaitersPerAddress: 10_000,
   waitTimeoutSeconds: 60,
   maxWaitTimeoutSeconds: 600,
+  waitJitterSeconds: 0,
   catchUpTimeoutMs: 5000,
   manageToken: null,
   maxAnswerCacheBytes: 64 * 1024 * 1024,

@@ -1,4 +1,8 @@
 import { onTestFinished, vi } from 'vitest';
+import { wireFormOf } from '../src/http/answer.ts';
+import type { ApiRequest } from '../src/http/api-request.ts';
+import { REQUEST_ID_HEADER } from '../src/http/header-names.ts';
+import { nodeRequest } from '../src/http/hono-door.ts';
 import { createMetadApps, type MetadApps, type MetadDependencies } from '../src/metad-apps.ts';
 import { DEFAULT_METAD_SETTINGS, type MetadSettings } from '../src/settings.ts';
 import type { Clock } from '../src/wait/deadlines.ts';
@@ -58,9 +62,7 @@ export class TestNode {
 
   /** `path` goes out as it is, as if it stood on the request line. */
   async metadata(path: string, sent: Sent = {}): Promise<Response> {
-    const { client = '10.1.0.1' } = sent;
-    const env = { incoming: { url: path, socket: { remoteAddress: client } } };
-    return this.apps.metadata.request('/', initOf(sent), env);
+    return askMetadata(this.apps, path, sent);
   }
 
   async manage(method: string, path: string, body?: unknown, sent: Sent = {}): Promise<Response> {
@@ -129,6 +131,31 @@ export function versionOf(response: Response): number {
 /** Lets everything run that is due without any further event. */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Asks the metadata API as its listener does; resolves when it is answered. A stream is none of its answers. */
+export function askMetadata(apps: MetadApps, path: string, sent: Sent = {}): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    apps.metadata(metadataRequest(path, sent), {
+      answer(answer, requestId) {
+        const { fields, body } = wireFormOf(answer);
+        const headers: [string, string][] = [[REQUEST_ID_HEADER, requestId]];
+        for (let i = 0; i + 1 < fields.length; i += 2) headers.push([fields[i] ?? '', fields[i + 1] ?? '']);
+        const isEmpty = sent.method === 'HEAD' || answer.status === 304;
+        resolve(new Response(isEmpty ? null : body, { status: answer.status, headers }));
+      },
+      open() {
+        reject(new Error(`${path} is a stream`));
+        throw new Error(`${path} is a stream`);
+      },
+    });
+  });
+}
+
+export function metadataRequest(path: string, sent: Sent): ApiRequest {
+  const { client = '10.1.0.1' } = sent;
+  const raw = new Request('http://localhost/', initOf(sent));
+  return nodeRequest({ incoming: { url: path, socket: { remoteAddress: client } } }, raw);
 }
 
 function initOf({ method = 'GET', headers, body, rawBody, signal }: Sent): RequestInit {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { createMetadApps } from '../src/metad-apps.ts';
 import { DEFAULT_METAD_SETTINGS } from '../src/settings.ts';
 import { InProcessReplica } from './in-process-replica.ts';
-import { JSON_TYPE, ManualClock, settle } from './test-node.ts';
+import { askMetadata, JSON_TYPE, ManualClock, settle } from './test-node.ts';
 
 const HOSTS = ['10.1.0.1', '10.1.0.2'] as const;
 const QUERIES = ['/', '/a', '/a/b', '/a/b/c', '/self', '/self/k', '/self/g/m', '/self/k/b', '/x'] as const;
@@ -96,13 +96,7 @@ test('whoever waits is answered when, and only when, what it would see is not wh
       const replica = new InProcessReplica();
       const apps = createMetadApps({ replica, settings: DEFAULT_METAD_SETTINGS, clock: new ManualClock() });
       const get = (client: string, url: string): Promise<Response> =>
-        Promise.resolve(
-          apps.metadata.request(
-            '/',
-            { headers: JSON_TYPE },
-            { incoming: { url, socket: { remoteAddress: client } } },
-          ),
-        );
+        askMetadata(apps, url, { client, headers: JSON_TYPE });
       const read = async (client: string, query: string): Promise<string> =>
         (await get(client, `${query}?consistency=linearizable`)).text();
       /** Per version what each client saw at each path; read by an app of its own, so that nothing is remembered. */

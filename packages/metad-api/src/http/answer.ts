@@ -1,5 +1,6 @@
 import type { Version } from '@metad/kv-store';
 import { type Form, renderProblem } from '../render/render.ts';
+import { VERSION_HEADER } from './header-names.ts';
 import { CONTENT_TYPE } from './negotiate.ts';
 import type { Problem } from './problem.ts';
 
@@ -15,7 +16,18 @@ export interface Answer {
   /** The version of what the body shows; null for answers that show nothing of the state. */
   readonly version: Version | null;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What goes out with it each time, worked out in advance: for answers that are sent often. */
+  readonly wire?: WireForm;
 }
+
+export interface WireForm {
+  /** Names and values by turns, all but the request id. */
+  readonly fields: readonly string[];
+  readonly body: string | Buffer;
+}
+
+/** From here on a body is kept as bytes, which any number of connections can send without a copy each. */
+export const MIN_SHARED_BYTES = 16 * 1024;
 
 export function answerOf(options: {
   readonly status?: number;
@@ -38,6 +50,18 @@ export function answerOf(options: {
 /** What describes the body; nothing where there is none, as it would be taken for that of the answer that is kept. */
 export function bodyHeaders({ status, contentType, length }: Answer): Record<string, string> {
   return status === NOT_MODIFIED ? {} : { 'Content-Type': contentType, 'Content-Length': String(length) };
+}
+
+/** The same answer, ready to be sent again and again. */
+export function prepared(answer: Answer): Answer {
+  return { ...answer, wire: wireFormOf(answer) };
+}
+
+export function wireFormOf(answer: Answer): WireForm {
+  if (answer.wire !== undefined) return answer.wire;
+  const fields = Object.entries({ ...bodyHeaders(answer), ...answer.headers }).flat();
+  if (answer.version !== null) fields.push(VERSION_HEADER, String(answer.version));
+  return { fields, body: answer.length < MIN_SHARED_BYTES ? answer.body : Buffer.from(answer.body) };
 }
 
 /** For a request that tripped over a bug or a fault; what it was is for the operator, not for the client. */

@@ -42,6 +42,18 @@ export function negotiate(accept: string | undefined): Format {
   return format;
 }
 
+/** Whether a stream of events is what the client wants most: a wildcard never means one. */
+export function prefersEvents(accept: string | undefined): boolean {
+  if (accept === undefined || !/event-stream/i.test(accept)) return false;
+  const ranges = parseAccept(accept.slice(0, MAX_ACCEPT_LENGTH));
+  const named = ranges.filter((range) => matchPrecision(range, 'text', 'event-stream') === 3);
+  const wanted = Math.max(0, ...named.map(({ quality }) => quality));
+  const others = ranges.filter((range) =>
+    OFFERED.some(([type, subtype]) => matchPrecision(range, type, subtype) === 3),
+  );
+  return wanted > 0 && others.every(({ quality }) => quality < wanted);
+}
+
 function choose(ranges: readonly Range[]): Format {
   const refused = ranges.filter((range) => range.quality === 0);
   let best: { format: Format; quality: number; precision: number } | null = null;

@@ -1,37 +1,27 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { type MetadataApi, metadataRoute } from '../read/metadata-api.ts';
-import { type Answer, bodyHeaders, failureAnswer } from './answer.ts';
+import type { MetadataHandler } from '../read/metadata-handler.ts';
+import type { EventSink } from '../stream/event-sink.ts';
+import { type Answer, wireFormOf } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
-import { REQUEST_ID_HEADER, VERSION_HEADER } from './header-names.ts';
-import { negotiate } from './negotiate.ts';
+import { REQUEST_ID_HEADER } from './header-names.ts';
 import { headerOf } from './node-header.ts';
-import type { Observer } from './observer.ts';
 import { onSocketClose } from './socket-close.ts';
 
 /**
- * The metadata API as a listener of `node:http`: the same answers as its Hono app, without a Request, a Response and
- * Headers for each. Reads of virtual machines are nearly all of a node's load.
+ * The metadata API as a listener of `node:http`, without a Request, a Response and Headers for each request. Reads of
+ * virtual machines are nearly all of a node's load.
  */
-export function createMetadataListener(api: MetadataApi, observer: Observer): RequestListener {
+export function createNodeListener(handle: MetadataHandler): RequestListener {
   return (incoming, outgoing) => {
     const request = new NodeRequest(incoming);
-    const exchange = observer.begin('metadata', request.method);
-    const send = (answer: Answer): void => {
-      exchange.end(metadataRoute(request.target), answer.status);
-      writeAnswer(outgoing, answer, { requestId: exchange.requestId, withBody: request.method !== 'HEAD' });
-    };
-    const fail = (error: unknown): void => {
-      exchange.fail(error);
-      const format = negotiate(request.header('accept'));
-      send(failureAnswer({ format, pretty: false }));
-    };
-    try {
-      const answer = api.handle(request);
-      if (answer instanceof Promise) answer.then(send).catch(fail);
-      else send(answer);
-    } catch (error) {
-      fail(error);
-    }
+    const withBody = request.method !== 'HEAD';
+    handle(request, {
+      answer: (answer, requestId) => writeAnswer(outgoing, answer, { requestId, withBody }),
+      open(opening, requestId) {
+        outgoing.writeHead(200, [...opening, REQUEST_ID_HEADER, requestId]);
+        return new NodeSink(outgoing);
+      },
+    });
   };
 }
 
@@ -59,17 +49,37 @@ class NodeRequest implements ApiRequest {
   }
 }
 
+class NodeSink implements EventSink {
+  readonly #outgoing: ServerResponse;
+
+  constructor(outgoing: ServerResponse) {
+    this.#outgoing = outgoing;
+  }
+
+  write(chunk: string | Buffer): boolean {
+    return this.#outgoing.write(chunk);
+  }
+
+  onceWritable(listener: () => void): void {
+    this.#outgoing.once('drain', listener);
+  }
+
+  end(): void {
+    this.#outgoing.end();
+  }
+
+  destroy(): void {
+    this.#outgoing.destroy();
+  }
+}
+
 function writeAnswer(
   outgoing: ServerResponse,
   answer: Answer,
   options: { readonly requestId: string; readonly withBody: boolean },
 ): void {
-  const headers = bodyHeaders(answer);
-  headers[REQUEST_ID_HEADER] = options.requestId;
-  if (answer.version !== null) headers[VERSION_HEADER] = String(answer.version);
-  outgoing.writeHead(
-    answer.status,
-    answer.headers === undefined ? headers : { ...headers, ...answer.headers },
-  );
-  outgoing.end(options.withBody ? answer.body : undefined);
+  const { fields, body } = wireFormOf(answer);
+  // A flat list: Node walks through it as it is, an object it would have to take apart.
+  outgoing.writeHead(answer.status, [...fields, REQUEST_ID_HEADER, options.requestId]);
+  outgoing.end(options.withBody ? body : undefined);
 }

@@ -29,6 +29,11 @@ export function unavailable(message: string): Problem {
   return { status: 503, message, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } };
 }
 
+/** This client has enough of them; others may have one. */
+export function tooManyRequests(message: string): Problem {
+  return { status: 429, message, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } };
+}
+
 export function methodNotAllowed(allowed: string): Problem {
   return { status: 405, message: 'Method not allowed', headers: { Allow: allowed } };
 }

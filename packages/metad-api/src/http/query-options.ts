@@ -44,10 +44,42 @@ export function readTimeoutMs(
   query: URLSearchParams,
   settings: { readonly waitTimeoutSeconds: number; readonly maxWaitTimeoutSeconds: number },
 ): Checked<number> {
-  const text = query.get('timeout') ?? '';
-  if (text === '') return ok(settings.waitTimeoutSeconds * 1000);
-  if (!/^\d+(?:\.\d+)?$/.test(text)) return refuse(badRequest('timeout is a number of seconds'));
-  return ok(Math.min(Number(text), settings.maxWaitTimeoutSeconds) * 1000);
+  const seconds = readSeconds(query, 'timeout');
+  if (seconds.type === 'problem') return seconds;
+  return ok(Math.min(seconds.value ?? settings.waitTimeoutSeconds, settings.maxWaitTimeoutSeconds) * 1000);
+}
+
+/** The longest time over which the answers to one change are spread. */
+export const MAX_JITTER_SECONDS = 60;
+
+/** Over how long the answer to a change may be delayed, by chance. */
+export function readJitterMs(
+  query: URLSearchParams | null,
+  settings: { readonly waitJitterSeconds: number },
+): Checked<number> {
+  const seconds = readSeconds(query, 'jitter');
+  if (seconds.type === 'problem') return seconds;
+  return ok(Math.min(seconds.value ?? settings.waitJitterSeconds, MAX_JITTER_SECONDS) * 1000);
+}
+
+/** How old what is shown may be; null when the request does not say. */
+export function readMaxLagMs(query: URLSearchParams | null): Checked<number | null> {
+  const seconds = readSeconds(query, 'max_lag');
+  if (seconds.type === 'problem') return seconds;
+  return ok(seconds.value === null ? null : seconds.value * 1000);
+}
+
+/** The last event that the client of a stream has seen: a browser that comes back says so in the header. */
+export function readLastEventId(query: URLSearchParams | null, header: string | undefined): Version | null {
+  return readVersion(header ?? query?.get('last_event_id') ?? null);
+}
+
+/** Null when `name` is absent or empty. */
+function readSeconds(query: URLSearchParams | null, name: string): Checked<number | null> {
+  const text = query?.get(name) ?? '';
+  if (text === '') return ok(null);
+  if (!/^\d+(?:\.\d+)?$/.test(text)) return refuse(badRequest(`${name} is a number of seconds`));
+  return ok(Number(text));
 }
 
 function readVersion(text: string | null): Version | null {

@@ -1,21 +1,38 @@
 import type { Version } from '@metad/kv-store';
 import type { ApiRequest } from '../http/api-request.ts';
 import { type Problem, unavailable } from '../http/problem.ts';
-import { type Consistency, readConsistency, readMinVersion } from '../http/query-options.ts';
+import { type Consistency, readConsistency, readMaxLagMs, readMinVersion } from '../http/query-options.ts';
 import type { Replica } from '../replica.ts';
 import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
+import type { Clock } from '../wait/deadlines.ts';
+
+/** A read barrier on its way. */
+interface Proof {
+  readonly begunAt: number;
+  readonly outcome: Promise<Problem | null>;
+}
 
 /** Makes sure that what is read next is as new as a request asks for. */
 export class Freshness {
   readonly #replica: Replica;
   readonly #feed: ChangeFeed;
   readonly #catchUp: CatchUp;
+  readonly #clock: Clock;
+  /** All that was committed anywhere before this time shows here. */
+  #provenAt = Number.NEGATIVE_INFINITY;
+  #proof: Proof | null = null;
 
-  constructor(replica: Replica, feed: ChangeFeed, catchUp: CatchUp) {
-    this.#replica = replica;
-    this.#feed = feed;
-    this.#catchUp = catchUp;
+  constructor(parts: {
+    readonly replica: Replica;
+    readonly feed: ChangeFeed;
+    readonly catchUp: CatchUp;
+    readonly clock: Clock;
+  }) {
+    this.#replica = parts.replica;
+    this.#feed = parts.feed;
+    this.#catchUp = parts.catchUp;
+    this.#clock = parts.clock;
   }
 
   /** Why this node can't answer a read at all now: it might say "not found" of what it has yet to receive. */
@@ -35,22 +52,53 @@ export class Freshness {
     if (consistency.type === 'problem') return consistency.problem;
     const minVersion = readMinVersion(query, request.header('x-metad-version'));
     if (minVersion.type === 'problem') return minVersion.problem;
-    const stale = await this.#ensureCurrent(consistency.value);
+    const maxLagMs = readMaxLagMs(query);
+    if (maxLagMs.type === 'problem') return maxLagMs.problem;
+    const stale =
+      consistency.value === 'linearizable'
+        ? await this.#prove().outcome
+        : await this.ensureLag(maxLagMs.value);
     if (stale !== null || minVersion.value === null) return stale;
     return this.#ensureVersion(minVersion.value, request);
   }
 
-  async #ensureCurrent(consistency: Consistency): Promise<Problem | null> {
-    if (consistency === 'local') return this.findProblem();
+  /**
+   * Makes sure that all that was committed anywhere `maxLagMs` ago shows here; null: that this node may be read at all.
+   * A read barrier tells, and it holds for all who come within that time: no clock of another node is believed, and
+   * nobody who doesn't ask pays for it.
+   */
+  ensureLag(maxLagMs: number | null): Problem | null | Promise<Problem | null> {
+    const problem = this.findProblem();
+    if (problem !== null || maxLagMs === null) return problem;
+    const oldest = this.#clock.now() - maxLagMs;
+    if (this.#provenAt >= oldest) return null;
+    if (!this.#replica.status().hasLeader) return unavailable(`this node is more than ${maxLagMs} ms behind`);
+    return (this.#proof !== null && this.#proof.begunAt >= oldest ? this.#proof : this.#prove()).outcome;
+  }
+
+  #prove(): Proof {
+    const proof = { begunAt: this.#clock.now(), outcome: this.#passBarrier(this.#clock.now()) };
+    this.#proof = proof;
+    return proof;
+  }
+
+  async #passBarrier(begunAt: number): Promise<Problem | null> {
     const barrier = await this.#replica.readBarrier();
     if (barrier.type === 'unavailable') return unavailable(barrier.message);
+    this.#provenAt = Math.max(this.#provenAt, begunAt);
     // The state may be ahead of the changes that were delivered: from here on its version is known.
     this.#feed.read(() => undefined);
     return null;
   }
 
   async #ensureVersion(version: Version, request: ApiRequest): Promise<Problem | null> {
-    const reached = await this.#catchUp.reaches(version, (listener) => request.onGone(listener));
-    return reached ? null : unavailable(`this node has not reached version ${version} yet`);
+    const outcome = await this.#catchUp.reaches(version, {
+      address: request.peerAddress ?? '',
+      onGone: (listener) => request.onGone(listener),
+    });
+    if (outcome === 'reached') return null;
+    return outcome === 'stopped'
+      ? unavailable('this node is stopping')
+      : unavailable(`this node has not reached version ${version} yet`);
   }
 }

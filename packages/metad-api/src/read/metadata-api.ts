@@ -1,22 +1,24 @@
-import { isAtOrBelow } from '@metad/kv-store';
+import { isAtOrBelow, type Version } from '@metad/kv-store';
 import { unreachable } from '@metad/raft-core';
-import { type ClientProfile, NO_PROFILE } from '../access/client-profile.ts';
-import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
-import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
+import { type Answer, problemAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { type ClientIp, createClientIp } from '../http/client-ip.ts';
-import { negotiate } from '../http/negotiate.ts';
+import { negotiate, prefersEvents } from '../http/negotiate.ts';
 import { methodNotAllowed, NOT_FOUND, type Problem, unavailable } from '../http/problem.ts';
-import { isPretty, isWait, readPreviousVersion, readTimeoutMs } from '../http/query-options.ts';
+import { isPretty, isWait, readJitterMs, readPreviousVersion, readTimeoutMs } from '../http/query-options.ts';
 import { parseTarget } from '../http/target.ts';
-import { type Form, renderFound } from '../render/render.ts';
 import type { MetadSettings } from '../settings.ts';
+import type { EventStream } from '../stream/event-stream.ts';
+import type { StreamOpener } from '../stream/stream-opener.ts';
 import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
+import type { HeldRequests } from '../wait/held-requests.ts';
 import type { Waiters } from '../wait/wait.ts';
-import { AnswerCache } from './answer-cache.ts';
+import type { WaitEnd, Waiter } from '../wait/waiter.ts';
+import type { Answers } from './answers.ts';
+import { conditionalAnswer, heldVersion } from './conditional.ts';
 import type { Freshness } from './freshness.ts';
-import { readMetadata } from './metadata-read.ts';
+import type { Question } from './question.ts';
 import { SELF } from './self.ts';
 
 /** Browsers ask for it by themselves; it is never data. */
@@ -25,50 +27,38 @@ export const FAVICON = '/favicon.ico';
 /** Nobody reads it; it is for the count of requests by status. */
 const CLIENT_GONE: Problem = { status: 499, message: 'The client has gone' };
 
-/** Who asks for what. */
-interface Question {
-  /** Null for a client that cannot be identified. */
-  readonly host: string | null;
-  readonly path: string;
-  readonly form: Form;
+export type Reply = Answer | EventStream;
+
+interface MetadataParts {
+  readonly feed: ChangeFeed;
+  readonly answers: Answers;
+  readonly freshness: Freshness;
+  readonly catchUp: CatchUp;
+  readonly waiters: Waiters;
+  readonly held: HeldRequests;
+  readonly streams: StreamOpener;
+  readonly settings: MetadSettings;
 }
 
 /** The metadata API without its HTTP: takes requests, gives answers. */
 export class MetadataApi {
-  readonly #feed: ChangeFeed;
-  readonly #profiles: ClientProfiles;
+  readonly #parts: MetadataParts;
   readonly #freshness: Freshness;
-  readonly #catchUp: CatchUp;
-  readonly #waiters: Waiters;
-  readonly #settings: MetadSettings;
+  readonly #answers: Answers;
   readonly #clientIp: ClientIp;
-  readonly #answers: AnswerCache;
 
-  constructor(parts: {
-    readonly feed: ChangeFeed;
-    readonly profiles: ClientProfiles;
-    readonly freshness: Freshness;
-    readonly catchUp: CatchUp;
-    readonly waiters: Waiters;
-    readonly settings: MetadSettings;
-  }) {
-    this.#feed = parts.feed;
-    this.#profiles = parts.profiles;
+  constructor(parts: MetadataParts) {
+    this.#parts = parts;
     this.#freshness = parts.freshness;
-    this.#catchUp = parts.catchUp;
-    this.#waiters = parts.waiters;
-    this.#settings = parts.settings;
+    this.#answers = parts.answers;
     this.#clientIp = createClientIp(parts.settings);
-    this.#answers = new AnswerCache(parts.settings);
-    parts.feed.listen((changes) => {
-      if (changes.some((change) => change.type === 'reset')) this.#answers.clear();
-    });
   }
 
   /** A promise only where something has to be waited for: most requests are answered in the same turn. */
-  handle(request: ApiRequest): Answer | Promise<Answer> {
-    const format = negotiate(request.header('accept'));
-    const target = parseTarget(request.target, this.#settings);
+  handle(request: ApiRequest): Reply | Promise<Reply> {
+    const accept = request.header('accept');
+    const format = negotiate(accept);
+    const target = parseTarget(request.target, this.#parts.settings);
     const query = target.type === 'ok' ? target.value.query : null;
     const form = { format, pretty: isPretty(query) };
     if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -79,11 +69,15 @@ export class MetadataApi {
     if (path === FAVICON) return this.#problem(NOT_FOUND, form);
     const host = this.#clientIp(request.peerAddress, request.header('x-forwarded-for'));
     const question = { host, path, form };
-    if (query !== null || request.header('x-metad-version') !== undefined) {
-      return this.#answerWithOptions(question, query, request);
-    }
+    if (prefersEvents(accept)) return this.#openStream(question, query, request);
+    if (query !== null || hasConditions(request)) return this.#answerWithOptions(question, query, request);
     const problem = this.#freshness.findProblem();
-    return problem === null ? this.#answer(question) : this.#problem(problem, form);
+    return problem === null ? this.#answers.answer(question) : this.#problem(problem, form);
+  }
+
+  async #openStream(question: Question, query: URLSearchParams | null, request: ApiRequest): Promise<Reply> {
+    const opened = await this.#parts.streams.open(question, query, request);
+    return opened.type === 'ok' ? opened.value : this.#problem(opened.problem, question.form);
   }
 
   async #answerWithOptions(
@@ -93,68 +87,88 @@ export class MetadataApi {
   ): Promise<Answer> {
     const problem = await this.#freshness.ensure(request, query, 'local');
     if (problem !== null) return this.#problem(problem, question.form);
-    if (query === null || !isWait(query)) return this.#answer(question);
-    return this.#answerAfterWait(question, query, request);
+    const { host, path, form } = question;
+    const held = heldVersion(request, form.format);
+    const seen = held === 'any' ? null : held;
+    const refused =
+      query !== null && isWait(query)
+        ? await this.#wait(question, query, request, readPreviousVersion(query) ?? seen)
+        : await this.#catchUp(seen, question, request);
+    if (refused !== null) return this.#problem(refused, form);
+    return conditionalAnswer(this.#answers.answer(question), form.format, held, (since) =>
+      this.#parts.waiters.maySeeOtherwise({ host, path, since }),
+    );
   }
 
-  async #answerAfterWait(question: Question, query: URLSearchParams, request: ApiRequest): Promise<Answer> {
-    const timeoutMs = readTimeoutMs(query, this.#settings);
-    if (timeoutMs.type === 'problem') return this.#problem(timeoutMs.problem, question.form);
-    const { host, path, form } = question;
-    const onGone = (listener: () => void): (() => void) => request.onGone(listener);
-    const since = readPreviousVersion(query);
+  /** Holds the request until it should be answered; why it can't be, or null. */
+  async #wait(
+    question: Question,
+    query: URLSearchParams,
+    request: ApiRequest,
+    since: Version | null,
+  ): Promise<Problem | null> {
+    const { settings, held, waiters } = this.#parts;
+    const timeoutMs = readTimeoutMs(query, settings);
+    if (timeoutMs.type === 'problem') return timeoutMs.problem;
+    const jitterMs = readJitterMs(query, settings);
+    if (jitterMs.type === 'problem') return jitterMs.problem;
+    const problem = await this.#catchUp(since, question, request);
     // A node that can't reach the version shows what it has: the client knew more, so it is not held.
-    if (since !== null && !(await this.#catchUp.reaches(since, onGone))) return this.#answer(question);
-    if (this.#waiters.isFull) return this.#problem(unavailable('too many requests are waiting'), form);
-    const end = await this.#waiters.wait({ host, path, since, timeoutMs: timeoutMs.value, onGone });
+    if (problem !== null || (since !== null && since > this.#parts.feed.version)) return problem;
+    const client = question.host ?? '';
+    const refused = held.hold(client);
+    if (refused !== null) return refused;
+    let leave = (): void => undefined;
+    const onHeld = (waiter: Waiter): void => {
+      leave = request.onGone(() => waiters.end(waiter, 'gone'));
+    };
+    const { host, path } = question;
+    const end = await waiters.wait({
+      host,
+      path,
+      since,
+      timeoutMs: timeoutMs.value,
+      jitterMs: jitterMs.value,
+      onHeld,
+    });
+    leave();
+    held.release(client);
+    return this.#problemAfter(end);
+  }
+
+  /** Gives this node some time to reach a version; a problem only when it stops. */
+  async #catchUp(version: Version | null, { host }: Question, request: ApiRequest): Promise<Problem | null> {
+    if (version === null) return null;
+    const outcome = await this.#parts.catchUp.reaches(version, {
+      address: host ?? '',
+      onGone: (listener) => request.onGone(listener),
+    });
+    return outcome === 'stopped' ? unavailable('this node is stopping') : null;
+  }
+
+  #problemAfter(end: WaitEnd): Problem | null {
     switch (end) {
       case 'changed':
       case 'timedOut':
-        return this.#answer(question);
+        // Much may have happened to this node since the request came.
+        return this.#freshness.findProblem();
       case 'stopped':
-        return this.#problem(unavailable('this node is stopping'), form);
+        return unavailable('this node is stopping');
       case 'gone':
-        return this.#problem(CLIENT_GONE, form);
+        return CLIENT_GONE;
       default:
         return unreachable(end);
     }
   }
 
-  /** What is sent and its version come from one read transaction, now or when the kept answer was made. */
-  #answer(question: Question): Answer {
-    return this.#keptAnswer(question) ?? this.#freshAnswer(question);
-  }
-
-  #keptAnswer({ host, path, form }: Question): Answer | undefined {
-    // Without the feed nobody says when an answer is out of date.
-    if (!this.#feed.isLive) return undefined;
-    const { version, deliveredVersion } = this.#feed;
-    const profile =
-      host === null ? NO_PROFILE : this.#profiles.known(host, { version, changesKnownTo: deliveredVersion });
-    return profile === null ? undefined : this.#answers.get(version, answerKey(profile, path, form));
-  }
-
-  #freshAnswer({ host, path, form }: Question): Answer {
-    return this.#feed.read((view, version) => {
-      const changesKnownTo = this.#feed.deliveredVersion;
-      const profile = profileAt(this.#profiles, host, { view, version, changesKnownTo });
-      const found = readMetadata(view, profile, path);
-      const answer =
-        found.type === 'missing'
-          ? problemAnswer(NOT_FOUND, form, version)
-          : answerOf({ form, body: renderFound(found, form), version });
-      this.#answers.set(version, answerKey(profile, path, form), answer);
-      return answer;
-    });
-  }
-
-  #problem(problem: Problem, form: Form): Answer {
-    return problemAnswer(problem, form, this.#feed.version);
+  #problem(problem: Problem, form: Question['form']): Answer {
+    return problemAnswer(problem, form, this.#parts.feed.version);
   }
 }
 
-function answerKey(profile: ClientProfile, path: string, form: Form): string {
-  return `${profile.id}${form.format}${form.pretty ? '+' : ''}${path}`;
+/** Whether headers ask for more than what this node has. */
+function hasConditions(request: ApiRequest): boolean {
+  return request.header('x-metad-version') !== undefined || request.header('if-none-match') !== undefined;
 }
 
 /** A label for what is measured by route; waits are apart from reads. */

@@ -1,67 +1,84 @@
 import type { Version } from '@metad/kv-store';
 import type { ChangeFeed } from './change-feed.ts';
 import { type Clock, Deadlines } from './deadlines.ts';
+import { type HeldRequestLimits, HeldRequests } from './held-requests.ts';
 
 interface Pending {
   readonly version: Version;
-  readonly settle: (reached: boolean) => void;
+  readonly settle: (outcome: CatchUpOutcome) => void;
+}
+
+/** `behind`: this node has not applied that version in time, or too many wait for it, or the client has gone. */
+export type CatchUpOutcome = 'reached' | 'behind' | 'stopped';
+
+/** Who waits. */
+export interface CatchUpClient {
+  /** Its address, or that of its connection: as many may wait as the limits say. */
+  readonly address: string;
+  onGone(listener: () => void): () => void;
 }
 
 /** Lets requests that carry a newer version than this node has applied wait for it, for a bounded time. */
 export class CatchUp {
   readonly #feed: ChangeFeed;
   readonly #timeoutMs: number;
-  readonly #maxPending: number;
+  readonly #held: HeldRequests;
   readonly #pending = new Set<Pending>();
   readonly #deadlines: Deadlines<Pending>;
 
   constructor(options: {
     readonly feed: ChangeFeed;
     readonly catchUpTimeoutMs: number;
-    readonly maxPending: number;
+    readonly limits: HeldRequestLimits;
     readonly clock: Clock;
   }) {
     this.#feed = options.feed;
     this.#timeoutMs = options.catchUpTimeoutMs;
-    this.#maxPending = options.maxPending;
-    this.#deadlines = new Deadlines(options.clock, (pending) => this.#settle(pending, false));
+    this.#held = new HeldRequests(options.limits);
+    this.#deadlines = new Deadlines(options.clock, (pending) => this.#settle(pending, 'behind'));
     options.feed.listen(() => this.#release());
   }
 
   get count(): number {
-    return this.#pending.size;
+    return this.#held.count;
   }
 
   /** Whether this node has applied `version`, now or within the time that is given to it. */
-  async reaches(version: Version, onGone: (listener: () => void) => () => void): Promise<boolean> {
+  reaches(version: Version, client: CatchUpClient): CatchUpOutcome | Promise<CatchUpOutcome> {
     // What is applied may be ahead of what has been delivered.
-    if (version <= this.#feed.version || version <= this.#feed.read((_, applied) => applied)) return true;
-    if (!this.#feed.isLive || this.#pending.size >= this.#maxPending) return false;
-    let leave = (): void => undefined;
-    const reached = await new Promise<boolean>((settle) => {
-      const pending: Pending = { version, settle };
-      this.#pending.add(pending);
-      this.#deadlines.add(pending, this.#timeoutMs);
-      leave = onGone(() => this.#settle(pending, false));
-    });
-    leave();
-    return reached;
+    if (version <= this.#feed.version || version <= this.#feed.read((_, applied) => applied))
+      return 'reached';
+    if (!this.#feed.isLive) return 'stopped';
+    return this.#held.hold(client.address) === null ? this.#wait(version, client) : 'behind';
   }
 
   /** Ends all that wait, without what they waited for. */
   stop(): void {
-    for (const pending of [...this.#pending]) this.#settle(pending, false);
+    for (const pending of [...this.#pending]) this.#settle(pending, 'stopped');
+  }
+
+  async #wait(version: Version, client: CatchUpClient): Promise<CatchUpOutcome> {
+    let leave = (): void => undefined;
+    const outcome = await new Promise<CatchUpOutcome>((settle) => {
+      const pending: Pending = { version, settle };
+      this.#pending.add(pending);
+      this.#deadlines.add(pending, this.#timeoutMs);
+      leave = client.onGone(() => this.#settle(pending, 'behind'));
+    });
+    leave();
+    this.#held.release(client.address);
+    return outcome;
   }
 
   #release(): void {
     for (const pending of this.#pending) {
-      if (pending.version <= this.#feed.version) this.#settle(pending, true);
+      if (pending.version <= this.#feed.version) this.#settle(pending, 'reached');
     }
   }
 
-  #settle(pending: Pending, reached: boolean): void {
+  #settle(pending: Pending, outcome: CatchUpOutcome): void {
     this.#pending.delete(pending);
     this.#deadlines.delete(pending);
-    pending.settle(reached);
+    pending.settle(outcome);
   }
 }

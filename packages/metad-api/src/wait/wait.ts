@@ -1,5 +1,5 @@
 import type { Change, StateView, Version } from '@metad/kv-store';
-import type { ClientProfile } from '../access/client-profile.ts';
+import { type ClientProfile, NO_PROFILE } from '../access/client-profile.ts';
 import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
 import { readMetadata } from '../read/metadata-read.ts';
 import { sameFound } from '../render/found.ts';
@@ -10,15 +10,29 @@ import { dependsOnMapping, mappingPart, scopeOf } from './query-scope.ts';
 import { type WaitEnd, Waiter } from './waiter.ts';
 import { WaiterIndex } from './waiter-index.ts';
 
-export interface WaitRequest {
+interface WaitQuery {
   /** Null for a client that cannot be identified: nothing will ever show to it. */
   readonly host: string | null;
   readonly path: string;
   /** The version that the client has seen; null for the current one. Not newer than what the feed knows. */
   readonly since: Version | null;
+}
+
+export interface WaitRequest extends WaitQuery {
+  /** `Infinity`: it does not end by itself. */
   readonly timeoutMs: number;
-  /** Calls `listener` when the client has gone, until the returned function is called. */
-  onGone(listener: () => void): () => void;
+  /** Over how long the answer to a change may be delayed, by chance: of many that wait for it, few come back at once. */
+  readonly jitterMs: number;
+  /** Called with the waiter, in the same turn, if the request is held. */
+  onHeld(waiter: Waiter): void;
+}
+
+interface Comparison {
+  readonly profile: ClientProfile;
+  /** Where the profile was read. */
+  readonly version: Version;
+  readonly since: Version;
+  readonly hasMissed: boolean;
 }
 
 /** A wait that is about to begin, in the transaction in which it is compared. */
@@ -43,76 +57,97 @@ const MAX_RELEASED_PER_TURN = 256;
 export class Waiters {
   readonly #feed: ChangeFeed;
   readonly #profiles: ClientProfiles;
-  readonly #maxWaiters: number;
+  readonly #clock: Clock;
+  readonly #random: () => number;
   readonly #all = new Set<Waiter>();
   readonly #index = new WaiterIndex<Waiter>();
   readonly #deadlines: Deadlines<Waiter>;
-  #released: (() => void)[] = [];
+  #released: [waiter: Waiter, end: WaitEnd][] = [];
   #isStopped = false;
 
   constructor(options: {
     readonly feed: ChangeFeed;
     readonly profiles: ClientProfiles;
-    readonly maxWaiters: number;
     readonly clock: Clock;
+    /** From 0 up to, but not including, 1. */
+    readonly random: () => number;
   }) {
     this.#feed = options.feed;
     this.#profiles = options.profiles;
-    this.#maxWaiters = options.maxWaiters;
-    this.#deadlines = new Deadlines(options.clock, (waiter) => this.#end(waiter, 'timedOut'));
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#deadlines = new Deadlines(options.clock, (waiter) => {
+      this.end(waiter, waiter.state === 'delayed' ? 'changed' : 'timedOut');
+    });
     options.feed.listen((changes) => this.#deliver(changes));
   }
 
-  get count(): number {
-    return this.#all.size;
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
-  get isFull(): boolean {
-    return this.#all.size >= this.#maxWaiters;
-  }
-
-  /** Must not be called when full. */
-  async wait(request: WaitRequest): Promise<WaitEnd> {
-    if (this.#isStopped) return 'stopped';
-    const { host, path } = request;
+  wait(request: WaitRequest): Promise<WaitEnd> {
+    if (this.#isStopped) return Promise.resolve('stopped');
     const { profile, version, since, hasMissed } = this.#compare(request);
-    if (hasMissed) return 'changed';
-    let leave = (): void => undefined;
-    const end = await new Promise<WaitEnd>((resolve) => {
-      const waiter = new Waiter({ host, path, since, profile, profileFirstReadAt: version, end: resolve });
+    if (hasMissed) return Promise.resolve('changed');
+    const { host, path, jitterMs, timeoutMs } = request;
+    const expiresAt = this.#clock.now() + timeoutMs;
+    return new Promise((resolve) => {
+      const profileFirstReadAt = version;
+      const waiter = new Waiter({
+        host,
+        path,
+        since,
+        profile,
+        profileFirstReadAt,
+        expiresAt,
+        jitterMs,
+        resolve,
+      });
       this.#all.add(waiter);
       this.#index.add(waiter);
-      this.#deadlines.add(waiter, request.timeoutMs);
-      leave = request.onGone(() => this.#end(waiter, 'gone'));
+      if (timeoutMs < Number.POSITIVE_INFINITY) this.#deadlines.add(waiter, timeoutMs);
+      request.onHeld(waiter);
     });
-    leave();
-    return end;
+  }
+
+  /** Whether what the client sees may have changed since that version; false only when it is known. */
+  maySeeOtherwise(query: WaitQuery & { readonly since: Version }): boolean {
+    const { version, hasMissed } = this.#compare(query);
+    // What is not delivered yet may concern it.
+    return hasMissed || (version > this.#feed.deliveredVersion && version > query.since);
   }
 
   /** Ends all waits, and every later one at once. */
   stop(): void {
     this.#isStopped = true;
-    for (const waiter of [...this.#all]) this.#end(waiter, 'stopped');
+    for (const waiter of [...this.#all]) this.end(waiter, 'stopped');
   }
 
-  /** Reads what the client sees by now, and whether it has missed something since its version. */
-  #compare({ host, path, since: seen }: WaitRequest): {
-    readonly profile: ClientProfile;
-    readonly version: Version;
-    readonly since: Version;
-    readonly hasMissed: boolean;
-  } {
-    return this.#feed.read((view, version) => {
-      const since = seen ?? this.#feed.version;
-      const profile = profileAt(this.#profiles, host, {
-        view,
-        version,
-        changesKnownTo: this.#feed.deliveredVersion,
-      });
-      const hasMissed =
-        !this.#feed.covers(since) || this.#hasMissed({ view, version, since, host, path, profile });
-      return { profile, version, since, hasMissed };
-    });
+  /** What the client sees by now, and whether it has missed something since its version. */
+  #compare(query: WaitQuery): Comparison {
+    return (
+      this.#compareWithNewest(query) ??
+      this.#feed.read((view, version) => this.#compareIn(view, version, query))
+    );
+  }
+
+  /** Most who wait have seen the newest version: there is nothing to look up for them. */
+  #compareWithNewest({ host, since }: WaitQuery): Comparison | null {
+    const { version, deliveredVersion: changesKnownTo } = this.#feed;
+    if (version !== changesKnownTo || (since !== null && since !== version)) return null;
+    const profile = host === null ? NO_PROFILE : this.#profiles.known(host, { version, changesKnownTo });
+    return profile && { profile, version, since: version, hasMissed: false };
+  }
+
+  #compareIn(view: StateView, version: Version, { host, path, since: seen }: WaitQuery): Comparison {
+    // The version of this very transaction, and no newer one: the profile belongs to it.
+    const since = seen ?? version;
+    const changesKnownTo = this.#feed.deliveredVersion;
+    const profile = profileAt(this.#profiles, host, { view, version, changesKnownTo });
+    const hasMissed =
+      !this.#feed.covers(since) || this.#hasMissed({ view, version, since, host, path, profile });
+    return { profile, version, since, hasMissed };
   }
 
   /** Whether something that was delivered after `since` concerns the client, or it can't be known. */
@@ -146,7 +181,7 @@ export class Waiters {
   }
 
   #deliver(changes: readonly Change[]): void {
-    for (const change of changes) {
+    for (const change of dataFirst(changes)) {
       if (this.#all.size === 0) return;
       switch (change.type) {
         case 'data':
@@ -157,7 +192,7 @@ export class Waiters {
           for (const host of change.hosts) this.#deliverHost(host, change);
           break;
         case 'reset':
-          for (const waiter of [...this.#all]) this.#end(waiter, 'changed');
+          for (const waiter of [...this.#all]) this.#change(waiter);
           break;
       }
     }
@@ -165,7 +200,7 @@ export class Waiters {
 
   #deliverPath(path: string, version: Version): void {
     this.#index.eachInterestedIn(path, (waiter) => {
-      if (version > waiter.since && waiter.shows(path)) this.#end(waiter, 'changed');
+      if (version > waiter.since && waiter.shows(path)) this.#change(waiter);
     });
   }
 
@@ -174,7 +209,7 @@ export class Waiters {
       if (change.version <= waiter.since) continue;
       if (change.type === 'mapping' && !dependsOnMapping(waiter.profile, waiter.path)) continue;
       if (change.version <= waiter.profileFirstReadAt || this.#isEndedBy(waiter, host, change.version)) {
-        this.#end(waiter, 'changed');
+        this.#change(waiter);
       }
     }
   }
@@ -201,20 +236,46 @@ export class Waiters {
     return false;
   }
 
-  #end(waiter: Waiter, end: WaitEnd): void {
-    if (!this.#all.delete(waiter)) return;
+  /** The client is to be answered, now or after a random part of its jitter. */
+  #change(waiter: Waiter): void {
+    if (waiter.state !== 'parked') return;
+    if (waiter.jitterMs === 0) {
+      this.end(waiter, 'changed');
+      return;
+    }
+    waiter.state = 'delayed';
     this.#index.delete(waiter);
     this.#deadlines.delete(waiter);
-    this.#released.push(() => waiter.end(end));
+    const delayMs = this.#random() * waiter.jitterMs;
+    this.#deadlines.add(waiter, Math.min(delayMs, waiter.expiresAt - this.#clock.now()));
+  }
+
+  /** Ends one wait, if it has not ended yet. */
+  end(waiter: Waiter, end: WaitEnd): void {
+    if (!this.#all.delete(waiter)) return;
+    if (waiter.state === 'parked') this.#index.delete(waiter);
+    waiter.state = 'ended';
+    this.#deadlines.delete(waiter);
+    this.#released.push([waiter, end]);
     if (this.#released.length === 1) queueMicrotask(() => this.#release());
   }
 
   #release(): void {
     const batch = this.#released.slice(0, MAX_RELEASED_PER_TURN);
-    for (const release of batch) release();
+    for (const [waiter, end] of batch) waiter.resolve(end);
     this.#released = this.#released.slice(batch.length);
     if (this.#released.length > 0) setImmediate(() => this.#release());
   }
+}
+
+/**
+ * One version may change data and rules together: then the data are compared under the profile that the client had
+ * before. The new one may no longer tell that what is gone did show.
+ */
+function dataFirst(changes: readonly Change[]): readonly Change[] {
+  if (changes.every((change) => change.type === 'data')) return changes;
+  const rank = ({ type }: Change): number => (type === 'data' ? 0 : 1);
+  return [...changes].sort((a, b) => a.version - b.version || rank(a) - rank(b));
 }
 
 /** Whether a client with one profile is answered otherwise than one with the other. */

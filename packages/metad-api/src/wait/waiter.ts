@@ -17,7 +17,13 @@ export class Waiter implements Indexed {
    * already, so that there is no older profile to compare it with.
    */
   readonly profileFirstReadAt: Version;
-  readonly #end: (end: WaitEnd) => void;
+  /** When it ends at the latest, by the clock of the deadlines. */
+  readonly expiresAt: number;
+  /** Over how long the answer to a change may be delayed, by chance. */
+  readonly jitterMs: number;
+  /** `delayed`: something has changed, and the answer is on its way; it is told of nothing any more. */
+  state: 'parked' | 'delayed' | 'ended' = 'parked';
+  readonly #resolve: (end: WaitEnd) => void;
   #profile: ClientProfile;
   #scope: QueryScope;
 
@@ -27,13 +33,17 @@ export class Waiter implements Indexed {
     readonly since: Version;
     readonly profile: ClientProfile;
     readonly profileFirstReadAt: Version;
-    readonly end: (end: WaitEnd) => void;
+    readonly expiresAt: number;
+    readonly jitterMs: number;
+    readonly resolve: (end: WaitEnd) => void;
   }) {
     this.host = options.host;
     this.path = options.path;
     this.since = options.since;
     this.profileFirstReadAt = options.profileFirstReadAt;
-    this.#end = options.end;
+    this.expiresAt = options.expiresAt;
+    this.jitterMs = options.jitterMs;
+    this.#resolve = options.resolve;
     this.#profile = options.profile;
     this.#scope = scopeOf(options.profile, options.path);
   }
@@ -56,7 +66,7 @@ export class Waiter implements Indexed {
     this.#scope = scopeOf(profile, this.path);
   }
 
-  end(end: WaitEnd): void {
-    this.#end(end);
+  resolve(end: WaitEnd): void {
+    this.#resolve(end);
   }
 }

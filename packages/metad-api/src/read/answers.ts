@@ -1,0 +1,72 @@
+import type { Version } from '@metad/kv-store';
+import { type ClientProfile, NO_PROFILE } from '../access/client-profile.ts';
+import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
+import { type Answer, answerOf, prepared, problemAnswer } from '../http/answer.ts';
+import { etagOf } from '../http/etag.ts';
+import { NOT_FOUND } from '../http/problem.ts';
+import type { Found } from '../render/found.ts';
+import { type Form, renderFound } from '../render/render.ts';
+import type { MetadSettings } from '../settings.ts';
+import type { ChangeFeed } from '../wait/change-feed.ts';
+import { AnswerCache } from './answer-cache.ts';
+import { readMetadata } from './metadata-read.ts';
+import type { Question } from './question.ts';
+
+/** Every client sees its own: nobody else may be shown what one was answered, nor the same one without asking again. */
+export const CACHE_HEADERS = { 'Cache-Control': 'private, no-cache', Vary: 'Accept' } as const;
+
+/** Answers to reads of the newest state that this node has, from what is kept where that is still right. */
+export class Answers {
+  readonly #feed: ChangeFeed;
+  readonly #profiles: ClientProfiles;
+  readonly #kept: AnswerCache;
+
+  constructor(parts: {
+    readonly feed: ChangeFeed;
+    readonly profiles: ClientProfiles;
+    readonly settings: MetadSettings;
+  }) {
+    this.#feed = parts.feed;
+    this.#profiles = parts.profiles;
+    this.#kept = new AnswerCache(parts.settings);
+    parts.feed.listen((changes) => {
+      if (changes.some((change) => change.type === 'reset')) this.#kept.clear();
+    });
+  }
+
+  /** What is sent and its version come from one read transaction, now or when the kept answer was made. */
+  answer(question: Question): Answer {
+    return this.#keptAnswer(question) ?? this.#freshAnswer(question);
+  }
+
+  #keptAnswer({ host, path, form }: Question): Answer | undefined {
+    // Without the feed nobody says when an answer is out of date.
+    if (!this.#feed.isLive) return undefined;
+    const { version, deliveredVersion } = this.#feed;
+    const profile =
+      host === null ? NO_PROFILE : this.#profiles.known(host, { version, changesKnownTo: deliveredVersion });
+    return profile === null ? undefined : this.#kept.get(version, answerKey(profile, path, form));
+  }
+
+  #freshAnswer({ host, path, form }: Question): Answer {
+    return this.#feed.read((view, version) => {
+      const changesKnownTo = this.#feed.deliveredVersion;
+      const profile = profileAt(this.#profiles, host, { view, version, changesKnownTo });
+      const answer = prepared(answerTo(readMetadata(view, profile, path), form, version));
+      this.#kept.set(version, answerKey(profile, path, form), answer);
+      return answer;
+    });
+  }
+}
+
+function answerTo(found: Found, form: Form, version: Version): Answer {
+  if (found.type === 'missing') {
+    return problemAnswer({ ...NOT_FOUND, headers: CACHE_HEADERS }, form, version);
+  }
+  const headers = { ...CACHE_HEADERS, ETag: etagOf(version, form.format) };
+  return answerOf({ form, body: renderFound(found, form), version, headers });
+}
+
+function answerKey(profile: ClientProfile, path: string, form: Form): string {
+  return `${profile.id}${form.format}${form.pretty ? '+' : ''}${path}`;
+}
