@@ -63,6 +63,7 @@ export interface NodeLimits {
   readonly catchUpWaitMs: number;
   readonly waitTimeoutMs: number;
   readonly maxWaitTimeoutMs: number;
+  readonly waitJitterMs: number;
   readonly headerTimeoutMs: number;
   readonly requestTimeoutMs: number;
   readonly maxBodyBytes: number;
@@ -75,4 +76,5 @@ export interface NodeLimits {
   /** 0: no limit. */
   readonly maxStateBytes: number;
   readonly maxWaiters: number;
+  readonly maxWaitersPerAddress: number;
 }

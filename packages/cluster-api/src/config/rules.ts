@@ -206,6 +206,7 @@ function compose(settings: Settings, derived: Derived): NodeConfig {
       catchUpWaitMs: settings.catch_up_wait,
       waitTimeoutMs: settings.wait_timeout,
       maxWaitTimeoutMs: settings.max_wait_timeout,
+      waitJitterMs: settings.wait_jitter,
       headerTimeoutMs: settings.header_timeout,
       requestTimeoutMs: settings.request_timeout,
       maxBodyBytes: settings.max_body_size,
@@ -217,6 +218,7 @@ function compose(settings: Settings, derived: Derived): NodeConfig {
       maxUncommittedBytes: settings.max_uncommitted_size,
       maxStateBytes: settings.max_state_size,
       maxWaiters: settings.max_waiters,
+      maxWaitersPerAddress: settings.max_waiters_per_address,
     },
   };
 }

@@ -177,6 +177,12 @@ export const SETTINGS = z.object({
     '10m',
     'the longest time that a request may ask for',
   ),
+  wait_jitter: timing(
+    duration({ min: 0, max: MINUTE }),
+    '<time>',
+    '0s',
+    'over which the answers to one change are spread, unless a request says with jitter=',
+  ),
   header_timeout: timing(
     duration({ min: 100, max: 10 * MINUTE }),
     '<time>',
@@ -236,7 +242,13 @@ export const SETTINGS = z.object({
     integer({ min: 1, max: 1_000_000 }),
     '<count>',
     '20000',
-    'requests held by wait=true at once',
+    'waits and streams held at once',
+  ),
+  max_waiters_per_address: limits(
+    integer({ min: 0, max: 1_000_000 }),
+    '<count>',
+    '10000',
+    'of them by one client address; 0: no limit',
   ),
 });
 

@@ -102,8 +102,10 @@ function metadSettings({ xff, trustedProxies, manageToken, limits }: NodeConfig)
     maxPathDepth: limits.maxPathDepth,
     maxPathBytes: limits.maxPathBytes,
     maxWaiters: limits.maxWaiters,
+    maxWaitersPerAddress: limits.maxWaitersPerAddress,
     waitTimeoutSeconds: limits.waitTimeoutMs / 1000,
     maxWaitTimeoutSeconds: limits.maxWaitTimeoutMs / 1000,
+    waitJitterSeconds: limits.waitJitterMs / 1000,
     catchUpTimeoutMs: limits.catchUpWaitMs,
   };
 }
