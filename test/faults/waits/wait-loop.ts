@@ -30,8 +30,10 @@ export interface WaitLoopOptions {
 
 const WRITERS = 4;
 const WRITES_AROUND_A_STRIKE = 20;
-/** Writes, one at a time, after each of which everybody must have been told. */
-const PROBES_PER_ROUND = 8;
+/** Writes after which everybody must have been told, without any further one to wake who was forgotten. */
+const PROBES_PER_ROUND = 40;
+/** As many come at once, at most: who was told of the first is on its way back while the next are applied. */
+const MAX_WRITES_AT_ONCE = 4;
 /** A wait that is held that long was taken: a node that stops in order answers it. */
 const TAKEN_MS = 5_000;
 const PROBER = 0;
@@ -40,8 +42,8 @@ const PROBER = 0;
  * Races writers, waiting clients and faults, and judges all that was seen by a plain model of what each version was.
  *
  * In each round there are first writes of all kinds around a fault. Then all is calm: what each client was shown last must
- * come to what it sees by now, without any further write, so a wake-up that was lost is found. In the calm a few writes
- * come one by one, each of which must wake whom it concerns, and, as is judged at the end of the round, nobody else.
+ * come to what it sees by now, without any further write, so a wake-up that was lost is found. In the calm a few
+ * writes come at a time, which must wake whom they concern and nobody else.
  */
 export class WaitLoop {
   readonly tally = new WaitTally();
@@ -118,22 +120,32 @@ export class WaitLoop {
 
   async #calm(): Promise<void> {
     for (const client of this.#clients) client.setCalm(true);
-    await this.#judge();
+    this.#judge(await this.#agreedVersion());
     await this.#everybodyKnows();
     for (let probe = 0; probe < PROBES_PER_ROUND; probe += 1) {
-      const node = this.#options.cluster.node(this.#random.pick(this.#options.cluster.ids) ?? 0);
-      const outcome = await write(PROBER, this.#probes.next(), { node, evidence: this.#evidence });
-      this.tally.probes[outcome] += 1;
-      await this.#judge();
+      await this.#probe();
       await this.#everybodyKnows();
     }
     this.tally.reasons = { ...this.#chronicle.reasons };
     for (const client of this.#clients) client.setCalm(false);
   }
 
-  /** Finds out what each version was, now that nobody writes. */
-  async #judge(): Promise<void> {
-    const version = await this.#agreedVersion();
+  async #probe(): Promise<void> {
+    const { cluster } = this.#options;
+    const evidence = this.#evidence;
+    const count = 1 + this.#random.below(MAX_WRITES_AT_ONCE);
+    const writes = Array.from({ length: count }, () => {
+      const node = cluster.node(this.#random.pick(cluster.ids) ?? 0);
+      return write(PROBER, this.#probes.next(), { node, evidence });
+    });
+    const outcomes = await Promise.all(writes);
+    for (const outcome of outcomes) this.tally.probes[outcome] += 1;
+    const areCertain = outcomes.every((outcome) => outcome !== 'unknown');
+    this.#judge(areCertain ? evidence.newest : await this.#agreedVersion());
+  }
+
+  /** Finds out what each version was up to this one, now that nobody writes. */
+  #judge(version: number): void {
     const evidence = this.#evidence;
     const observations = evidence.takeObservations();
     this.tally.observations += observations.length;

@@ -8,7 +8,7 @@ export class WaitTally {
   /** What clients were shown, and looks at the whole. */
   observations = 0;
   readonly writes: Outcomes = { acknowledged: 0, unknown: 0, refused: 0 };
-  /** Writes that came alone. */
+  /** Writes of the calm after a fault. */
   readonly probes: Outcomes = { acknowledged: 0, unknown: 0, refused: 0 };
   reasons: Reasons = { seen: 0, ownAccess: 0, lostTrack: 0 };
   readonly clients: ClientTally = { waits: 0, timeouts: 0, reads: 0, sentAway: 0, cut: 0 };
@@ -33,7 +33,7 @@ export class WaitTally {
     const { writes, probes, clients, reasons } = this;
     return [
       `${this.rounds} rounds; writes: ${writes.acknowledged} acknowledged, ${writes.unknown} unknown, ` +
-        `${writes.refused} refused, and ${probes.acknowledged} one at a time`,
+        `${writes.refused} refused, and ${probes.acknowledged} in the calm`,
       `clients: ${clients.waits} waits that were woken, ${clients.timeouts} that ended by themselves, ` +
         `${clients.reads} reads, ${clients.sentAway} sent away, ${clients.cut} cut; ${this.observations} observations judged`,
       `woken: ${reasons.seen} because what they see had changed, ${reasons.ownAccess} as only their rules or mapping ` +
