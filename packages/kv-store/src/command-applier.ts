@@ -1,61 +1,129 @@
 import { unreachable } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import { ChangedNames } from './changed-names.ts';
-import type { ContentCommand, FeatureLevelCommand, TreeName, WriteCommand } from './command.ts';
+import type { Command, ContentCommand, TreeName, WriteCommand, WriteResult } from './command.ts';
+import { HISTORY_LIMITS, type HistoryLimits, HistoryTable } from './history-table.ts';
 import type { Effect, Position } from './position.ts';
+import { Preconditions } from './preconditions.ts';
+import { PriorValues } from './prior-values.ts';
+import { REQUEST_LIMITS, type RequestLimits, RequestTable } from './request-table.ts';
 import { RuleTable } from './rule-table.ts';
-import { Tree } from './tree.ts';
+import { type Recording, Tree } from './tree.ts';
 import { version } from './version.ts';
+
+/** How much of the past a state keeps: other limits make other rows, so every node must have the same. */
+export interface StateLimits {
+  readonly history: HistoryLimits;
+  readonly requests: RequestLimits;
+}
+
+export const STATE_LIMITS: StateLimits = { history: HISTORY_LIMITS, requests: REQUEST_LIMITS };
 
 /** What commands do to the rows. Must run inside a transaction. Looks at nothing but the rows and the position. */
 export class CommandApplier {
   readonly #trees: { readonly [tree in TreeName]: Tree };
   readonly #rules: RuleTable;
+  readonly #history: HistoryTable;
+  readonly #requests: RequestTable;
+  readonly #preconditions: Preconditions;
+  readonly #limits: StateLimits;
 
-  constructor(db: Database.Database) {
+  constructor(db: Database.Database, limits: StateLimits) {
+    this.#limits = limits;
     this.#trees = { data: new Tree(db, 'data'), mapping: new Tree(db, 'mapping') };
     this.#rules = new RuleTable(db);
+    this.#history = new HistoryTable(db, limits.history);
+    this.#requests = new RequestTable(db, limits.requests);
+    this.#preconditions = new Preconditions(db);
   }
 
-  apply(command: WriteCommand | ContentCommand | FeatureLevelCommand, before: Position): Effect {
+  /** What history and requests take, about. */
+  get pastBytes(): number {
+    return this.#history.bytes + this.#requests.bytes;
+  }
+
+  apply(command: Command, before: Position): Effect {
     switch (command.type) {
+      case 'write':
+        return this.#write(command, before);
       case 'setFeatureLevel': {
         const featureLevel = Math.max(command.level, before.featureLevel);
-        const result = { type: 'applied', version: before.version } as const;
-        return { result, changes: [], moves: { featureLevel } };
+        return { ...withoutChange({ type: 'applied', version: before.version }), moves: { featureLevel } };
       }
-      case 'write':
-        return this.#carryOut(command.operations, before);
       default:
-        return this.#carryOut([command], before);
+        return this.#applyBare(command, before);
     }
   }
 
-  #carryOut(operations: readonly ContentCommand[], before: Position): Effect {
+  #write(write: WriteCommand, before: Position): Effect {
+    const time = Math.max(write.time, before.time);
+    const refusal = this.#refuse(write, time, before);
+    if (refusal !== null) return { ...withoutChange(refusal), moves: { time } };
+    const effect = this.#carryOut(write, time, before);
+    if (write.idempotencyKey !== '') this.#requests.add(write, { version: effect.result.version, time });
+    return effect;
+  }
+
+  /** Why nothing of it is to be done; null: all of it is. */
+  #refuse(write: WriteCommand, time: number, before: Position): WriteResult | null {
+    const known = write.idempotencyKey === '' ? null : this.#requests.find(write, time);
+    if (known !== null) {
+      return known.isSame
+        ? { type: 'repeated', version: known.version }
+        : { type: 'keyReused', version: before.version };
+    }
+    if (write.preconditions.length === 0) return null;
+    const failing = this.#preconditions.firstFailing(write.preconditions, before);
+    if (failing === null) return null;
+    return { type: 'preconditionFailed', version: before.version, precondition: failing };
+  }
+
+  #carryOut({ operations, author }: WriteCommand, time: number, before: Position): Effect {
+    const next = version(before.version + 1);
+    const prior = new PriorValues(this.#limits.history.maxVersionBytes);
+    const changed = new ChangedNames();
+    for (const operation of operations) this.#execute(operation, changed, { version: next, prior });
+    if (changed.isEmpty)
+      return { ...withoutChange({ type: 'applied', version: before.version }), moves: { time } };
+    const trimmed = this.#history.add({ version: next, time, author, changes: prior.encode() });
+    return {
+      result: { type: 'applied', version: next },
+      changes: changed.at(next),
+      moves: { version: next, time, historyStart: trimmed ?? before.historyStart },
+    };
+  }
+
+  /** A node may have applied it with a release that recorded nothing: so nothing is. */
+  #applyBare(command: ContentCommand, before: Position): Effect {
     const next = version(before.version + 1);
     const changed = new ChangedNames();
-    for (const operation of operations) this.#execute(operation, changed);
-    if (changed.isEmpty) {
-      return { result: { type: 'applied', version: before.version }, changes: [], moves: {} };
-    }
-    const result = { type: 'applied', version: next } as const;
-    return { result, changes: changed.at(next), moves: { version: next } };
+    this.#execute(command, changed, { version: version(0), prior: null });
+    if (changed.isEmpty) return withoutChange({ type: 'applied', version: before.version });
+    return {
+      result: { type: 'applied', version: next },
+      changes: changed.at(next),
+      moves: { version: next, versionFloor: next, historyStart: next },
+    };
   }
 
-  #execute(command: ContentCommand, changed: ChangedNames): void {
+  #execute(command: ContentCommand, changed: ChangedNames, recording: Recording): void {
     switch (command.type) {
       case 'merge':
       case 'replace':
       case 'delete':
       case 'deleteValue':
-        changed.add(command.tree, this.#trees[command.tree].apply(command));
+        changed.add(command.tree, this.#trees[command.tree].apply(command, recording));
         return;
       case 'setRules':
       case 'deleteRules':
-        changed.add('rules', this.#rules.apply(command));
+        changed.add('rules', this.#rules.apply(command, recording.prior));
         return;
       default:
         unreachable(command);
     }
   }
+}
+
+function withoutChange(result: WriteResult): Effect {
+  return { result, changes: [], moves: {} };
 }

@@ -23,6 +23,7 @@ export { type LogBatch, LogStore } from './log-store.ts';
 export type { NodeIdentity } from './node-identity.ts';
 export { canonicalPath, isAtOrBelow, joinPath, parentOf, ROOT, segmentsOf } from './path.ts';
 export { type RestorePlan, restoreBackup, VERSION_STEP, versionAfterRestore } from './restore.ts';
+export { decodeRules } from './rule-table.ts';
 export type { SnapshotPlan } from './snapshot-file.ts';
 export type { SnapshotManifest } from './snapshot-manifest.ts';
 export { MAX_CHUNK_BYTES, type SnapshotReader } from './snapshot-reader.ts';
@@ -35,7 +36,7 @@ export type {
 export type { SnapshotFile, SnapshotStep, SnapshotStore } from './snapshot-store.ts';
 export { type StateCursor, StateDatabase } from './state-database.ts';
 export { type AppliedEntries, StateMachine } from './state-machine.ts';
-export { type StateReader, StateView } from './state-view.ts';
+export { type HistoryChange, type HistoryEntry, type StateReader, StateView } from './state-view.ts';
 export { type PersistedReady, Store, type StoreOptions, type StoreStep } from './store.ts';
 export { StoreError, type StoreErrorCode } from './store-error.ts';
 export { type DirectoryReport, verifyDataDirectory } from './verify-directory.ts';

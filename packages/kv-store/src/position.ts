@@ -23,6 +23,12 @@ export interface Position {
   readonly digest: Buffer;
   /** What commands may be in the log from here on, and what they mean. Never falls. */
   readonly featureLevel: number;
+  /** Of the last write, in milliseconds since 1970. Never falls. */
+  readonly time: number;
+  /** What was set before this version was set by something that recorded no version: by this one, at the latest. */
+  readonly versionFloor: Version;
+  /** The changes after this version are in the history. */
+  readonly historyStart: Version;
 }
 
 /** What an entry did to the state besides its rows. */
@@ -30,7 +36,7 @@ export interface Effect {
   readonly result: WriteResult;
   readonly changes: readonly Change[];
   /** Where the command moves the position to; what is absent stays. */
-  readonly moves: Partial<Pick<Position, 'version' | 'featureLevel'>>;
+  readonly moves: Partial<Omit<Position, 'applied' | 'membership' | 'digest'>>;
 }
 
 /** The position after one more entry. */
@@ -63,29 +69,39 @@ export type PositionRow = [
   membershipIndex: number,
   membership: string,
   featureLevel: number,
+  time: number,
+  versionFloor: number,
+  historyStart: number,
 ];
 
 export const READ_POSITION = `SELECT applied_term, applied_leader, applied_index, version, digest,
-  membership_term, membership_leader, membership_index, membership, feature_level FROM state`;
+  membership_term, membership_leader, membership_index, membership, feature_level,
+  time, version_floor, history_start FROM state`;
+
+/** The same of a state of any format, which lacks what came later. */
+export const READ_ANY_POSITION = `SELECT applied_term, applied_leader, applied_index, version, digest,
+  membership_term, membership_leader, membership_index, membership, 1, 0, 0, 0 FROM state`;
 
 export const SAVE_POSITION = `UPDATE state SET applied_term = ?, applied_leader = ?, applied_index = ?, version = ?,
   digest = ?, membership_term = ?, membership_leader = ?, membership_index = ?, membership = ?,
-  feature_level = ?`;
+  feature_level = ?, time = ?, version_floor = ?, history_start = ?`;
 
 export function encodePosition(position: Position): PositionRow {
-  const { applied, version, digest, membership, featureLevel } = position;
+  const { applied, version, digest, membership, featureLevel, time, versionFloor, historyStart } = position;
   const { logId } = membership;
   const text = JSON.stringify(encodeMembership(membership.membership));
   return [
     ...([applied.term, applied.leader, applied.index, version, digest] as const),
-    ...([logId.term, logId.leader, logId.index, text, featureLevel] as const),
+    ...([logId.term, logId.leader, logId.index, text] as const),
+    ...([featureLevel, time, versionFloor, historyStart] as const),
   ];
 }
 
 /** Throws when the row is none that `encodePosition` made. */
 export function decodePosition(row: PositionRow): Position {
   const [appliedTerm, appliedLeader, appliedIndex, found, digest, ...stored] = row;
-  const [membershipTerm, membershipLeader, membershipIndex, membership, featureLevel] = stored;
+  const [membershipTerm, membershipLeader, membershipIndex, membership, ...recorded] = stored;
+  const [featureLevel, time, versionFloor, historyStart] = recorded;
   return {
     applied: logIdFromRow([appliedTerm, appliedLeader, appliedIndex]),
     version: version(found),
@@ -95,5 +111,8 @@ export function decodePosition(row: PositionRow): Position {
       membership: decodeMembership(JSON.parse(membership)),
     },
     featureLevel,
+    time,
+    versionFloor: version(versionFloor),
+    historyStart: version(historyStart),
   };
 }

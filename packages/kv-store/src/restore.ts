@@ -5,6 +5,7 @@ import type Database from 'better-sqlite3';
 import { verifyBackup } from './backup.ts';
 import { openForWriting } from './database.ts';
 import { createDirectory, syncDirectory, syncFile } from './durable-file.ts';
+import { HISTORY_LIMITS, HistoryTable } from './history-table.ts';
 import { LogStore } from './log-store.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import {
@@ -94,18 +95,26 @@ function writeState(stateFile: string, plan: RestorePlan): Position {
 /** Nobody relies on the file before it is synced as a whole. */
 const RESTORE_CONNECTION = { busyTimeoutMs: 0, pragmas: ['journal_mode = OFF', 'synchronous = OFF'] };
 
+/** Who made the first version after a restore, as the history tells it. */
+const RESTORED = 'restored from a backup';
+
 function beginAnew(db: Database.Database, { backup, membership, identity }: RestorePlan): Position {
   db.exec(DROP_MANIFEST);
   const row = db.prepare<[], PositionRow>(READ_POSITION).raw().get();
   if (row === undefined) throw new StoreError('damaged', `${backup} has lost its position`);
   const before = decoding(backup, () => decodePosition(row));
   const applied = { term: term(1), leader: identity.node, index: logIndex(1) };
+  const next = versionAfterRestore(before.version);
+  const history = new HistoryTable(db, HISTORY_LIMITS);
+  const trimmed = history.add({ version: next, time: before.time, author: RESTORED, changes: null });
   const position = {
+    ...before,
     applied,
-    version: versionAfterRestore(before.version),
+    version: next,
     membership: { logId: applied, membership },
-    digest: before.digest,
-    featureLevel: before.featureLevel,
+    // What a client saw of the old cluster after the backup may be anything.
+    versionFloor: next,
+    historyStart: trimmed ?? before.historyStart,
   };
   db.prepare<PositionRow>(SAVE_POSITION).run(...encodePosition(position));
   return position;

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { AccessMode, AccessRule, ContentCommand } from './command.ts';
+import type { PriorValues } from './prior-values.ts';
 
 export type RuleCommand = Extract<ContentCommand, { readonly type: 'setRules' | 'deleteRules' }>;
 
@@ -16,16 +17,24 @@ export class RuleTable {
   }
 
   /** Applies one command; returns the hosts whose rules changed, null when none did. */
-  apply(command: RuleCommand): readonly string[] | null {
+  apply(command: RuleCommand, prior: PriorValues | null): readonly string[] | null {
     const changed: string[] = [];
     if (command.type === 'deleteRules') {
-      for (const host of command.hosts) if (this.#remove.run(host).changes > 0) changed.push(host);
+      for (const host of command.hosts) {
+        const before = this.#get.get(host);
+        if (before === undefined) continue;
+        this.#remove.run(host);
+        prior?.note('rules', host, before);
+        changed.push(host);
+      }
     } else {
       // Of a host that is named twice the last list counts.
       for (const [host, rules] of new Map(command.rules)) {
         const text = encodeRules(rules);
-        if (this.#get.get(host) === text) continue;
+        const before = this.#get.get(host);
+        if (before === text) continue;
         this.#set.run(host, text);
+        prior?.note('rules', host, before ?? null);
         changed.push(host);
       }
     }
@@ -37,7 +46,7 @@ function encodeRules(rules: readonly AccessRule[]): string {
   return JSON.stringify(rules.map(({ path, mode }) => [path, mode]));
 }
 
-/** Reads the column `rules`. */
+/** Reads the column `rules`, and what the history holds of it. */
 export function decodeRules(text: string): AccessRule[] {
   const rows: [path: string, mode: AccessMode][] = JSON.parse(text);
   return rows.map(([path, mode]) => ({ path, mode }));

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { type FileFormat, openForReading } from './database.ts';
 import { checksumFile } from './file-checksum.ts';
 import { checkKnownLevel } from './known-level.ts';
-import { decodePosition, type PositionRow, READ_POSITION } from './position.ts';
+import { decodePosition, type PositionRow, READ_ANY_POSITION } from './position.ts';
 import { STATE_FORMAT } from './state-schema.ts';
 import { decoding, namingFile, StoreError } from './store-error.ts';
 import type { Version } from './version.ts';
@@ -99,7 +99,7 @@ function readManifest(file: string, db: Database.Database): SnapshotManifest {
     .prepare<[], ManifestRow>('SELECT format, feature_level, cluster, checksum FROM manifest')
     .raw()
     .get();
-  const position = db.prepare<[], PositionRow>(READ_POSITION).raw().get();
+  const position = db.prepare<[], PositionRow>(READ_ANY_POSITION).raw().get();
   if (row === undefined || position === undefined) throw damaged(file, 'its manifest is empty');
   const [format, featureLevel, cluster, checksum] = row;
   if (format > SNAPSHOT_FORMAT) {

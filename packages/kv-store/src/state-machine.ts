@@ -5,7 +5,7 @@ import type { AppliedBatch, Change } from './change.ts';
 import { Checkpoints } from './checkpoint.ts';
 import { type CheckpointOutcome, CheckpointThread } from './checkpoint-thread.ts';
 import type { Command, WriteResult } from './command.ts';
-import { CommandApplier } from './command-applier.ts';
+import { CommandApplier, STATE_LIMITS, type StateLimits } from './command-applier.ts';
 import { decodeCommand } from './command-codec.ts';
 import { CommandFormatError } from './command-fields.ts';
 import { openForWriting } from './database.ts';
@@ -53,10 +53,10 @@ export class StateMachine {
   #durable: LogId = ZERO_LOG_ID;
   #fault: unknown = null;
 
-  private constructor(file: string, db: Database.Database) {
+  private constructor(file: string, db: Database.Database, limits: StateLimits) {
     this.#file = file;
     this.#db = db;
-    this.#commands = new CommandApplier(db);
+    this.#commands = new CommandApplier(db, limits);
     this.#checkpoints = new Checkpoints(db);
     this.#size = new DatabaseSize(db);
     this.#savePosition = db.prepare(SAVE_POSITION);
@@ -71,13 +71,13 @@ export class StateMachine {
 
   /**
    * Opens the state and creates it when absent. The data directory must be held already, by its log. A snapshot becomes
-   * a state by it. Throws a StoreError: `newerFormat` also for a feature level that this release does not know.
+   * a state by it. Other limits are for tests. Throws a StoreError: `newerFormat` also for a feature level that this release does not know.
    */
-  static open(file: string): StateMachine {
+  static open(file: string, limits = STATE_LIMITS): StateMachine {
     const db = openForWriting(file, STATE_FORMAT, STATE_CONNECTION);
     try {
       namingFile(file, () => db.exec(DROP_MANIFEST));
-      return namingFile(file, () => new StateMachine(file, db));
+      return namingFile(file, () => new StateMachine(file, db, limits));
     } catch (error) {
       db.close();
       throw error;
@@ -114,11 +114,12 @@ export class StateMachine {
   }
 
   /**
-   * What the rows take of the file: pages in use, not those that deletions have freed for others. Nodes with equal rows
-   * may differ a little, as pages fill up in the order of the writes.
+   * What the rows take of the file: pages in use, not those that deletions have freed for others, nor what the history
+   * takes, which has limits of its own and which deletions make longer. Nodes with equal rows may differ a little, as
+   * pages fill up in the order of the writes.
    */
   get bytes(): number {
-    return this.#size.usedBytes(this.applied.index);
+    return Math.max(this.#size.usedBytes(this.applied.index) - this.#commands.pastBytes, 0);
   }
 
   /**

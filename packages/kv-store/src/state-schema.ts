@@ -9,16 +9,37 @@ function treeTable(name: string): string {
       -- 1 exactly while there are rows below this one. Stands before the value, which may be long, so that a look at it
       -- reads no overflow pages.
       hidden INTEGER NOT NULL CHECK (hidden IN (0, 1)),
-      value  TEXT NOT NULL -- own value
+      value  TEXT NOT NULL, -- own value
+      version INTEGER NOT NULL DEFAULT 0 -- of the write that set it, or that made it show or hide; 0: of no write
     ) STRICT, WITHOUT ROWID;
   `;
 }
+
+/** The past: what each version replaced, and which requests must not be applied again. */
+const HISTORY_TABLES = `
+    CREATE TABLE history (
+      version INTEGER PRIMARY KEY,
+      time    INTEGER NOT NULL, -- Unix milliseconds
+      author  TEXT NOT NULL,
+      bytes   INTEGER NOT NULL, -- what the row counts as
+      -- JSON, [[kind, path or host, own value or rules before or null], …]; NULL: too large, or not known
+      changes TEXT
+    ) STRICT;
+
+    CREATE TABLE requests (
+      number  INTEGER PRIMARY KEY,  -- in the order in which they were applied
+      key     TEXT NOT NULL UNIQUE, -- the idempotency key
+      digest  BLOB NOT NULL,        -- SHA-256 of what was asked for
+      version INTEGER NOT NULL,     -- right after it
+      time    INTEGER NOT NULL      -- Unix milliseconds
+    ) STRICT;
+`;
 
 /** The replicated state machine: equal rows on every node that has applied the same entries. */
 export const STATE_FORMAT: FileFormat = {
   title: "a metad node's state",
   applicationId: 0x6d65_6473,
-  version: 2,
+  version: 3,
   advice: REBUILD_ADVICE,
   ddl: `
     -- The metadata.
@@ -30,6 +51,7 @@ export const STATE_FORMAT: FileFormat = {
       rules TEXT NOT NULL     -- its access rules in order: JSON, [[path, mode], …]; [] is a rule set too
     ) STRICT, WITHOUT ROWID;
 
+    ${HISTORY_TABLES}
     CREATE TABLE state (
       id                INTEGER PRIMARY KEY CHECK (id = 1), -- there is one row
       applied_term      INTEGER NOT NULL, -- log id of the last entry applied; all 0: none
@@ -41,11 +63,26 @@ export const STATE_FORMAT: FileFormat = {
       membership_leader INTEGER NOT NULL,
       membership_index  INTEGER NOT NULL,
       membership        TEXT NOT NULL,    -- the last membership applied: JSON
-      feature_level     INTEGER NOT NULL DEFAULT 1 -- what commands may follow, and what they mean
+      feature_level     INTEGER NOT NULL DEFAULT 1, -- what commands may follow, and what they mean
+      time              INTEGER NOT NULL DEFAULT 0, -- of the last write: Unix milliseconds; never falls
+      version_floor     INTEGER NOT NULL DEFAULT 0, -- rows with an older version count as set by this one
+      history_start     INTEGER NOT NULL DEFAULT 0  -- the changes after this version are kept
     ) STRICT;
-    INSERT INTO state VALUES (1, 0, 0, 0, 0, zeroblob(32), 0, 0, 0, '{"configs":[],"nodes":{}}', 1);
+    INSERT INTO state VALUES (1, 0, 0, 0, 0, zeroblob(32), 0, 0, 0, '{"configs":[],"nodes":{}}', 1, 0, 0, 0);
   `,
-  upgrades: { 1: 'ALTER TABLE state ADD COLUMN feature_level INTEGER NOT NULL DEFAULT 1' },
+  upgrades: {
+    1: 'ALTER TABLE state ADD COLUMN feature_level INTEGER NOT NULL DEFAULT 1',
+    // Nothing is known of how the rows came to be: they count as set by the last command before the first write.
+    2: `
+      ALTER TABLE data ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE mapping ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE state ADD COLUMN time INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE state ADD COLUMN version_floor INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE state ADD COLUMN history_start INTEGER NOT NULL DEFAULT 0;
+      UPDATE state SET version_floor = version, history_start = version;
+      ${HISTORY_TABLES}
+    `,
+  },
 };
 
 /** When the write-ahead log is this much longer it is moved. Its pages belong all over the file: many take long. */

@@ -2,7 +2,8 @@ import { assert, type LogId } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import type { AccessRule, Leaf, TreeName } from './command.ts';
 import { type LogIdRow, logIdFromRow } from './log-id-row.ts';
-import { rangeBelow } from './path.ts';
+import { isAtOrBelow, rangeBelow } from './path.ts';
+import { type ChangeKind, decodeChanges, type PriorValue } from './prior-values.ts';
 import { decodeRules } from './rule-table.ts';
 import { type Version, version } from './version.ts';
 
@@ -13,6 +14,26 @@ export interface StateReader {
    * return a promise.
    */
   read<T>(look: (view: StateView) => T): T;
+}
+
+/** One version that a write made. */
+export interface HistoryEntry {
+  readonly version: Version;
+  /** When the leader proposed it, in milliseconds since 1970. Never falls from one to the next. */
+  readonly time: number;
+  /** See WriteCommand. */
+  readonly author: string;
+  /** In no particular order, each once. Null: they were too large to be kept, or the version is a restored backup's. */
+  readonly changes: readonly HistoryChange[] | null;
+}
+
+/** An own value of a tree, or the rules of a host, that a version set or removed. */
+export interface HistoryChange {
+  readonly kind: ChangeKind;
+  /** Or the host. */
+  readonly path: string;
+  /** What it was before the version, for rules as `decodeRules` reads it; null: there was none. */
+  readonly before: string | null;
 }
 
 /** One consistent look at the state. Valid only inside `read`, or until its cursor is closed. */
@@ -79,6 +100,48 @@ export class StateView {
     return this.#open().trees[tree].values.all(page.after ?? '', page.limit);
   }
 
+  /**
+   * Of what `leaves` returns the first `limit` behind `after`, which is null or a path that an earlier page held: the
+   * pages of several views may belong to several versions.
+   */
+  leavesPage(
+    tree: TreeName,
+    path: string,
+    page: { readonly after: string | null; readonly limit: number },
+  ): Leaf[] {
+    const { own, page: below } = this.#open().trees[tree];
+    const leaf = own.get(path);
+    if (leaf !== undefined) return page.after === null ? [leaf] : [];
+    const { from, to } = rangeBelow(path);
+    const isWithin = page.after !== null && page.after !== path && isAtOrBelow(page.after, path);
+    return below.all(isWithin ? page.after : from, to, page.limit);
+  }
+
+  /**
+   * The version that set the own value of `path`, or that made it show or hide: the latest of them. Where that is not
+   * recorded, a later one. Undefined when there is no own value.
+   */
+  rowVersion(tree: TreeName, path: string): Version | undefined {
+    const found = this.#open().trees[tree].version.get(path);
+    return found === undefined ? undefined : version(Math.max(found, this.#row().versionFloor));
+  }
+
+  /** The changes after this version are kept, but for those that were too large. */
+  historyStart(): Version {
+    return version(this.#row().historyStart);
+  }
+
+  /** What the writes changed, newest first: the first `limit` with versions up to `before`; null is the newest. */
+  history(page: { readonly before: Version | null; readonly limit: number }): HistoryEntry[] {
+    const rows = this.#open().history.all(page.before ?? Number.MAX_SAFE_INTEGER, page.limit);
+    return rows.map(([found, time, author, changes]) => ({
+      version: version(found),
+      time,
+      author,
+      changes: changes === null ? null : decodeChanges(changes).map(changeOf),
+    }));
+  }
+
   /** How many own values there are, hidden ones too. Looks at every row. */
   count(tree: TreeName): number {
     return this.#open().trees[tree].count.get() ?? 0;
@@ -100,9 +163,9 @@ export class StateView {
   #row() {
     const row = this.#open().state.get();
     assert(row !== undefined, 'a state has a position');
-    const [term, leader, index, version, digest, featureLevel] = row;
+    const [term, leader, index, version, digest, featureLevel, versionFloor, historyStart] = row;
     const applied: LogIdRow = [term, leader, index];
-    return { applied, version, digest, featureLevel };
+    return { applied, version, digest, featureLevel, versionFloor, historyStart };
   }
 
   #open(): ReturnType<typeof prepareStatements> {
@@ -111,11 +174,32 @@ export class StateView {
   }
 }
 
+type StateRow = [
+  ...LogIdRow,
+  version: number,
+  digest: string,
+  featureLevel: number,
+  versionFloor: number,
+  historyStart: number,
+];
+
+type HistoryRow = [version: number, time: number, author: string, changes: string | null];
+
+function changeOf([kind, path, before]: PriorValue): HistoryChange {
+  return { kind, path, before };
+}
+
 function prepareStatements(db: Database.Database) {
   return {
     state: db
-      .prepare<[], [...LogIdRow, version: number, digest: string, featureLevel: number]>(
-        'SELECT applied_term, applied_leader, applied_index, version, lower(hex(digest)), feature_level FROM state',
+      .prepare<[], StateRow>(
+        `SELECT applied_term, applied_leader, applied_index, version, lower(hex(digest)), feature_level, version_floor,
+           history_start FROM state`,
+      )
+      .raw(),
+    history: db
+      .prepare<[before: number, limit: number], HistoryRow>(
+        'SELECT version, time, author, changes FROM history WHERE version <= ? ORDER BY version DESC LIMIT ?',
       )
       .raw(),
     trees: { data: prepareTree(db, 'data'), mapping: prepareTree(db, 'mapping') },
@@ -135,6 +219,12 @@ function prepareTree(db: Database.Database, table: TreeName) {
     below: db
       .prepare<[from: string, to: string], Leaf>(
         `SELECT path, value FROM ${table} WHERE path >= ? AND path < ? AND hidden = 0 ORDER BY path`,
+      )
+      .raw(),
+    version: db.prepare<[path: string], number>(`SELECT version FROM ${table} WHERE path = ?`).pluck(),
+    page: db
+      .prepare<[after: string, to: string, limit: number], Leaf>(
+        `SELECT path, value FROM ${table} WHERE path > ? AND path < ? AND hidden = 0 ORDER BY path LIMIT ?`,
       )
       .raw(),
     count: db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck(),

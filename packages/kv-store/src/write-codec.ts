@@ -13,8 +13,13 @@ import { type Version, version } from './version.ts';
 const CONDITION = { unchangedSince: 1, absent: 2, present: 3, equals: 4 } as const;
 
 /** All of a write but its time: lists of strings and small integers. */
-export function writeFields({ author, idempotencyKey, preconditions, operations }: WriteCommand): unknown[] {
-  return [author, idempotencyKey, preconditions.map(conditionFields), operations.map(contentFields)];
+export function writeFields(write: WriteCommand): unknown[] {
+  return [write.author, write.idempotencyKey, ...contentOf(write)];
+}
+
+/** What is asked for, whoever asks and when: equal requests have equal content. */
+export function contentOf({ preconditions, operations }: WriteCommand): [unknown[][], unknown[][]] {
+  return [preconditions.map(conditionFields), operations.map(contentFields)];
 }
 
 /** Throws a CommandFormatError unless `writeFields` could have made the fields of a write at that time. */

@@ -1,0 +1,52 @@
+import type { TreeName } from './command.ts';
+
+/** What a name of a change stands in. */
+export type ChangeKind = TreeName | 'rules';
+
+/** One own value, or one host's rules, before it was changed; null: there was none. */
+export type PriorValue = readonly [kind: ChangeKind, name: string, before: string | null];
+
+/** What a value takes besides its name and itself. */
+const overheadBytes = 16;
+
+/**
+ * The values that one write replaces, each once, as they were before it. Too many of them are not held: a write may
+ * remove more than memory holds, and must still go through.
+ */
+export class PriorValues {
+  readonly #maxBytes: number;
+  /** By kind and name; null once it got too much. */
+  #values: Map<string, PriorValue> | null = new Map();
+  #bytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** Whether it is worth reading another value. */
+  get isOpen(): boolean {
+    return this.#values !== null;
+  }
+
+  /** What was noted first counts: later operations of the same write replace what it made itself. */
+  note(kind: ChangeKind, name: string, before: string | null): void {
+    if (this.#values === null) return;
+    const key = `${kind}:${name}`;
+    if (this.#values.has(key)) return;
+    this.#values.set(key, [kind, name, before]);
+    this.#bytes += name.length + (before?.length ?? 0) + overheadBytes;
+    if (this.#bytes > this.#maxBytes) this.#values = null;
+  }
+
+  /** As `decodeChanges` reads it; null: it was too much. */
+  encode(): string | null {
+    if (this.#values === null) return null;
+    const text = JSON.stringify([...this.#values.values()]);
+    return Buffer.byteLength(text) > this.#maxBytes ? null : text;
+  }
+}
+
+/** Reads the column `changes`. */
+export function decodeChanges(text: string): readonly PriorValue[] {
+  return JSON.parse(text);
+}
