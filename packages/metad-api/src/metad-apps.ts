@@ -77,7 +77,7 @@ export function createMetadApps(dependencies: MetadDependencies): MetadApps {
     metadata,
     metadataListener: createNodeListener(metadata),
     manage: createManageApp({
-      parts: { replica, feed, freshness, profiles, settings },
+      parts: { replica, feed, freshness, catchUp, profiles, answers, settings },
       observer,
       metrics: dependencies.metrics,
     }),

@@ -9,6 +9,11 @@ export function documentAnswer(
   form: Form,
   options: { readonly version: Version; readonly headers?: Readonly<Record<string, string>> },
 ): Answer {
-  const shown: Form = form.format === 'text' ? { ...form, format: 'json' } : form;
+  const shown = documentForm(form);
   return answerOf({ form: shown, body: renderDocument(document, shown, { sorted: false }), ...options });
+}
+
+/** The form that such a document gets. */
+export function documentForm(form: Form): Form {
+  return form.format === 'text' ? { ...form, format: 'json' } : form;
 }

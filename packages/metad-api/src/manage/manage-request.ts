@@ -1,10 +1,12 @@
 import type { ClientProfiles } from '../access/client-profiles.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import type { BodySource } from '../http/read-body.ts';
+import type { Answers } from '../read/answers.ts';
 import type { Freshness } from '../read/freshness.ts';
 import type { Form } from '../render/render.ts';
 import type { Replica } from '../replica.ts';
 import type { MetadSettings } from '../settings.ts';
+import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 
 /** One request to the manage API, its target taken apart. */
@@ -22,6 +24,9 @@ export interface ManageParts {
   readonly replica: Replica;
   readonly feed: ChangeFeed;
   readonly freshness: Freshness;
+  readonly catchUp: CatchUp;
   readonly profiles: ClientProfiles;
+  /** Answers of the metadata API. */
+  readonly answers: Answers;
   readonly settings: MetadSettings;
 }

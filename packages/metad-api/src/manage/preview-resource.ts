@@ -1,9 +1,7 @@
-import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
+import { type Answer, problemAnswer } from '../http/answer.ts';
 import { NOT_FOUND } from '../http/problem.ts';
 import { FAVICON } from '../read/metadata-api.ts';
-import { readMetadata } from '../read/metadata-read.ts';
-import { renderFound } from '../render/render.ts';
-import { clientProfile, readClient } from './client-question.ts';
+import { readClient } from './client-question.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 
 /** `/v1/preview/PATH?ip=ADDRESS`: what that client gets at that path of the metadata port, byte for byte. */
@@ -15,16 +13,12 @@ export class PreviewResource {
   }
 
   async get({ http, path, query, form }: ManageRequest): Promise<Answer> {
-    const { feed, freshness } = this.#parts;
+    const { answers, feed, freshness } = this.#parts;
     const host = readClient(query);
     if (host.type === 'problem') return problemAnswer(host.problem, form, feed.version);
     const problem = await freshness.ensure(http, query, 'linearizable');
     if (problem !== null) return problemAnswer(problem, form, feed.version);
-    return feed.read((view, version) => {
-      const profile = clientProfile(host.value, view, this.#parts);
-      const found = path === FAVICON ? null : readMetadata(view, profile, path);
-      if (found === null || found.type === 'missing') return problemAnswer(NOT_FOUND, form, version);
-      return answerOf({ form, body: renderFound(found, form), version });
-    });
+    if (path === FAVICON) return problemAnswer(NOT_FOUND, form, feed.version);
+    return answers.answer({ host: host.value, path, form });
   }
 }

@@ -1,6 +1,7 @@
 import { type Answer, answerOf } from '../http/answer.ts';
 import { record } from '../render/document.ts';
 import { type Form, renderDocument } from '../render/render.ts';
+import { BatchResource } from './batch-resource.ts';
 import { dataTree } from './data-tree.ts';
 import { ExplainResource } from './explain-resource.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
@@ -32,11 +33,11 @@ const JSON_FORM: Form = { format: 'json', pretty: false };
 
 /** All that the manage API serves. */
 export function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): Route[] {
-  const trees = (['data', 'mapping'] as const).map((tree): Route => {
-    const kind = tree === 'data' ? dataTree(parts.settings) : mappingTree(parts.settings);
+  const kinds = { data: dataTree(parts.settings), mapping: mappingTree(parts.settings) };
+  const trees = Object.values(kinds).map((kind): Route => {
     const resource = new TreeResource(kind, parts);
     return {
-      path: `/v1/${tree}`,
+      path: `/v1/${kind.tree}`,
       isTree: true,
       isState: true,
       handlers: {
@@ -58,9 +59,11 @@ export function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): 
       DELETE: (request) => rules.delete(request),
     },
   };
+  const batch = new BatchResource(parts, kinds);
   return [
     ...trees,
     ruleRoute,
+    { path: '/v1/batch', isState: true, handlers: { POST: (request) => batch.post(request) } },
     ...clientRoutes(parts),
     healthRoute(),
     readyRoute(parts),

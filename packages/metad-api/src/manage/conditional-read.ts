@@ -1,0 +1,59 @@
+import { type Version, version } from '@metad/kv-store';
+import { type Answer, notModifiedAnswer } from '../http/answer.ts';
+import type { ApiRequest } from '../http/api-request.ts';
+import { etagOf, readEtags } from '../http/etag.ts';
+import type { Format } from '../http/negotiate.ts';
+import type { CatchUp } from '../wait/catch-up.ts';
+import type { ChangeFeed } from '../wait/change-feed.ts';
+import type { NamedChange } from '../wait/change-window.ts';
+
+/** The same URL has several forms. */
+const VARY = { Vary: 'Accept' };
+
+/** One read that found something, and how its answer may have changed. */
+interface Read {
+  readonly version: Version;
+  readonly format: Format;
+  /** Whether a change may have changed what this read shows. */
+  readonly concerns: (change: NamedChange) => boolean;
+}
+
+/** What goes with the answer to a read, so that the client can ask later whether it still holds. */
+export function tagHeaders(version: Version, format: Format): Readonly<Record<string, string>> {
+  return { ...VARY, ETag: etagOf(version, format) };
+}
+
+/**
+ * The answer to a client that has the present one already, by its `If-None-Match`; null when it has not, or when it is
+ * not known what changed since.
+ */
+export function findUnchanged(http: ApiRequest, feed: ChangeFeed, read: Read): Answer | null {
+  const header = http.header('if-none-match');
+  if (header === undefined) return null;
+  const list = readEtags(header);
+  if (list.type === 'malformed') return null;
+  const { version, format } = read;
+  const isUnchanged =
+    list.type === 'any' ||
+    list.tags.some((tag) => (tag.format ?? format) === format && isUnchangedSince(tag.version, feed, read));
+  return isUnchanged ? notModifiedAnswer({ etag: etagOf(version, format), version, headers: VARY }) : null;
+}
+
+function isUnchangedSince(since: Version, feed: ChangeFeed, { version, concerns }: Read): boolean {
+  if (since === version) return true;
+  // What is applied may be ahead of the changes that were delivered.
+  if (since > version || version > feed.deliveredVersion || !feed.covers(since)) return false;
+  return !feed.someChangeAfter(since, concerns);
+}
+
+/** Lets this node reach what the client has seen of what it asks for elsewhere, for a bounded time. */
+export async function catchUpWithTags(http: ApiRequest, catchUp: CatchUp): Promise<void> {
+  const header = http.header('if-none-match');
+  const list = header === undefined ? null : readEtags(header);
+  if (list?.type !== 'tags' || list.tags.length === 0) return;
+  const newest = version(Math.max(...list.tags.map((tag) => tag.version)));
+  await catchUp.reaches(newest, {
+    address: http.peerAddress ?? '',
+    onGone: (listener) => http.onGone(listener),
+  });
+}
