@@ -1,5 +1,7 @@
 import { forkProgram } from './processes.mjs';
 
+const LIMIT_MS = 120_000;
+
 /** Drives programs/hold.mjs: many clients, each with one request that a server holds. */
 export class Holder {
   #child = forkProgram('hold.mjs');
@@ -15,7 +17,7 @@ export class Holder {
   }
 
   /**
-   * So many times: sends `trigger`, which ends one, and holds that again. `{client}` and `{round}` in the trigger become
+   * So many times: sends `trigger`, which ends one, and holds that again. `{client}` and `{change}` in the trigger become
    * numbers. How long each took, and how many others were answered.
    */
   releaseOne({ rounds, pauseMs, path, trigger }) {
@@ -33,9 +35,12 @@ export class Holder {
 
   #ask(message) {
     return new Promise((resolve, reject) => {
-      const fail = () => reject(new Error('the program that holds requests has ended'));
+      const fail = () =>
+        reject(new Error(`the program that holds requests has not carried out ${message.type}`));
+      const limit = setTimeout(fail, LIMIT_MS);
       this.#child.once('close', fail);
       this.#child.once('message', (answer) => {
+        clearTimeout(limit);
         this.#child.off('close', fail);
         resolve(answer);
       });

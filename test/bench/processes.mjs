@@ -10,6 +10,8 @@ const MAX_LOG_CHARS = 20_000;
 /** The unit of the times in /proc, on every Linux that Node runs on. */
 const CLOCK_TICKS_PER_SECOND = 100;
 
+let nextPort = 22_000 + Math.floor(Math.random() * 9_000);
+
 const running = new Set();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -96,10 +98,11 @@ export function residentBytes({ pid }) {
   return Number(kilobytes) * 1024;
 }
 
-/** Below the range of outgoing connections, whose ports could be taken in between. */
+/** Below the range of outgoing connections, whose ports could be taken in between; none is given twice. */
 export async function freePorts(count) {
   const ports = [];
-  for (let port = 22_000 + Math.floor(Math.random() * 900); ports.length < count; port += 1) {
+  for (; ports.length < count; nextPort += 1) {
+    const port = nextPort;
     const free = await new Promise((resolve) => {
       const server = net.createServer().once('error', () => resolve(false));
       server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));

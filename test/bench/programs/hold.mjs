@@ -52,23 +52,31 @@ async function hold({ port, path, count }) {
   return { count: sockets.length };
 }
 
-let trigger = null;
+/** Changes so far: each writes something new. */
+let changes = 0;
 
-/** Sends the request that ends the wait of others, over a connection that stays. */
-async function pull({ port, method, path, body }) {
-  if (trigger?.port !== port) {
-    trigger?.socket.destroy();
-    trigger = { port, socket: net.connect({ host: '127.0.0.1', port, noDelay: true }) };
-    trigger.socket.on('data', () => undefined);
-    await new Promise((resolve) => trigger.socket.once('connect', resolve));
-  }
-  const length = `Content-Length: ${Buffer.byteLength(body)}`;
-  trigger.socket.write(`${method} ${path} HTTP/1.1\r\nHost: bench\r\n${length}\r\n\r\n${body}`);
+/** A connection over which a request can be sent at once. */
+function connectTo(port) {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect({ host: '127.0.0.1', port, noDelay: true }, () => resolve(socket));
+    socket.on('error', reject);
+    socket.on('data', (answer) => {
+      if (answer.toString('latin1', 9, 12) !== '200') failed += 1;
+      socket.end();
+    });
+  });
+}
+
+/** Sends the request that ends the wait of others. */
+function pull(socket, { method, path, body }) {
+  const headers = `Host: bench\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+  socket.write(`${method} ${path} HTTP/1.1\r\n${headers}\r\n${body}`);
 }
 
 /** One request that ends all waits: how long after it each was answered. */
 async function releaseAll({ trigger }) {
   const times = [];
+  const socket = await connectTo(trigger.port);
   const ended = new Promise((resolve) => {
     onAnswer = () => {
       times.push(performance.now());
@@ -76,7 +84,7 @@ async function releaseAll({ trigger }) {
     };
   });
   const startedAt = performance.now();
-  await pull(trigger);
+  pull(socket, trigger);
   await ended;
   const after = times.map((time) => time - startedAt);
   return {
@@ -94,6 +102,7 @@ async function releaseOne({ rounds, pauseMs, path, trigger }) {
   let others = 0;
   for (let round = 0; round < rounds; round += 1) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    const socket = await connectTo(trigger.port);
     const number = Math.floor(Math.random() * sockets.length);
     const answered = new Promise((resolve) => {
       onAnswer = (other, answer) => {
@@ -101,10 +110,10 @@ async function releaseOne({ rounds, pauseMs, path, trigger }) {
         else others += 1;
       };
     });
+    changes += 1;
+    const fill = (text) => text.replace('{client}', number).replace('{change}', changes);
     const startedAt = performance.now();
-    await pull(
-      JSON.parse(JSON.stringify(trigger).replaceAll('{client}', number).replaceAll('{round}', round)),
-    );
+    pull(socket, { ...trigger, path: fill(trigger.path), body: fill(trigger.body) });
     const answer = await answered;
     samples.push(performance.now() - startedAt);
     const version = /x-metad-version: (\d+)/i.exec(answer.toString('latin1'))?.[1] ?? '';

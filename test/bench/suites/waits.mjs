@@ -134,7 +134,7 @@ class Waiting {
 async function measureOne({ node, leader, count, scale }) {
   const rows = [];
   const rounds = Math.max(Math.round(ONE_ROUNDS * scale), 5);
-  const trigger = change(leader, 'nodes/{client}/name', 'name {round}');
+  const trigger = change(leader, 'nodes/{client}/name', 'name {change}');
   for (const rate of [0, WRITES_PER_SECOND]) {
     const writes = rate > 0 ? startWrites(leader, rate) : null;
     for (const waiters of [FEW, count]) {
