@@ -1,3 +1,4 @@
+import { writeOf } from '@metad/kv-store';
 import { describe, expect, test, vi } from 'vitest';
 import { JSON_TYPE, NOT_FOUND, settle, TestNode, versionOf } from './test-node.ts';
 
@@ -413,4 +414,36 @@ test('a change costs by its depth, not by who waits elsewhere', async () => {
   expect(await (await pending[7])?.json()).toEqual({ hosts: { 7: { x: '1' } } });
   await settle();
   expect(node.apps.waiters()).toBe(1999);
+});
+
+describe('data, rules and mapping that change in one version', () => {
+  const close = { type: 'setRules', rules: [[CLIENT, [{ path: '/nodes', mode: 1 }]]] } as const;
+  const drop = { type: 'delete', tree: 'data', paths: ['/other'] } as const;
+
+  test.each([
+    ['closed, then deleted', [close, drop]],
+    ['deleted, then closed', [drop, close]],
+  ])('what is %s is not missed', async (_name, operations) => {
+    const node = await openNode();
+    const version = versionOf(await node.metadata('/'));
+    const held = await node.hold('/?wait=true');
+    const leaf = await node.hold('/other?wait=true');
+    const elsewhere = await node.hold('/nodes?wait=true');
+    node.replica.applyAll([writeOf(operations)]);
+    expect(await held.json()).toEqual({ nodes: DATA.nodes });
+    expect(await leaf.json()).toEqual(NOT_FOUND);
+    expect(await elsewhere.isAnswered()).toBe(false);
+    const late = await node.metadata(`/?wait=true&prev_version=${version}`, { headers: JSON_TYPE });
+    expect(await late.json()).toEqual({ nodes: DATA.nodes });
+  });
+
+  test('what is opened and created is not missed', async () => {
+    const node = await openNode();
+    await node.allow(CLIENT, '/nodes');
+    const held = await node.hold('/new?wait=true');
+    const open = { type: 'setRules', rules: [[CLIENT, [{ path: '/new', mode: 1 }]]] } as const;
+    const create = { type: 'merge', tree: 'data', leaves: [['/new', '1']] } as const;
+    node.replica.applyAll([writeOf([open, create])]);
+    expect(await held.json()).toBe('1');
+  });
 });

@@ -7,7 +7,7 @@ import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import type { Clock } from '../wait/deadlines.ts';
 
-/** A read barrier on its way. */
+/** A read barrier that is on its way. */
 interface Proof {
   readonly begunAt: number;
   readonly outcome: Promise<Problem | null>;
@@ -77,7 +77,11 @@ export class Freshness {
   }
 
   #prove(): Proof {
-    const proof = { begunAt: this.#clock.now(), outcome: this.#passBarrier(this.#clock.now()) };
+    const begunAt = this.#clock.now();
+    const outcome = this.#passBarrier(begunAt).finally(() => {
+      if (this.#proof === proof) this.#proof = null;
+    });
+    const proof: Proof = { begunAt, outcome };
     this.#proof = proof;
     return proof;
   }
