@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
+import { releasePorts, reserveRow } from './ports.ts';
 import { ScriptProcess } from './script-process.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -27,6 +28,21 @@ describe('curl-tour', () => {
       expect(exit, tour.log).toEqual({ code: 0, signal: null });
       expect(await cluster.readAll(id)).toEqual(before);
     }
+  });
+});
+
+describe('learner-capacity', () => {
+  test('has both nodes answer reads, and says how many', async () => {
+    const ports = await reserveRow(6);
+    const flags = ['--seconds', '0.3', '--connections', '4', '--port', String(ports[0])];
+    const capacity = new ScriptProcess(example('learner-capacity/run.mjs'), flags);
+    const exit = await capacity.exited;
+    releasePorts(ports);
+    expect(exit, capacity.log).toEqual({ code: 0, signal: null });
+    const [, ...rates] = /^clients spread over both +([\d,]+) +([\d,]+) +([\d,]+) /m.exec(capacity.log) ?? [];
+    expect(rates, capacity.log).toHaveLength(3);
+    for (const rate of rates) expect(Number(rate.replaceAll(',', ''))).toBeGreaterThan(0);
+    expect(capacity.log).toMatch(/With the learner the cluster answered \d+\.\d\d times as many reads/);
   });
 });
 
