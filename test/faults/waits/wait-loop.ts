@@ -6,12 +6,14 @@ import type { PeerNetwork } from '../peer-network.ts';
 import { type Strike, strike } from '../strikes.ts';
 import { Tally } from '../tally.ts';
 import { Auditor } from './auditor.ts';
-import { Chronicle } from './chronicle.ts';
+import { Chronicle, type Viewer } from './chronicle.ts';
 import { Evidence } from './evidence.ts';
 import { OperationChoice, viewersOf } from './operation-choice.ts';
+import { StreamClient } from './stream-client.ts';
 import { Tracking } from './tracking.ts';
 import { WaitTally } from './wait-tally.ts';
 import { WaitingClient } from './waiting-client.ts';
+import { Witness } from './witness.ts';
 import { type Outcomes, Writers, write } from './writers.ts';
 
 export interface WaitLoopOptions {
@@ -37,6 +39,8 @@ const MAX_WRITES_AT_ONCE = 4;
 /** A wait that is held that long was taken: a node that stops in order answers it. */
 const TAKEN_MS = 5_000;
 const PROBER = 0;
+/** One of so many clients reads a stream; the others wait. */
+const CLIENTS_PER_STREAM = 3;
 
 /**
  * Races writers, waiting clients and faults, and judges all that was seen by a plain model of what each version was.
@@ -53,29 +57,30 @@ export class WaitLoop {
   readonly #evidence = new Evidence();
   readonly #chronicle: Chronicle;
   readonly #tracking: Tracking;
-  readonly #clients: readonly WaitingClient[];
+  readonly #viewers: readonly Viewer[];
   readonly #hosts: readonly string[];
   readonly #probes: OperationChoice;
+  #clients: readonly (WaitingClient | StreamClient)[] = [];
 
   constructor(options: WaitLoopOptions) {
     const { cluster, clients, seed } = options;
     const viewers = viewersOf(clients);
     this.#options = options;
+    this.#viewers = viewers;
     this.#random = new Random(seed);
     this.#hosts = viewers.map(({ host }) => host);
     this.#tracking = new Tracking(cluster);
     this.#chronicle = new Chronicle({ viewers, trackedSince: this.#tracking.since });
     this.#probes = new OperationChoice({ random: this.#random, hosts: this.#hosts, name: `${seed}.probe` });
-    const evidence = this.#evidence;
-    this.#clients = viewers.map(
-      (viewer, number) => new WaitingClient({ ...viewer, number, cluster, evidence, seed }),
-    );
   }
 
   /** Throws with what is wrong. */
   async run(): Promise<void> {
     const { cluster, rounds, strikes, onRound } = this.#options;
     try {
+      // Nobody can wait with version 0: as the contract has it, it is none.
+      while (this.#chronicle.version === 0) await this.#probe();
+      this.#clients = this.#viewers.map((viewer, number) => this.#client(viewer, number));
       let order: Strike[] = [];
       for (let round = 1; round <= rounds; round += 1) {
         if (order.length === 0) order = this.#random.shuffled(strikes);
@@ -89,8 +94,14 @@ export class WaitLoop {
     } finally {
       await Promise.all(this.#clients.map((client) => client.stop()));
       await this.#tracking.stop();
-      this.tally.addClients(this.#clients.map(({ tally }) => tally));
+      this.tally.addClients(this.#clients.map(({ witness }) => witness.tally));
     }
+  }
+
+  #client(viewer: Viewer, number: number): WaitingClient | StreamClient {
+    const { cluster, seed } = this.#options;
+    const witness = new Witness({ ...viewer, number, cluster, evidence: this.#evidence, seed });
+    return number % CLIENTS_PER_STREAM === 0 ? new StreamClient(witness) : new WaitingClient(witness);
   }
 
   async #round(round: number, name: Strike): Promise<void> {
@@ -156,16 +167,11 @@ export class WaitLoop {
   /** Waits until what each client was shown last is what it sees now: nothing but waits can have told it. */
   async #everybodyKnows(): Promise<void> {
     const behind = () =>
-      this.#clients.filter(({ seen }, client) => seen !== this.#chronicle.expected(client));
+      this.#clients
+        .map(({ witness }) => witness)
+        .filter(({ seen, number }) => seen !== this.#chronicle.expected(number));
     await waitUntil(() => behind().length === 0, 'all clients to know').catch((error: unknown) => {
-      this.#expectNone(
-        behind().map(
-          ({ viewer, node, version, seen }) =>
-            `a wake-up was lost: ${viewer.host} at ${viewer.path} waits on node ${node} since version ${version} and ` +
-            `has ${seen}, but by version ${this.#chronicle.version} it is ` +
-            this.#chronicle.expected(viewer.number),
-        ),
-      );
+      this.#expectNone(behind().map((witness) => this.#describeLoss(witness)));
       throw error;
     });
     const late = this.#evidence.takeObservations();
@@ -174,6 +180,13 @@ export class WaitLoop {
       ...this.#evidence.problems,
       ...late.flatMap((observation) => this.#chronicle.judge(observation)),
     ]);
+  }
+
+  #describeLoss({ host, path, node, version, seen, number }: Witness): string {
+    return (
+      `a wake-up was lost: ${host} at ${path} waits on node ${node} since version ${version} and has ${seen}, but by ` +
+      `version ${this.#chronicle.version} it is ${this.#chronicle.expected(number)}`
+    );
   }
 
   #cuts(): string[] {

@@ -1,5 +1,5 @@
 import type { Reasons } from './chronicle.ts';
-import type { ClientTally } from './waiting-client.ts';
+import type { ClientTally } from './witness.ts';
 import type { Outcomes } from './writers.ts';
 
 /** What happened in all rounds together. */
@@ -11,7 +11,7 @@ export class WaitTally {
   /** Writes of the calm after a fault. */
   readonly probes: Outcomes = { acknowledged: 0, unknown: 0, refused: 0 };
   reasons: Reasons = { seen: 0, ownAccess: 0, lostTrack: 0 };
-  readonly clients: ClientTally = { waits: 0, timeouts: 0, reads: 0, sentAway: 0, cut: 0 };
+  readonly clients: ClientTally = { woken: 0, timeouts: 0, reads: 0, sentAway: 0, cut: 0 };
 
   addWrites({ acknowledged, unknown, refused }: Outcomes): void {
     this.writes.acknowledged += acknowledged;
@@ -20,8 +20,8 @@ export class WaitTally {
   }
 
   addClients(clients: readonly ClientTally[]): void {
-    for (const { waits, timeouts, reads, sentAway, cut } of clients) {
-      this.clients.waits += waits;
+    for (const { woken, timeouts, reads, sentAway, cut } of clients) {
+      this.clients.woken += woken;
       this.clients.timeouts += timeouts;
       this.clients.reads += reads;
       this.clients.sentAway += sentAway;
@@ -34,7 +34,7 @@ export class WaitTally {
     return [
       `${this.rounds} rounds; writes: ${writes.acknowledged} acknowledged, ${writes.unknown} unknown, ` +
         `${writes.refused} refused, and ${probes.acknowledged} in the calm`,
-      `clients: ${clients.waits} waits that were woken, ${clients.timeouts} that ended by themselves, ` +
+      `clients: ${clients.woken} states that they were woken for, ${clients.timeouts} waits that ended by themselves, ` +
         `${clients.reads} reads, ${clients.sentAway} sent away, ${clients.cut} cut; ${this.observations} observations judged`,
       `woken: ${reasons.seen} because what they see had changed, ${reasons.ownAccess} as only their rules or mapping ` +
         `had, ${reasons.lostTrack} by nodes that could not know`,
