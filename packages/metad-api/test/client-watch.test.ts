@@ -69,13 +69,25 @@ class HoldingNode {
   readonly handle = (received: Received, response: http.ServerResponse): void => {
     const query = queryOf(received);
     const isCurrent = Number(query.get('prev_version')) >= this.version;
-    if (query.get('wait') === 'true' && isCurrent) this.#held.push(response);
-    else show(response, this.version, this.value);
+    if (query.get('wait') === 'true' && isCurrent) {
+      this.#held.push(response);
+      response.on('close', () =>
+        this.#held.splice(this.#held.indexOf(response), this.#held.includes(response) ? 1 : 0),
+      );
+    } else show(response, this.version, this.value);
   };
 
   /** Ends those that are held with what there is now, as a time-out does. */
   release(): void {
     for (const response of this.#held.splice(0)) show(response, this.version, this.value);
+  }
+
+  /** The same, for clients that have named what they know. */
+  releaseUnchanged(version: number): void {
+    this.version = version;
+    for (const response of this.#held.splice(0)) {
+      response.writeHead(304, { 'x-metad-version': String(version) }).end();
+    }
   }
 
   set(version: number, value: string | undefined): void {
@@ -140,6 +152,24 @@ describe('watch', () => {
     state.set(3, 'second');
     await watching.until('second');
     expect(watching.states).toEqual([{ found: true, value: 'second', version: 3 }]);
+  });
+
+  test('names the state that it knows, and takes 304 for a time-out', async () => {
+    const { state, node } = await holding();
+    for (const since of [undefined, 1]) {
+      const watching = new Watching(clientOf([node.url]), '/a', { since });
+      await vi.waitFor(() => expect(state.held).toBe(1));
+      expect(node.received.at(-1)?.headers['if-none-match']).toBe('"1.json"');
+      state.releaseUnchanged(8);
+      await vi.waitFor(() => expect(state.held).toBe(1));
+      expect(node.received.at(-1)?.headers['if-none-match']).toBe('"8.json"');
+      expect(queryOf(node.received.at(-1) ?? never()).get('prev_version')).toBe('8');
+      state.set(9, 'second');
+      await watching.until('second');
+      expect(watching.values).toEqual(since === undefined ? ['first', 'second'] : ['second']);
+      await watching.end();
+      state.set(1, 'first');
+    }
   });
 
   test('does not ask a node in a tight loop that does not hold', async () => {
@@ -228,6 +258,7 @@ const MISBEHAVIOURS = [
   'older',
   'timeOut',
   'junk',
+  '304',
 ] as const;
 type Misbehaviour = (typeof MISBEHAVIOURS)[number];
 
@@ -266,6 +297,8 @@ class UnreliableCluster {
       show(response, old.version, old.value);
     } else if (how === 'junk') {
       response.writeHead(200, { 'x-metad-version': String(this.now.version + 100) }).end('<html>');
+    } else if (how === '304' && received.headers['if-none-match'] === `"${this.now.version}.json"`) {
+      response.writeHead(304, { 'x-metad-version': String(this.now.version) }).end();
     } else if (how === 'timeOut' || seen < this.now.version) this.#answer(response, how);
     else {
       const answer = (): void => {

@@ -1,4 +1,4 @@
-import type { Judgement } from './answer.ts';
+import { done, type Judgement, unusable, versionOf } from './answer.ts';
 import { pause } from './backoff.ts';
 import { isIdleClose } from './call.ts';
 import type { Attempt, Connection } from './connection.ts';
@@ -53,6 +53,12 @@ export async function* watch(
   }
 }
 
+/** The path shows what it did at the version that was named. */
+interface Unchanged {
+  readonly unchanged: true;
+  readonly version: number;
+}
+
 class Follower {
   readonly #connection: Connection;
   readonly #path: string;
@@ -89,13 +95,14 @@ class Follower {
         continue;
       }
       this.#failures = 0;
-      if (this.#isNews(judgement.value, attempt)) {
+      const news = this.#take(judgement.value, attempt);
+      if (news !== null) {
         this.#idle = 0;
-        return judgement.value;
+        return news;
       }
-      if (performance.now() - askedMs < SHORT_HOLD_MS)
-        await this.#pause(this.#connection.pauseMs(++this.#idle));
-      else this.#idle = 0;
+      const isHolding = performance.now() - askedMs >= SHORT_HOLD_MS;
+      this.#idle = isHolding ? 0 : this.#idle + 1;
+      if (!isHolding) await this.#pause(this.#connection.pauseMs(this.#idle));
     }
   }
 
@@ -118,25 +125,28 @@ class Follower {
     return {
       method: 'GET',
       target: targetOf('', this.#path, query),
-      headers,
+      // A time-out need not repeat what is known.
+      headers: { ...headers, 'if-none-match': `"${this.#version}.json"` },
       timeLimitMs: heldMs + attemptTimeoutMs,
     };
   }
 
-  /** Takes an answer for the present state, and says whether it is another one than before. */
-  #isNews(state: MetadataState, { result }: Attempt): boolean {
-    const text = state.found && result.type === 'answer' ? result.text : null;
-    this.#connection.noteVersion(state.version);
-    if (this.#version !== null && state.version <= this.#version) {
+  /** Takes an answer for the present state; gives it when it is another one than before. */
+  #take(seen: MetadataState | Unchanged, { result }: Attempt): MetadataState | null {
+    this.#connection.noteVersion(seen.version);
+    const isNewer = this.#version === null || seen.version > this.#version;
+    if (isNewer) this.#version = seen.version;
+    if ('unchanged' in seen) return null;
+    const text = seen.found && result.type === 'answer' ? result.text : null;
+    if (!isNewer) {
       // What was seen before this watch began.
       if (this.#text === undefined) this.#text = text;
-      return false;
+      return null;
     }
     // A time-out is answered with the present state, and a node that can't know what has changed answers too early.
-    const isOther = text !== this.#text;
-    this.#version = state.version;
+    if (text === this.#text) return null;
     this.#text = text;
-    return isOther;
+    return seen;
   }
 
   async #recover(attempt: Attempt, reason: string): Promise<void> {
@@ -153,7 +163,11 @@ class Follower {
   }
 }
 
-function judge({ result }: Attempt, minVersion: number): Judgement<MetadataState> {
-  if (result.type === 'answer') return judgeState(result, minVersion);
-  return { type: 'failed', reason: result.reason, mayHaveApplied: false };
+function judge({ result }: Attempt, minVersion: number): Judgement<MetadataState | Unchanged> {
+  if (result.type === 'failed') return { type: 'failed', reason: result.reason, mayHaveApplied: false };
+  if (result.status !== 304) return judgeState(result, minVersion);
+  const version = versionOf(result);
+  return version === null || version < minVersion
+    ? unusable('answered 304 for another state than the one that was named')
+    : done({ unchanged: true, version });
 }

@@ -1,0 +1,167 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type MetadataState, MetadClient, MetadManageClient } from '../src/client/index.ts';
+import type { MetadSettings } from '../src/settings.ts';
+import { TestNode } from './test-node.ts';
+
+// The client against the two APIs as they are, over a store in this process.
+
+async function serve(listener: RequestListener): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return `http://127.0.0.1:${port}`;
+}
+
+/** The address that the clients of these tests come from. */
+const here = '127.0.0.1';
+
+async function start(settings: Partial<MetadSettings> = {}) {
+  const node = new TestNode(settings);
+  const client = new MetadClient({ endpoints: [await serve(node.apps.metadataListener)] });
+  const manage = new MetadManageClient({
+    endpoints: [await serve(getRequestListener(node.apps.manage.fetch))],
+    author: 'tests',
+  });
+  onTestFinished(() => {
+    client.close();
+    manage.close();
+  });
+  return { node, client, manage };
+}
+
+describe('the metadata API', () => {
+  test('shows this client what it may see', async () => {
+    const { client, manage } = await start();
+    await manage.data.merge('/', { nodes: { 'a b': { ip: '10.0.0.1', n: 1 } }, secret: 'x' });
+    expect(await client.self()).toMatchObject({ found: false });
+    await manage.mapping.merge(`/${here}`, { node: '/nodes/a b' });
+    const { version } = await manage.rules.set({ [here]: [{ path: '/nodes', mode: 1 }] });
+    expect(await client.get('/nodes', { minVersion: version })).toEqual({
+      found: true,
+      value: { 'a b': { ip: '10.0.0.1', n: '1' } },
+      version,
+    });
+    expect(await client.get('/nodes/a b/ip')).toEqual({ found: true, value: '10.0.0.1', version });
+    expect(await client.self('node', { consistency: 'linearizable' })).toMatchObject({
+      value: { ip: '10.0.0.1', n: '1' },
+    });
+    expect(await client.get('/secret')).toEqual({ found: false, version });
+  });
+
+  test('watches /self through changes of data, mapping and rules', async () => {
+    const { node, client, manage } = await start();
+    const abort = new AbortController();
+    const states: MetadataState[] = [];
+    const watching = (async () => {
+      for await (const state of client.watch('/self', { signal: abort.signal })) states.push(state);
+    })();
+    const seen = (): unknown => {
+      const state = states.at(-1);
+      return state?.found ? state.value : null;
+    };
+    const shows = (value: unknown) => vi.waitFor(() => expect(seen()).toEqual(value));
+    await vi.waitFor(() => expect(node.apps.waiters() + states.length).toBeGreaterThan(0));
+    await manage.data.merge('/', { nodes: { a: { ip: '1' }, b: { ip: '2' } } });
+    await manage.mapping.replace(`/${here}`, { node: '/nodes/a' });
+    await shows({ node: { ip: '1' } });
+    await manage.data.merge('/nodes/b/ip', '3');
+    await manage.mapping.replace(`/${here}`, { node: '/nodes/b' });
+    await shows({ node: { ip: '3' } });
+    const { version } = await manage.rules.set({ [here]: [{ path: '/nodes/a', mode: 1 }] });
+    await vi.waitFor(() => expect(states.at(-1)?.version).toBe(version));
+    expect(seen()).not.toEqual({ node: { ip: '3' } });
+    abort.abort();
+    await watching;
+    await vi.waitFor(() => expect(node.apps.waiters()).toBe(0));
+    const versions = states.map((state) => state.version);
+    expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b));
+  });
+
+  test('gives nothing to a watch since a version, when nothing has changed for it', async () => {
+    const { node, client, manage } = await start();
+    await manage.data.merge('/', { a: 'x', b: 'y' });
+    await manage.rules.set({ [here]: [{ path: '/a', mode: 1 }] });
+    const { version } = await client.get('/a');
+    await manage.data.merge('/b', 'z');
+    const watch = client.watch('/a', { since: version, waitSeconds: 10 });
+    const next = watch.next();
+    await vi.waitFor(() => expect(node.apps.waiters()).toBe(1));
+    // The wait ends by its time, with a newer version and the same state.
+    node.clock.advance(11_000);
+    await vi.waitFor(() => expect(node.apps.waiters()).toBe(1));
+    const { version: changed } = await manage.data.merge('/a', 'new');
+    expect(await next).toEqual({ done: false, value: { found: true, value: 'new', version: changed } });
+    await watch.return();
+  });
+});
+
+describe('the manage API', () => {
+  test('swaps only what has not changed', async () => {
+    const { manage } = await start();
+    const created = await manage.data.compareAndSet('/a', { expected: 'absent', value: '1' });
+    expect(created).toMatchObject({ swapped: true });
+    expect(await manage.data.compareAndSet('/a', { expected: 'absent', value: '1' })).toMatchObject({
+      swapped: false,
+    });
+    const { version } = await manage.data.get('/a');
+    await manage.data.merge('/elsewhere', 'x');
+    expect(await manage.data.compareAndSet('/a', { expected: version, value: '2' })).toMatchObject({
+      swapped: true,
+    });
+    expect(await manage.data.compareAndSet('/a', { expected: version, value: '3' })).toMatchObject({
+      swapped: false,
+      version: manage.version,
+    });
+    expect(await manage.data.get('/a')).toMatchObject({ value: '2' });
+    const absent = manage.data.delete('/b', { onlyIf: 'present' });
+    await expect(absent).rejects.toMatchObject({ kind: 'preconditionFailed', status: 412 });
+  });
+
+  test('applies a call once under its key, and refuses the key to another', async () => {
+    const { manage } = await start();
+    const once = { idempotencyKey: 'deploy-7' };
+    const first = await manage.data.merge('/a', 'x', once);
+    await manage.data.merge('/a', 'y');
+    expect(await manage.data.merge('/a', 'x', once)).toEqual({ version: first.version, replayed: true });
+    expect(await manage.data.get('/a')).toMatchObject({ value: 'y' });
+    const other = manage.data.merge('/a', 'z', once);
+    await expect(other).rejects.toMatchObject({ kind: 'keyReused', status: 422 });
+  });
+
+  test('makes several changes at one version, or none', async () => {
+    const { manage } = await start();
+    const { version } = await manage.data.merge('/old', 'x');
+    const batch = {
+      if: [
+        { path: '/old', version },
+        { path: '/new', absent: true as const },
+      ],
+      do: [
+        { put: '/v1/data/new', value: { name: 'x' } },
+        { post: '/v1/mapping/10.0.0.1', value: { node: '/new' } },
+        { put: '/v1/rule', value: { '10.0.0.1': [{ path: '/new', mode: 1 }] } },
+        { delete: '/v1/data/old' },
+      ],
+    };
+    expect(await manage.batch(batch)).toEqual({ version: version + 1, replayed: false });
+    expect(await manage.data.get()).toMatchObject({ value: { new: { name: 'x' } } });
+    expect(await manage.mapping.get('/10.0.0.1')).toMatchObject({ value: { node: '/new' } });
+    expect(await manage.rules.get({ hosts: ['10.0.0.1'] })).toMatchObject({
+      rules: { '10.0.0.1': [{ path: '/new', mode: 1 }] },
+    });
+    expect(await manage.rules.get({ hosts: [] })).toMatchObject({ rules: {} });
+    await expect(manage.batch(batch)).rejects.toMatchObject({ kind: 'preconditionFailed' });
+    await expect(manage.batch({ do: [] })).rejects.toMatchObject({ kind: 'invalid', status: 400 });
+    await manage.rules.delete(['10.0.0.1']);
+    expect(await manage.rules.get()).toMatchObject({ rules: {} });
+    await manage.mapping.delete('/10.0.0.1', { subs: ['node'] });
+    expect(await manage.mapping.get('/10.0.0.1')).toMatchObject({ found: false });
+  });
+});
