@@ -1,6 +1,6 @@
 import { onTestFinished, vi } from 'vitest';
 import type { EventSink } from '../src/stream/event-sink.ts';
-import { metadataRequest, type Sent, settle, type TestNode } from './test-node.ts';
+import { metadataRequest, NOT_FOUND, type Sent, settle, type TestNode } from './test-node.ts';
 
 export interface StreamEvent {
   readonly event: string;
@@ -21,7 +21,7 @@ export class TestStream implements EventSink {
   readonly #gone = new AbortController();
 
   /** Resolves once the stream is open and has nothing more to say. Rejects when it is answered otherwise. */
-  static async open(node: TestNode, path: string, sent: Sent = {}): Promise<TestStream> {
+  static async open(node: Pick<TestNode, 'apps'>, path: string, sent: Sent = {}): Promise<TestStream> {
     const stream = new TestStream();
     const { signal } = stream.#gone;
     await new Promise<void>((resolve, reject) => {
@@ -86,6 +86,12 @@ export class TestStream implements EventSink {
       .map(({ event, id, data }) => ({ event: String(event), id, data: JSON.parse(String(data)) }));
   }
 
+  /** What the last event showed, as a GET would have answered it; undefined before the first one. */
+  get lastShown(): string | undefined {
+    const data = [...this.chunks.join('').matchAll(/^data: (.*)$/gm)].at(-1)?.[1];
+    return data === undefined ? undefined : shownAs(JSON.parse(data));
+  }
+
   async data(): Promise<unknown[]> {
     return (await this.events()).map(({ data }) => data);
   }
@@ -105,4 +111,9 @@ export class TestStream implements EventSink {
 function fieldOf(line: string): [name: string, value: string] {
   const colon = line.indexOf(': ');
   return colon < 0 ? [line, ''] : [line.slice(0, colon), line.slice(colon + 2)];
+}
+
+/** The body of a GET that shows the data of an event. */
+export function shownAs(data: unknown): string {
+  return JSON.stringify(data ?? NOT_FOUND);
 }

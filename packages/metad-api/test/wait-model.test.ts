@@ -1,10 +1,11 @@
-import type { Command } from '@metad/kv-store';
+import { type ContentCommand, writeOf } from '@metad/kv-store';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createMetadApps } from '../src/metad-apps.ts';
 import { DEFAULT_METAD_SETTINGS } from '../src/settings.ts';
 import { InProcessReplica } from './in-process-replica.ts';
 import { askMetadata, JSON_TYPE, ManualClock, settle } from './test-node.ts';
+import { shownAs, TestStream } from './test-stream.ts';
 
 const HOSTS = ['10.1.0.1', '10.1.0.2'] as const;
 const QUERIES = ['/', '/a', '/a/b', '/a/b/c', '/self', '/self/k', '/self/g/m', '/self/k/b', '/x'] as const;
@@ -19,7 +20,7 @@ const ruleList = fc.uniqueArray(rule, { selector: (one) => one.path, maxLength: 
 const key = fc.constantFrom('k', 'g/m', 'g/n');
 const target = fc.constantFrom('/', '/a', '/a/b', '/x', '/self/z', '/none/');
 
-const command: fc.Arbitrary<Command> = fc.oneof(
+const command: fc.Arbitrary<ContentCommand> = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
@@ -55,27 +56,40 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 );
 
 type Step =
-  | { readonly type: 'apply'; readonly batch: readonly Command[] }
-  | { readonly type: 'wait'; readonly host: string; readonly query: string; readonly back: number }
+  /** `asOne`: as one write, which makes one version. */
+  | { readonly type: 'apply'; readonly batch: readonly ContentCommand[]; readonly asOne: boolean }
+  | {
+      readonly type: 'wait' | 'follow';
+      readonly host: string;
+      readonly query: string;
+      readonly back: number;
+      /** Whether the client of a stream reads nothing until the end. */
+      readonly isSlow: boolean;
+    }
+  | { readonly type: 'beat' }
   | { readonly type: 'holdBack' }
   | { readonly type: 'deliver' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
-    arbitrary: fc
-      .array(command, { minLength: 1, maxLength: 3 })
-      .map((batch) => ({ type: 'apply' as const, batch })),
+    arbitrary: fc.record({
+      type: fc.constant('apply' as const),
+      batch: fc.array(command, { minLength: 1, maxLength: 3 }),
+      asOne: fc.boolean(),
+    }),
   },
   {
     weight: 5,
     arbitrary: fc.record({
-      type: fc.constant('wait' as const),
+      type: fc.constantFrom('wait' as const, 'follow' as const),
       host,
       query: fc.constantFrom(...QUERIES),
       back: fc.nat({ max: 4 }),
+      isSlow: fc.boolean(),
     }),
   },
+  fc.constant({ type: 'beat' as const }),
   fc.constant({ type: 'holdBack' as const }),
   { weight: 2, arbitrary: fc.constant({ type: 'deliver' as const }) },
 );
@@ -89,12 +103,21 @@ interface Waiting {
   isAnswered: boolean;
 }
 
+interface Following {
+  readonly host: string;
+  readonly query: string;
+  readonly seen: string;
+  readonly since: number;
+  readonly stream: TestStream;
+}
+
 /** Random commands in random batches, changes that are delivered late, and clients that wait with old versions. */
 test('whoever waits is answered when, and only when, what it would see is not what it has seen', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
       const replica = new InProcessReplica();
-      const apps = createMetadApps({ replica, settings: DEFAULT_METAD_SETTINGS, clock: new ManualClock() });
+      const clock = new ManualClock();
+      const apps = createMetadApps({ replica, settings: DEFAULT_METAD_SETTINGS, clock });
       const get = (client: string, url: string): Promise<Response> =>
         askMetadata(apps, url, { client, headers: JSON_TYPE });
       const read = async (client: string, query: string): Promise<string> =>
@@ -111,6 +134,7 @@ test('whoever waits is answered when, and only when, what it would see is not wh
         );
       };
       const waiting: Waiting[] = [];
+      const following: Following[] = [];
       /** Versions after which a wait may end though every read shows the same: see below. */
       const excuses: { readonly version: number; readonly host: string | null }[] = [];
       const ownChanges: { readonly version: number; readonly host: string }[] = [];
@@ -119,30 +143,40 @@ test('whoever waits is answered when, and only when, what it would see is not wh
         await record();
         for (const one of steps) {
           if (one.type === 'apply') {
-            const { version } = replica.applyAll(one.batch);
+            const { version } = replica.applyAll(one.asOne ? [writeOf(one.batch)] : one.batch);
             await record();
             // Within a batch something may change and change back.
             if (one.batch.length > 1) excuses.push({ version, host: null });
             for (const host of HOSTS) {
               if (one.batch.some((command) => concerns(command, host))) ownChanges.push({ version, host });
             }
-          } else if (one.type === 'wait') {
+          } else if (one.type === 'wait' || one.type === 'follow') {
             const versions = [...history.keys()].filter((at) => at > 0);
             const since = versions.at(-1 - Math.min(one.back, versions.length - 1));
             if (since === undefined) continue;
             const seen = history.get(since)?.get(one.host + one.query) ?? '';
+            if (one.type === 'follow') {
+              const headers = { 'last-event-id': String(since) };
+              const stream = await TestStream.open({ apps }, one.query, { client: one.host, headers });
+              if (one.isSlow) stream.pauseReading();
+              following.push({ host: one.host, query: one.query, seen, since, stream });
+              continue;
+            }
             const waiter: Waiting = { host: one.host, query: one.query, seen, since, isAnswered: false };
-            void get(one.host, `${one.query}?wait=true&prev_version=${since}`).then(() => {
+            void get(one.host, `${one.query}?wait=true&timeout=600&prev_version=${since}`).then(() => {
               waiter.isAnswered = true;
             });
             waiting.push(waiter);
           } else if (one.type === 'holdBack') {
             replica.holdBack();
             wasHeldBack = true;
-          } else replica.deliverHeldBack();
+          } else if (one.type === 'beat') clock.advance(15_000);
+          else replica.deliverHeldBack();
+          checkIds(following, history);
         }
         replica.deliverHeldBack();
         await settle();
+        for (const one of following) await checkStream(one, history, await read(one.host, one.query));
         for (const { host, query, seen, since, isAnswered } of waiting) {
           const shows = await read(host, query);
           if (!isAnswered) expect([host, query, shows]).toEqual([host, query, seen]);
@@ -159,6 +193,7 @@ test('whoever waits is answered when, and only when, what it would see is not wh
           }
         }
       } finally {
+        for (const { stream } of following) stream.leave();
         apps.stop();
         await settle();
         replica.close();
@@ -168,8 +203,41 @@ test('whoever waits is answered when, and only when, what it would see is not wh
   );
 });
 
+type History = ReadonlyMap<number, ReadonlyMap<string, string>>;
+
+/** Whoever comes back with the id that it has is told of all that it has not been sent. */
+function checkIds(following: readonly Following[], history: History): void {
+  for (const { host, query, seen, since, stream } of following) {
+    const id = Number(stream.lastId ?? since);
+    expect([host, query, id, history.get(id)?.get(host + query)]).toEqual([
+      host,
+      query,
+      id,
+      stream.lastShown ?? seen,
+    ]);
+  }
+}
+
+/** Every event is the state at its version, none repeats the one before, and the last one is the final state. */
+async function checkStream(
+  { host, query, seen, since, stream }: Following,
+  history: History,
+  final: string,
+): Promise<void> {
+  await stream.resumeReading();
+  const events = await stream.events();
+  let last = { id: since, shown: null as string | null };
+  for (const { id, shown } of events.map(({ id, data }) => ({ id: Number(id), shown: shownAs(data) }))) {
+    expect(id).toBeGreaterThan(last.id);
+    expect(shown).not.toBe(last.shown);
+    expect([host, query, id, history.get(id)?.get(host + query)]).toEqual([host, query, id, shown]);
+    last = { id, shown };
+  }
+  expect([host, query, last.shown ?? seen]).toEqual([host, query, final]);
+}
+
 /** Whether a command touches what decides on the client's view, other than data. */
-function concerns(command: Command, host: string): boolean {
+function concerns(command: ContentCommand, host: string): boolean {
   switch (command.type) {
     case 'setRules':
       return command.rules.some(([one]) => one === host);
