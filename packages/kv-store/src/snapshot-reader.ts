@@ -12,7 +12,7 @@ export class SnapshotReader {
   readonly manifest: SnapshotManifest;
   readonly #file: string;
   readonly #release: () => void;
-  #handle: FileHandle | null = null;
+  #handle: Promise<FileHandle> | null = null;
   #closed = false;
 
   constructor(file: string, manifest: SnapshotManifest, release: () => void) {
@@ -21,13 +21,15 @@ export class SnapshotReader {
     this.#release = release;
   }
 
-  /** The bytes from `offset` on: up to `maxBytes` of them, none at the end. */
+  /** The bytes from `offset` on: up to `maxBytes` of them, none at the end. Several may be read at once. */
   read(offset: number, maxBytes: number): Promise<Uint8Array> {
     const length = this.#length(offset, maxBytes);
     return namingFileAsync(this.#file, async () => {
-      this.#handle ??= await open(this.#file, 'r');
-      const chunk = Buffer.alloc(length);
-      const { bytesRead } = await this.#handle.read(chunk, 0, length, offset);
+      this.#handle ??= open(this.#file, 'r');
+      const handle = await this.#handle;
+      // What is not read into is not given away.
+      const chunk = Buffer.allocUnsafeSlow(length);
+      const { bytesRead } = await handle.read(chunk, 0, length, offset);
       return chunk.subarray(0, bytesRead);
     });
   }
@@ -47,8 +49,10 @@ export class SnapshotReader {
 
   /** No read may be under way. */
   async close(): Promise<void> {
-    const handle = this.#handle;
+    const opened = this.#handle;
     this.closeSync();
+    // One that could not be opened was reported by the read.
+    const handle = await opened?.catch(() => undefined);
     await handle?.close();
   }
 

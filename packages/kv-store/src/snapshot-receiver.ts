@@ -37,12 +37,21 @@ export interface ReceiverOptions {
   readonly onComplete: (manifest: SnapshotManifest) => void;
 }
 
+/**
+ * How much may be written before it is put on disk: all of it at the end would take long, and hold up whatever else is
+ * synced on that disk meanwhile.
+ */
+const maxUnsyncedBytes = 8 * 1024 * 1024;
+
 /** Takes the bytes of one snapshot into a file, in order, one call at a time: the caller waits for each to end. */
 export class SnapshotReceiver {
   readonly file: string;
   readonly #options: ReceiverOptions;
   #offset = 0;
   #handle: FileHandle | null = null;
+  #unsyncedBytes = 0;
+  /** Goes on beside the writes until so much more has come. */
+  #syncing: Promise<void> = Promise.resolve();
   #state: 'open' | 'complete' | 'ended' = 'open';
 
   constructor(file: string, options: ReceiverOptions) {
@@ -76,6 +85,7 @@ export class SnapshotReceiver {
       this.#handle ??= await open(this.file, offset === 0 ? 'w' : 'r+');
       const { bytesWritten } = await this.#handle.write(chunk, 0, chunk.byteLength, offset);
       this.#checkWhole(bytesWritten, chunk);
+      await this.#syncGradually(this.#handle, chunk.byteLength);
     });
     return this.#advance(chunk);
   }
@@ -96,6 +106,7 @@ export class SnapshotReceiver {
   /** Syncs and verifies what came. */
   async finish(): Promise<ReceiveOutcome> {
     await this.#closeHandle();
+    await namingFileAsync(this.file, () => this.#syncing);
     if (this.#offset < this.offer.bytes) return { type: 'incomplete', offset: this.#offset };
     try {
       return this.#judge(await carryOutInWorker(this.#verification(), this.#options.signal));
@@ -129,6 +140,16 @@ export class SnapshotReceiver {
     assert(this.#state !== 'ended', 'a receiver that has ended takes no more');
     assert(chunk.byteLength <= MAX_CHUNK_BYTES, () => `a chunk of ${chunk.byteLength} bytes`);
     return offset === this.#offset && offset + chunk.byteLength <= this.offer.bytes;
+  }
+
+  async #syncGradually(handle: FileHandle, written: number): Promise<void> {
+    this.#unsyncedBytes += written;
+    if (this.#unsyncedBytes < maxUnsyncedBytes) return;
+    await this.#syncing;
+    this.#unsyncedBytes = 0;
+    this.#syncing = handle.datasync();
+    // Whoever waits for it sees the error.
+    this.#syncing.catch(() => undefined);
   }
 
   /** A disk that is nearly full takes a part of a write and reports the error with the next one. */
@@ -175,6 +196,8 @@ export class SnapshotReceiver {
   async #closeHandle(): Promise<void> {
     const handle = this.#handle;
     this.#handle = null;
+    // `finish` tells of an error; what is dropped needs none.
+    await Promise.allSettled([this.#syncing]);
     await handle?.close();
   }
 }

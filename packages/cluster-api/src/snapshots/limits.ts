@@ -4,6 +4,8 @@ export interface SnapshotLimits {
   readonly maxTransfers: number;
   /** What one frame carries, and what may always be under way. A heartbeat waits behind no more than the window. */
   readonly chunkBytes: number;
+  /** How many chunks are read before it is their turn: so many can be sent in one turn of the event loop. */
+  readonly chunksAhead: number;
   /** Most that may be sent and not be confirmed. */
   readonly maxWindowBytes: number;
   /** While confirmations come faster than that the window grows; when they come slower it shrinks. */
@@ -33,6 +35,7 @@ const GIB = 1024 ** 3;
 export const DEFAULT_SNAPSHOT_LIMITS: SnapshotLimits = {
   maxTransfers: 2,
   chunkBytes: 256 * KIB,
+  chunksAhead: 4,
   maxWindowBytes: 4 * MIB,
   confirmMs: 50,
   stallMs: 15_000,

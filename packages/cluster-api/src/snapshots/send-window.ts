@@ -8,6 +8,8 @@ export class SendWindow {
   readonly #limits: Pick<SnapshotLimits, 'chunkBytes' | 'maxWindowBytes' | 'confirmMs'>;
   readonly #underWay: { readonly end: number; readonly at: number }[] = [];
   #bytes: number;
+  /** When it shrank the last time: what had been sent before says no more than that. */
+  #shrunkAt = Number.NEGATIVE_INFINITY;
 
   constructor(limits: Pick<SnapshotLimits, 'chunkBytes' | 'maxWindowBytes' | 'confirmMs'>) {
     this.#limits = limits;
@@ -31,7 +33,10 @@ export class SendWindow {
       this.#underWay.shift();
       const tookMs = now - oldest.at;
       if (tookMs < confirmMs / 2) this.#bytes = Math.min(this.#bytes + chunkBytes, maxWindowBytes);
-      else if (tookMs > confirmMs) this.#bytes = Math.max(this.#bytes / 2, chunkBytes);
+      else if (tookMs > confirmMs && oldest.at >= this.#shrunkAt) {
+        this.#bytes = Math.max(this.#bytes / 2, chunkBytes);
+        this.#shrunkAt = now;
+      }
     }
   }
 }

@@ -3,6 +3,7 @@ import type { InstallSnapshot } from '@metad/raft-core';
 import type { SnapshotChannel } from '../peers/snapshot-channel.ts';
 import type { SnapshotAnswer } from '../peers/snapshot-frame.ts';
 import type { SnapshotLimits } from './limits.ts';
+import { ReadAhead } from './read-ahead.ts';
 import { SendWindow } from './send-window.ts';
 
 export type TransferOutcome =
@@ -30,6 +31,7 @@ export class SnapshotTransfer {
   readonly #options: TransferOptions;
   readonly #answers: SnapshotAnswer[] = [];
   readonly #window: SendWindow;
+  readonly #chunks: ReadAhead;
   readonly #ends: AbortSignal;
   #wake: (() => void) | null = null;
   /** Where the next chunk begins. */
@@ -41,6 +43,7 @@ export class SnapshotTransfer {
   constructor(options: TransferOptions) {
     this.#options = options;
     this.#window = new SendWindow(options.limits);
+    this.#chunks = new ReadAhead(options.reader, options.limits);
     this.#ends = AbortSignal.any([options.channel.gone, options.signal]);
   }
 
@@ -51,6 +54,15 @@ export class SnapshotTransfer {
   }
 
   async run(): Promise<TransferOutcome> {
+    try {
+      return await this.#run();
+    } finally {
+      // Who closes the reader relies on that.
+      await this.#chunks.end();
+    }
+  }
+
+  async #run(): Promise<TransferOutcome> {
     const { id, channel, reader, message } = this.#options;
     const { meta, bytes, checksum } = reader.manifest;
     channel.send({ type: 'offer', id, term: message().term, meta, bytes, checksum });
@@ -98,14 +110,14 @@ export class SnapshotTransfer {
   }
 
   async #sendNext(): Promise<void> {
-    const { id, channel, reader, limits, message, onSent } = this.#options;
+    const { id, channel, reader, message, onSent } = this.#options;
     if (this.#next >= reader.manifest.bytes) {
       this.#isFinished = true;
       channel.send({ type: 'finish', id, message: { ...message(), snapshot: reader.manifest.meta } });
       return;
     }
     const offset = this.#next;
-    const [bytes] = await Promise.all([reader.read(offset, limits.chunkBytes), channel.quiet()]);
+    const [bytes] = await Promise.all([this.#chunks.next(offset), channel.quiet()]);
     if (bytes.byteLength === 0) throw new Error('a snapshot is shorter than it was');
     channel.send({ type: 'chunk', id, offset, bytes });
     onSent(bytes.byteLength);
