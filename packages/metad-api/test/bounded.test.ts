@@ -1,5 +1,7 @@
 import { version } from '@metad/kv-store';
 import { describe, expect, test } from 'vitest';
+import { Access } from '../src/access/access.ts';
+import { type ClientProfile, NO_PROFILE } from '../src/access/client-profile.ts';
 import { BoundedCache } from '../src/bounded-cache.ts';
 import type { Answer } from '../src/http/answer.ts';
 import { createRequestIds } from '../src/http/request-id.ts';
@@ -98,29 +100,37 @@ describe('deadlines', () => {
   });
 });
 
-test('the waiter index finds by path and by host, and forgets all of a waiter', () => {
+test('the waiter index finds by what shows and by host, and forgets all of a waiter', () => {
   const index = new WaiterIndex<Indexed & { name: string }>();
+  const profile = (id: number, ...paths: string[]): ClientProfile => {
+    const access = Access.ofRules(paths.map((path) => ({ path, mode: path === '/c/x' ? 0 : 1 })));
+    return { id, access, mapping: null, hasRules: true };
+  };
   const waiters = [
-    { name: 'root', host: 'h1', interests: ['/'] },
-    { name: 'two', host: 'h1', interests: ['/a/b', '/c'] },
-    { name: 'nobody', host: null, interests: [] },
+    { name: 'root', host: 'h1', path: '/', profile: profile(1, '/') },
+    { name: 'two', host: 'h1', path: '/', profile: profile(2, '/a/b', '/c', '/c/x') },
+    { name: 'alike', host: 'h2', path: '/', profile: profile(2, '/a/b', '/c', '/c/x') },
+    { name: 'nobody', host: null, path: '/', profile: NO_PROFILE },
   ];
   for (const waiter of waiters) index.add(waiter);
   const at = (path: string): string[] => {
     const found: string[] = [];
-    index.eachInterestedIn(path, ({ name }) => found.push(name));
+    index.eachShown(path, ({ name }) => found.push(name));
     return found;
   };
-  expect([at('/a/b/x'), at('/a/b'), at('/a/bc'), at('/a'), at('/c/d/e')]).toEqual([
-    ['two', 'root'],
-    ['two', 'root'],
+  expect([at('/a/b/x'), at('/a/b'), at('/a/bc'), at('/a'), at('/c/d/e'), at('/c/x/y')]).toEqual([
+    ['two', 'alike', 'root'],
+    ['two', 'alike', 'root'],
     ['root'],
     ['root'],
-    ['two', 'root'],
+    ['two', 'alike', 'root'],
+    ['root'],
   ]);
   expect(index.ofHost('h1').map(({ name }) => name)).toEqual(['root', 'two']);
+  index.delete(waiters[1] ?? expect.fail());
+  expect(at('/a/b')).toEqual(['alike', 'root']);
   for (const waiter of waiters) index.delete(waiter);
-  expect([at('/a/b'), index.ofHost('h1')]).toEqual([[], []]);
+  expect([at('/a/b'), index.ofHost('h1'), index.ofHost('h2')]).toEqual([[], [], []]);
 });
 
 test('request ids differ, within one process and between two', () => {

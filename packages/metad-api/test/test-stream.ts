@@ -82,7 +82,7 @@ export class TestStream implements EventSink {
       .join('')
       .split('\n\n')
       .map((block) => Object.fromEntries(block.split('\n').map(fieldOf)))
-      .filter((fields) => fields['data'] !== undefined)
+      .filter(({ data }) => data !== undefined)
       .map(({ event, id, data }) => ({ event: String(event), id, data: JSON.parse(String(data)) }));
   }
 

@@ -1,5 +1,6 @@
 import { writeOf } from '@metad/kv-store';
 import { describe, expect, test, vi } from 'vitest';
+import { Access } from '../src/access/access.ts';
 import { JSON_TYPE, NOT_FOUND, settle, TestNode, versionOf } from './test-node.ts';
 
 const CLIENT = '10.1.0.1';
@@ -446,4 +447,38 @@ describe('data, rules and mapping that change in one version', () => {
     node.replica.applyAll([writeOf([open, create])]);
     expect(await held.json()).toBe('1');
   });
+});
+
+test('a hidden change costs the same, however many wait who see alike', async () => {
+  const node = await openNode({ maxWaiters: 5000 });
+  await node.write('POST', '/v1/rule', {
+    [CLIENT]: [
+      { path: '/', mode: 1 },
+      { path: '/secret', mode: 0 },
+    ],
+  });
+  const allows = vi.spyOn(Access.prototype, 'allows');
+  const asked = async (waiters: number): Promise<number> => {
+    for (let i = 0; i < waiters; i += 1) void node.metadata('/?wait=true');
+    await settle();
+    allows.mockClear();
+    await node.write('PUT', '/v1/data/secret/a', String(waiters));
+    return allows.mock.calls.length;
+  };
+  const few = await asked(10);
+  expect([await asked(1000), node.apps.waiters()]).toEqual([few, 1010]);
+  allows.mockRestore();
+});
+
+test('one change of rules is looked up once for a client that waits very often for the same', async () => {
+  const node = await openNode({ maxWaiters: 5000 });
+  for (let i = 0; i < 500; i += 1) void node.metadata(`/nodes/${1 + (i % 2)}?wait=true`);
+  await vi.waitFor(() => expect(node.apps.waiters()).toBe(500));
+  const reads = vi.spyOn(node.replica.state, 'read');
+  await node.allow(CLIENT, '/nodes');
+  expect(reads.mock.calls.length).toBeLessThan(10);
+  await settle();
+  expect(node.apps.waiters()).toBe(500);
+  await node.allow(CLIENT, '/nodes/2');
+  await vi.waitFor(() => expect(node.apps.waiters()).toBe(250));
 });

@@ -199,41 +199,50 @@ export class Waiters {
   }
 
   #deliverPath(path: string, version: Version): void {
-    this.#index.eachInterestedIn(path, (waiter) => {
-      if (version > waiter.since && waiter.shows(path)) this.#change(waiter);
+    this.#index.eachShown(path, (waiter) => {
+      if (version > waiter.since) this.#change(waiter);
     });
   }
 
   #deliverHost(host: string, change: NamedChange): void {
+    // One client may wait many times for the same.
+    const verdicts = new Map<string, ClientProfile | null>();
     for (const waiter of this.#index.ofHost(host)) {
+      const { profile, path } = waiter;
       if (change.version <= waiter.since) continue;
-      if (change.type === 'mapping' && !dependsOnMapping(waiter.profile, waiter.path)) continue;
-      if (change.version <= waiter.profileFirstReadAt || this.#isEndedBy(waiter, host, change.version)) {
+      if (change.type === 'mapping' && !dependsOnMapping(profile, path)) continue;
+      if (change.version <= waiter.profileFirstReadAt) {
         this.#change(waiter);
+        continue;
       }
+      const key = profile.id + path;
+      const known = verdicts.get(key);
+      const verdict = known === undefined ? this.#successorOf(waiter, host, change.version) : known;
+      verdicts.set(key, verdict);
+      if (verdict === null) this.#change(waiter);
+      else this.#adopt(waiter, verdict);
     }
   }
 
   /**
-   * Whether a change of the rules or the mapping of its host ends a wait: if what the waiter shows under its old and its
-   * present profile is the same, it goes on under the present one.
+   * The profile under which a wait goes on after a change of the rules or the mapping of its host, if what it shows
+   * under its old and its present profile is the same; null when the wait is over.
    */
-  #isEndedBy(waiter: Waiter, host: string, changed: Version): boolean {
-    const { path, profile: old } = waiter;
-    const present = this.#feed.read((view, version) => {
+  #successorOf({ path, profile: old }: Waiter, host: string, changed: Version): ClientProfile | null {
+    return this.#feed.read((view, version) => {
       const place = { view, version, changesKnownTo: this.#feed.deliveredVersion };
       const profile = profileAt(this.#profiles, host, place);
       if (profile.id === old.id) return old;
       // The data may have changed after the profile: the old profile must not be asked about data that it never saw.
       return version > changed || showsOtherwise(view, path, [old, profile]) ? null : profile;
     });
-    if (present === null) return true;
-    if (present !== old) {
-      this.#index.delete(waiter);
-      waiter.adopt(present);
-      this.#index.add(waiter);
-    }
-    return false;
+  }
+
+  #adopt(waiter: Waiter, profile: ClientProfile): void {
+    if (profile === waiter.profile) return;
+    this.#index.delete(waiter);
+    waiter.profile = profile;
+    this.#index.add(waiter);
   }
 
   /** The client is to be answered, now or after a random part of its jitter. */

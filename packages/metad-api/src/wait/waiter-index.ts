@@ -1,35 +1,52 @@
 import { parentOf } from '@metad/kv-store';
+import type { ClientProfile } from '../access/client-profile.ts';
+import { type QueryScope, scopeOf } from './query-scope.ts';
 
 export interface Indexed {
   /** Null when the client is unknown. */
   readonly host: string | null;
-  readonly interests: readonly string[];
+  readonly path: string;
+  readonly profile: ClientProfile;
+}
+
+/** Waiters that see the same: what concerns one of them concerns all. */
+interface Group<W> {
+  readonly scope: QueryScope;
+  readonly waiters: Set<W>;
 }
 
 /**
- * Finds the waiters that a change may concern. The cost of a look-up depends on the depth of the path and on how many
- * are found, not on how many wait.
+ * Finds the waiters that a change concerns. The cost of a look-up depends on the depth of the path and on how many are
+ * found, not on how many wait: whether a leaf shows is asked once for all who see the same.
  */
 export class WaiterIndex<W extends Indexed> {
-  readonly #byInterest = new Map<string, Set<W>>();
+  readonly #groups = new Map<string, Group<W>>();
+  readonly #byInterest = new Map<string, Set<Group<W>>>();
   readonly #byHost = new Map<string, Set<W>>();
 
   add(waiter: W): void {
-    for (const path of waiter.interests) addTo(this.#byInterest, path, waiter);
+    const key = groupKey(waiter);
+    const group = this.#groups.get(key) ?? this.#open(key, waiter);
+    group.waiters.add(waiter);
     if (waiter.host !== null) addTo(this.#byHost, waiter.host, waiter);
   }
 
-  /** `waiter.interests` must be those that it was added with. */
+  /** `waiter` must be as it was added. */
   delete(waiter: W): void {
-    for (const path of waiter.interests) deleteFrom(this.#byInterest, path, waiter);
+    const key = groupKey(waiter);
+    const group = this.#groups.get(key);
+    group?.waiters.delete(waiter);
+    if (group?.waiters.size === 0) this.#close(key, group);
     if (waiter.host !== null) deleteFrom(this.#byHost, waiter.host, waiter);
   }
 
-  /** Calls `visit` with each waiter that has an interest at or above `path`; `visit` may delete it. */
-  eachInterestedIn(path: string, visit: (waiter: W) => void): void {
+  /** Calls `visit` with each waiter to whom the leaf at `path` shows, given that it exists; `visit` may delete it. */
+  eachShown(path: string, visit: (waiter: W) => void): void {
     if (this.#byInterest.size === 0) return;
     for (let place: string | null = path; place !== null; place = parentOf(place)) {
-      for (const waiter of this.#byInterest.get(place) ?? []) visit(waiter);
+      for (const { scope, waiters } of this.#byInterest.get(place) ?? []) {
+        if (scope.shows(path)) for (const waiter of waiters) visit(waiter);
+      }
     }
   }
 
@@ -37,16 +54,32 @@ export class WaiterIndex<W extends Indexed> {
   ofHost(host: string): readonly W[] {
     return [...(this.#byHost.get(host) ?? [])];
   }
+
+  #open(key: string, { profile, path }: W): Group<W> {
+    const group: Group<W> = { scope: scopeOf(profile, path), waiters: new Set() };
+    this.#groups.set(key, group);
+    for (const interest of group.scope.interests) addTo(this.#byInterest, interest, group);
+    return group;
+  }
+
+  #close(key: string, group: Group<W>): void {
+    this.#groups.delete(key);
+    for (const interest of group.scope.interests) deleteFrom(this.#byInterest, interest, group);
+  }
 }
 
-function addTo<W>(sets: Map<string, Set<W>>, key: string, waiter: W): void {
-  const set = sets.get(key);
-  if (set === undefined) sets.set(key, new Set([waiter]));
-  else set.add(waiter);
+function groupKey({ profile, path }: Indexed): string {
+  return profile.id + path;
 }
 
-function deleteFrom<W>(sets: Map<string, Set<W>>, key: string, waiter: W): void {
+function addTo<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
   const set = sets.get(key);
-  set?.delete(waiter);
+  if (set === undefined) sets.set(key, new Set([item]));
+  else set.add(item);
+}
+
+function deleteFrom<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
+  const set = sets.get(key);
+  set?.delete(item);
   if (set?.size === 0) sets.delete(key);
 }

@@ -1,6 +1,5 @@
 import type { Version } from '@metad/kv-store';
 import type { ClientProfile } from '../access/client-profile.ts';
-import { type QueryScope, scopeOf } from './query-scope.ts';
 import type { Indexed } from './waiter-index.ts';
 
 /** How a wait ended. Whoever waited reads anew, except when it was `stopped` or the client is `gone`. */
@@ -23,9 +22,9 @@ export class Waiter implements Indexed {
   readonly jitterMs: number;
   /** `delayed`: something has changed, and the answer is on its way; it is told of nothing any more. */
   state: 'parked' | 'delayed' | 'ended' = 'parked';
+  /** Must not change while the waiter is in an index. */
+  profile: ClientProfile;
   readonly #resolve: (end: WaitEnd) => void;
-  #profile: ClientProfile;
-  #scope: QueryScope;
 
   constructor(options: {
     readonly host: string | null;
@@ -44,26 +43,7 @@ export class Waiter implements Indexed {
     this.expiresAt = options.expiresAt;
     this.jitterMs = options.jitterMs;
     this.#resolve = options.resolve;
-    this.#profile = options.profile;
-    this.#scope = scopeOf(options.profile, options.path);
-  }
-
-  get profile(): ClientProfile {
-    return this.#profile;
-  }
-
-  get interests(): readonly string[] {
-    return this.#scope.interests;
-  }
-
-  shows(path: string): boolean {
-    return this.#scope.shows(path);
-  }
-
-  /** Must not be in an index meanwhile. */
-  adopt(profile: ClientProfile): void {
-    this.#profile = profile;
-    this.#scope = scopeOf(profile, this.path);
+    this.profile = options.profile;
   }
 
   resolve(end: WaitEnd): void {
