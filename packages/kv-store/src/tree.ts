@@ -61,11 +61,11 @@ export class Tree {
     const edits: Edits = new Map();
     switch (command.type) {
       case 'merge':
-        for (const [path, value] of command.leaves) this.#planSet(edits, [path, value], prior);
+        for (const [path, value] of eachOnce(command.leaves)) this.#planSet(edits, [path, value], prior);
         return edits;
       case 'replace':
         this.#planRemoval(edits, command.path);
-        for (const [path, value] of command.leaves) this.#planSet(edits, [path, value], prior);
+        for (const [path, value] of eachOnce(command.leaves)) this.#planSet(edits, [path, value], prior);
         return edits;
       case 'delete':
         for (const path of command.paths) this.#planRemoval(edits, path);
@@ -169,6 +169,11 @@ export class Tree {
     const { from, to } = rangeBelow(path);
     return this.#statements.anyBetween.get(from, to) === undefined ? 0 : 1;
   }
+}
+
+/** Of a path that is named twice the last value counts. */
+function eachOnce(leaves: readonly Leaf[]): Iterable<Leaf> {
+  return leaves.length < 2 ? leaves : new Map(leaves);
 }
 
 type ComparedRow = [hidden: 0 | 1, otherValue: string | null];

@@ -2,14 +2,23 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Entry, logIndex, type Membership, nodeId, type Payload, term } from '@metad/raft-core';
+import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { onTestFinished } from 'vitest';
-import type { Command, ContentCommand, Leaf } from '../src/command.ts';
+import {
+  type Command,
+  type ContentCommand,
+  type Leaf,
+  type Precondition,
+  type WriteCommand,
+  writeOf,
+} from '../src/command.ts';
 import { encodeCommand } from '../src/command-codec.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import type { StateView } from '../src/state-view.ts';
 import { Store, type StoreOptions } from '../src/store.ts';
+import { version } from '../src/version.ts';
 
 /** An empty directory, removed with the test. */
 export function temporaryDirectory(): string {
@@ -38,7 +47,17 @@ export function blank(index: number, entryTerm = 1): Entry {
   return entry(index, { type: 'blank' }, entryTerm);
 }
 
+/** A content command becomes a write, as a client's request does; each third has a key. */
 export function commandEntry(index: number, command: Command, entryTerm = 1): Entry {
+  if (command.type === 'write' || command.type === 'setFeatureLevel')
+    return bareEntry(index, command, entryTerm);
+  const idempotencyKey = index % 3 === 0 ? `key-${index}` : '';
+  const write = writeOf([command], { author: '127.0.0.1', idempotencyKey });
+  return bareEntry(index, { ...write, time: 1_000_000 + index }, entryTerm);
+}
+
+/** As it is: a content command as 0.1 wrote it. */
+export function bareEntry(index: number, command: Command, entryTerm = 1): Entry {
   return entry(index, { type: 'command', data: encodeCommand(command) }, entryTerm);
 }
 
@@ -92,9 +111,9 @@ export function lookInto<T>(file: string, look: (view: StateView) => T): T {
   }
 }
 
-/** Everything that the state holds, as plain data. */
+/** Everything that the state holds, as plain data: what readers see of it, and every row of every table. */
 export function dump(file: string) {
-  return lookInto(file, (view) => ({
+  const seen = lookInto(file, (view) => ({
     applied: view.applied(),
     version: view.version(),
     digest: view.digest(),
@@ -102,7 +121,22 @@ export function dump(file: string) {
     shown: view.leaves('data', '/'),
     mapping: view.values('mapping', { after: null, limit: 1e6 }),
     rules: view.allRules(),
+    history: view.history({ before: null, limit: 1e6 }),
   }));
+  return { ...seen, tables: dumpTables(file) };
+}
+
+function dumpTables(file: string) {
+  const db = new Database(file, { readonly: true });
+  try {
+    const names = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'manifest' ORDER BY name";
+    const tables = db.prepare<[], string>(names).pluck().all();
+    return Object.fromEntries(
+      tables.map((name) => [name, db.prepare(`SELECT * FROM ${name} ORDER BY 1`).all()]),
+    );
+  } finally {
+    db.close();
+  }
 }
 
 /** Few names, so that paths meet; with neighbours of `/` in byte order, and pairs that UTF-16 would order otherwise. */
@@ -141,3 +175,46 @@ export const anyCommand: fc.Arbitrary<ContentCommand> = fc.oneof(
   }),
   fc.record({ type: fc.constant('deleteRules' as const), hosts: fc.array(anyHost, { maxLength: 2 }) }),
 );
+
+const anyPrecondition: fc.Arbitrary<Precondition> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('unchangedSince' as const),
+      tree: anyTree,
+      path: anyPathOrRoot,
+      version: fc.nat(25).map(version),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ type: fc.constantFrom('absent', 'present'), tree: anyTree, path: anyPathOrRoot }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('equals' as const),
+      tree: anyTree,
+      path: anyPath,
+      value: fc.constantFrom('', 'x', 'y'),
+    }),
+  },
+);
+
+const HOUR_MS = 60 * 60 * 1000;
+
+/** Times go back and forth, as those of several leaders may, and far enough for keys to be forgotten. */
+export const anyWrite: fc.Arbitrary<WriteCommand> = fc.record({
+  type: fc.constant('write' as const),
+  time: fc.integer({ min: 1, max: 60 }).map((hours) => 1.7e12 + hours * HOUR_MS),
+  author: fc.constantFrom('', '10.0.0.9', 'Jörg (::1)'),
+  idempotencyKey: fc.oneof(
+    { weight: 2, arbitrary: fc.constant('') },
+    { weight: 1, arbitrary: fc.constantFrom('k1', 'k2', '~'.repeat(255)) },
+  ),
+  preconditions: fc.oneof(
+    { weight: 2, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: fc.array(anyPrecondition, { maxLength: 3 }) },
+  ),
+  operations: fc.array(anyCommand, { maxLength: 3 }),
+});
