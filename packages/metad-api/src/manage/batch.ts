@@ -13,7 +13,7 @@ import { parseTarget } from '../http/target.ts';
 import { invalidJson, type JsonValue } from './json-body.ts';
 import { findLeafExcess, type LeafLimits } from './leaf-limits.ts';
 import { deleteFromTree, deleteRules, setRules, writeTree } from './operations.ts';
-import type { TreeKind } from './tree-kind.ts';
+import type { TreeKind, TreeKinds } from './tree-kind.ts';
 
 /** Several operations that are done together, and what must hold before. */
 export interface Batch {
@@ -23,7 +23,7 @@ export interface Batch {
 
 /** The trees of the API, and the limits of one write. */
 export interface BatchRules extends LeafLimits {
-  readonly kinds: { readonly data: TreeKind; readonly mapping: TreeKind };
+  readonly kinds: TreeKinds;
 }
 
 const MAX_ITEMS = 1000;

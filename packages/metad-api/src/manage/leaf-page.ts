@@ -1,5 +1,4 @@
 import type { Leaf, StateView, TreeName } from '@metad/kv-store';
-import { compareUtf8 } from '../render/utf8-order.ts';
 
 /** How much of a tree is taken at once. */
 export interface PageLimits {
@@ -27,10 +26,7 @@ export function readLeafPage(
   let bytes = 0;
   let { after } = at;
   for (;;) {
-    const chunk = view
-      .leaves(at.tree, at.path)
-      .filter(([p]) => after === null || compareUtf8(p, after) > 0)
-      .slice(0, CHUNK_LEAVES);
+    const chunk = view.leavesPage(at.tree, at.path, { after, limit: CHUNK_LEAVES });
     for (const leaf of chunk) {
       if (leaves.length >= limits.maxLeaves || bytes >= limits.maxBytes) return { leaves, hasMore: true };
       leaves.push(leaf);

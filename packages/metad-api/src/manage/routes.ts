@@ -3,11 +3,14 @@ import { record } from '../render/document.ts';
 import { type Form, renderDocument } from '../render/render.ts';
 import { BatchResource } from './batch-resource.ts';
 import { dataTree } from './data-tree.ts';
+import { DiffResource } from './diff-resource.ts';
 import { ExplainResource } from './explain-resource.ts';
+import { HistoryResource } from './history-resource.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { mappingTree } from './mapping-tree.ts';
 import { PreviewResource } from './preview-resource.ts';
 import { RuleResource } from './rule-resource.ts';
+import type { TreeKinds } from './tree-kind.ts';
 import { TreeResource } from './tree-resource.ts';
 
 /** Prometheus metrics, or whatever the daemon has to show. */
@@ -65,6 +68,7 @@ export function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): 
     ruleRoute,
     { path: '/v1/batch', isState: true, handlers: { POST: (request) => batch.post(request) } },
     ...clientRoutes(parts),
+    ...historyRoutes(parts, kinds),
     healthRoute(),
     readyRoute(parts),
     ...(metrics ? [metricsRoute(metrics)] : []),
@@ -83,6 +87,21 @@ function clientRoutes(parts: ManageParts): Route[] {
       isState: true,
       handlers: { GET: (request) => preview.get(request) },
     },
+  ];
+}
+
+/** What was before. */
+function historyRoutes(parts: ManageParts, kinds: TreeKinds): Route[] {
+  const history = new HistoryResource(parts, kinds);
+  const diff = new DiffResource(parts, kinds);
+  return [
+    {
+      path: '/v1/history',
+      isTree: true,
+      isState: true,
+      handlers: { GET: (request) => history.get(request) },
+    },
+    { path: '/v1/diff', isState: true, handlers: { GET: (request) => diff.get(request) } },
   ];
 }
 

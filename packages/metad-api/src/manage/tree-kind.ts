@@ -12,3 +12,8 @@ export interface TreeKind {
   /** The name under which a child of `path` is stored, as `subs` has it; null for one that there can't be. */
   childName(path: string, name: string): string | null;
 }
+
+export interface TreeKinds {
+  readonly data: TreeKind;
+  readonly mapping: TreeKind;
+}
