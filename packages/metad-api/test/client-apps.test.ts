@@ -165,3 +165,72 @@ describe('the manage API', () => {
     expect(await manage.mapping.get('/10.0.0.1')).toMatchObject({ found: false });
   });
 });
+
+describe('what was and why', () => {
+  test('reads the past, who changed it, and what is different', async () => {
+    const { manage } = await start();
+    const first = await manage.data.merge('/', { a: '1', b: { c: 'x' } });
+    const second = await manage.data.merge('/a', '2', { author: 'somebody' });
+    await manage.rules.set({ '10.0.0.1': [{ path: '/', mode: 1 }] });
+    expect(await manage.data.get('/a', { atVersion: first.version })).toEqual({
+      found: true,
+      value: '1',
+      version: first.version,
+    });
+    const page = await manage.history('/a');
+    expect(page).toMatchObject({
+      changes: [
+        { version: second.version, changed: [{ kind: 'data', path: '/a', before: '1', after: '2' }] },
+        { version: first.version, changed: [{ path: '/a', before: null, after: '1' }] },
+      ],
+      next: null,
+    });
+    expect(page.changes[0]?.author).toContain('somebody');
+    expect(page.changes[1]?.author).toContain('tests');
+    const rules = await manage.history('/', { tree: 'rule', limit: 1 });
+    expect(rules.changes).toMatchObject([{ changed: [{ kind: 'rule', path: '10.0.0.1', before: null }] }]);
+    expect(await manage.diff({ from: first.version, to: second.version })).toMatchObject({
+      changes: [{ kind: 'data', path: '/a', before: '1', after: '2' }],
+      truncated: false,
+    });
+    // The past does not make the client forget how new it is.
+    expect(manage.version).toBeGreaterThan(second.version);
+  });
+
+  test('explains and shows what a client sees', async () => {
+    const { manage } = await start();
+    await manage.data.merge('/nodes', { a: { ip: '1', secret: 'x' } });
+    await manage.mapping.replace('/10.0.0.1', { node: '/nodes/a' });
+    const rules = [
+      { path: '/nodes', mode: 1 as const },
+      { path: '/nodes/*/secret', mode: 0 as const },
+    ];
+    await manage.rules.set({ '10.0.0.1': rules });
+    const explained = await manage.explain({ ip: '10.0.0.1', path: '/self/node' });
+    expect(explained).toMatchObject({ ip: '10.0.0.1', path: '/self/node', rules: 2, truncated: false });
+    expect(explained.branches).toMatchObject([{ path: '/self/node', data: '/nodes/a', target: '/nodes/a' }]);
+    const verdicts = explained.branches[0]?.leaves.map(({ data, visible }) => [data, visible]);
+    expect(verdicts).toEqual([
+      ['/nodes/a/ip', true],
+      ['/nodes/a/secret', false],
+    ]);
+    const seen = { found: true, value: { ip: '1' }, version: manage.version };
+    expect(await manage.preview({ ip: '10.0.0.1', path: '/self/node' })).toEqual(seen);
+    expect(await manage.preview({ ip: '10.0.0.2', path: '/self/node' })).toMatchObject({ found: false });
+    await expect(manage.explain({ ip: 'nobody' })).rejects.toMatchObject({ kind: 'invalid' });
+  });
+
+  test('reads everything page by page', async () => {
+    const { manage } = await start();
+    const entries = Array.from(
+      { length: 25 },
+      (_, i) => [`k${String(i).padStart(2, '0')}`, `v${i}`] as const,
+    );
+    await manage.data.merge('/many', Object.fromEntries(entries));
+    await manage.data.merge('/other', 'x');
+    const leaves: (readonly [string, string])[] = [];
+    for await (const leaf of manage.data.leaves('/many', { pageSize: 7 })) leaves.push(leaf);
+    expect(leaves).toEqual(entries.map(([name, value]) => [`/many/${name}`, value]));
+    for await (const leaf of manage.data.leaves('/nothing')) throw new Error(`there is ${leaf[0]}`);
+  });
+});

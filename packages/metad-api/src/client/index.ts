@@ -2,15 +2,25 @@ export type { Batch, BatchCondition, BatchOperation } from './batch.ts';
 export type { CallOptions } from './call.ts';
 export type { ConnectionOptions } from './connection.ts';
 export type {
+  Change,
+  Diff,
+  ExplainedBranch,
+  ExplainedLeaf,
+  Explanation,
+  HistoryEntry,
+  HistoryPage,
+} from './documents.ts';
+export type {
   ManageConnectionOptions,
   ManageReadOptions,
   WriteCondition,
   WriteOptions,
   WriteResult,
 } from './manage-call.ts';
-export { MetadManageClient } from './manage-client.ts';
+export { type DiffQuery, type HistoryOptions, MetadManageClient } from './manage-client.ts';
 export type {
   JsonValue,
+  LeavesOptions,
   ManagedTree,
   SwapResult,
   TreeDeleteOptions,

@@ -3,6 +3,7 @@ import { documentOf, done, type Judgement, judgeProblem, unusable, versionOf } f
 import { type CallOptions, call } from './call.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
 import type { NodeAnswer } from './exchange.ts';
+import { MetadError } from './metad-error.ts';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
 /** Longer than a node waits for a leader, and then for a majority. */
@@ -79,10 +80,14 @@ export class ManageCalls {
     return this.#connection.version;
   }
 
-  /** At least as new as any answer before, to reads and to writes. */
-  async read(target: string, options: CallOptions): Promise<ReadAnswer> {
-    const minVersion = this.version;
-    const seen = minVersion === 0 ? {} : { 'x-metad-version': String(minVersion) };
+  /** At least as new as any answer before, to reads and to writes; but what `isPast` is as old as it was asked to be. */
+  async read(
+    target: string,
+    { isPast = false, ...options }: CallOptions & { readonly isPast?: boolean },
+  ): Promise<ReadAnswer> {
+    const known = this.version;
+    const minVersion = isPast ? 0 : known;
+    const seen = known === 0 ? {} : { 'x-metad-version': String(known) };
     const answer = await this.#call({
       outgoing: { method: 'GET', target, headers: { accept: 'application/json', ...seen } },
       isWrite: false,
@@ -172,4 +177,14 @@ function judgeWrite(answer: NodeAnswer): Judgement<WriteResult> {
   const version = versionOf(answer);
   if (version === null) return unusable('answered without a version');
   return done({ version, replayed: answer.headers['idempotency-replayed'] === 'true' });
+}
+
+/** Throws for what no node of ours answers; later attempts would get the same. */
+export function expectDocument<T>(
+  document: unknown,
+  isExpected: (document: unknown) => document is T,
+  what: string,
+): T {
+  if (isExpected(document)) return document;
+  throw new MetadError('unavailable', `the node answered something else than ${what}`);
 }

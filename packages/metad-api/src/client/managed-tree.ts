@@ -1,13 +1,15 @@
-import type {
-  ManageCalls,
-  ManageReadOptions,
-  WriteCondition,
-  WriteOptions,
-  WriteResult,
+import { isLeafPage } from './documents.ts';
+import {
+  expectDocument,
+  type ManageCalls,
+  type ManageReadOptions,
+  type WriteCondition,
+  type WriteOptions,
+  type WriteResult,
 } from './manage-call.ts';
 import { MetadError } from './metad-error.ts';
 import { isMetadataValue, type MetadataState } from './metadata-value.ts';
-import { targetOf } from './target.ts';
+import { type Query, targetOf } from './target.ts';
 
 /** What can be written: a node stores strings, so that `1` becomes `"1"`, and an array an object with the keys 0, 1, … */
 export type JsonValue =
@@ -37,6 +39,13 @@ export type SwapResult =
   /** It is no longer as it was expected to be. Nothing was changed. */
   | { readonly swapped: false; readonly version: number | null };
 
+export interface LeavesOptions extends ManageReadOptions {
+  /** How many are read at once, at most 1000, which is the default. */
+  readonly pageSize?: number | undefined;
+}
+
+const MAX_PAGE_LEAVES = 1000;
+
 /** The data, or the mapping: `manage.data`, `manage.mapping`. Each call is one change, applied once or not at all. */
 export class ManagedTree {
   readonly #calls: ManageCalls;
@@ -53,14 +62,31 @@ export class ManagedTree {
     { consistency, atVersion, ...options }: TreeReadOptions = {},
   ): Promise<MetadataState> {
     const target = this.#target(path, { consistency, version: atVersion });
-    const { version, document } = await this.#calls.read(target, options);
+    const { version, document } = await this.#calls.read(target, {
+      ...options,
+      isPast: atVersion !== undefined,
+    });
     if (document === null) return { found: false, version };
-    if (!isMetadataValue(document)) {
-      throw new MetadError('unavailable', 'the node answered something that is no tree of strings', {
-        version,
-      });
-    }
-    return { found: true, value: document, version };
+    return { found: true, value: expectDocument(document, isMetadataValue, 'a tree of strings'), version };
+  }
+
+  /**
+   * The path and the value of everything at and below a path, in order, however much it is. It is read page by page, so
+   * that what is written meanwhile may be there or not.
+   */
+  async *leaves(
+    path = '/',
+    { pageSize, consistency, ...options }: LeavesOptions = {},
+  ): AsyncGenerator<readonly [path: string, value: string], void, undefined> {
+    let cursor: string | null | undefined;
+    do {
+      const target = this.#target(path, { consistency, limit: pageSize ?? MAX_PAGE_LEAVES, cursor });
+      const { document } = await this.#calls.read(target, options);
+      if (document === null) return;
+      const page = expectDocument(document, isLeafPage, 'a page of a tree');
+      yield* Object.entries(page.leaves);
+      cursor = page.cursor;
+    } while (cursor !== null);
   }
 
   /** Sets the values of a document at and below a path; others stay. */
@@ -106,7 +132,7 @@ export class ManagedTree {
     }
   }
 
-  #target(path: string, query = {}): string {
+  #target(path: string, query: Query = {}): string {
     return targetOf(this.#prefix, path, query);
   }
 }

@@ -14,8 +14,12 @@ export type MetadataState =
 const MAX_DEPTH = 1000;
 
 /** Whether a document is what metad makes of a tree: strings, and objects of such. */
-export function isMetadataValue(document: unknown, depth = 0): document is MetadataValue {
+export function isMetadataValue(document: unknown): document is MetadataValue {
+  return isTree(document, 0);
+}
+
+function isTree(document: unknown, depth: number): boolean {
   if (typeof document === 'string') return true;
   if (typeof document !== 'object' || document === null || Array.isArray(document)) return false;
-  return depth < MAX_DEPTH && Object.values(document).every((member) => isMetadataValue(member, depth + 1));
+  return depth < MAX_DEPTH && Object.values(document).every((member) => isTree(member, depth + 1));
 }

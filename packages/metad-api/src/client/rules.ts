@@ -1,5 +1,10 @@
-import type { ManageCalls, ManageReadOptions, WriteOptions, WriteResult } from './manage-call.ts';
-import { MetadError } from './metad-error.ts';
+import {
+  expectDocument,
+  type ManageCalls,
+  type ManageReadOptions,
+  type WriteOptions,
+  type WriteResult,
+} from './manage-call.ts';
 import { targetOf } from './target.ts';
 
 export interface AccessRule {
@@ -33,12 +38,7 @@ export class ManagedRules {
     const names = hosts === undefined ? undefined : hosts.join(',') || ',';
     const target = targetOf('/v1/rule', '/', { hosts: names, consistency });
     const { version, document } = await this.#calls.read(target, options);
-    if (!isRuleSets(document)) {
-      throw new MetadError('unavailable', 'the node answered something that is no list of rules', {
-        version,
-      });
-    }
-    return { rules: document, version };
+    return { rules: expectDocument(document, isRuleSets, 'lists of rules'), version };
   }
 
   /** Sets the whole list of each client that is named. */
@@ -58,7 +58,7 @@ function isRuleSets(document: unknown): document is RuleSets {
   return Object.values(document).every((list: unknown) => Array.isArray(list) && list.every(isRule));
 }
 
-function isRule(rule: unknown): rule is AccessRule {
+export function isRule(rule: unknown): rule is AccessRule {
   if (typeof rule !== 'object' || rule === null || !('path' in rule) || !('mode' in rule)) return false;
   return typeof rule.path === 'string' && (rule.mode === 0 || rule.mode === 1);
 }

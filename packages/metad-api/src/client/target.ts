@@ -1,7 +1,7 @@
 import { MetadError } from './metad-error.ts';
 
-/** Query parameters; those that are undefined are left out. */
-export type Query = Readonly<Record<string, string | number | undefined>>;
+/** Query parameters; those that are undefined or null are left out. */
+export type Query = Readonly<Record<string, string | number | null | undefined>>;
 
 /** The request line's part for a path of the tree below `prefix`. Names may hold anything but a slash. */
 export function targetOf(prefix: string, path: string, query: Query = {}): string {
@@ -15,6 +15,8 @@ export function targetOf(prefix: string, path: string, query: Query = {}): strin
 
 function searchOf(query: Query): string {
   const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null) search.set(name, String(value));
+  }
   return search.size === 0 ? '' : `?${search}`;
 }
