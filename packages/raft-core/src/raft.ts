@@ -15,7 +15,7 @@ import type { HardState, Ready } from './ready.ts';
 import { hasAppendsDue, sendAppends } from './replication.ts';
 import { followerState } from './role.ts';
 import { knownLeader, type Outbox, type RaftState, resetElectionTimer } from './state.ts';
-import { type RaftStatus, statusOf } from './status.ts';
+import { placeOf, type RaftPlace, type RaftStatus, statusOf } from './status.ts';
 import { step } from './step.ts';
 import { startTransfer, type TransferResult } from './transfer.ts';
 
@@ -166,6 +166,11 @@ export class Raft {
     const { role, log } = state;
     // Only what this node's own disk has beyond the commit index can move it.
     if (role.type === 'leader' && log.persisted > log.committed) maybeCommit(state, role);
+  }
+
+  /** The part of the status that says who leads whom. */
+  place(): RaftPlace {
+    return placeOf(this.#state);
   }
 
   status(): RaftStatus {

@@ -11,23 +11,27 @@ export interface PeerStatus {
   readonly recentlyActive: boolean;
 }
 
+/** Where a node stands in its cluster: cheap enough to be looked at after every turn. */
+export interface RaftPlace {
+  readonly role: Role;
+  readonly term: Term;
+  readonly leader: NodeId | null;
+  /** In effect: appended, perhaps not committed. */
+  readonly membership: StoredMembership;
+  readonly committedMembership: StoredMembership;
+}
+
 /** One node's view at one moment; a value that later inputs do not change. */
-export interface RaftStatus {
+export interface RaftStatus extends RaftPlace {
   readonly id: NodeId;
   /** As configured: see RaftConfig. */
   readonly instance: string | undefined;
-  readonly role: Role;
-  readonly term: Term;
   readonly votedFor: NodeId | null;
-  readonly leader: NodeId | null;
   readonly lastLog: LogId;
   readonly committed: LogIndex;
   readonly applied: LogIndex;
   readonly persisted: LogIndex;
   readonly compacted: LogId;
-  /** In effect: appended, perhaps not committed. */
-  readonly membership: StoredMembership;
-  readonly committedMembership: StoredMembership;
   /** The leader's view of everyone it feeds, itself included; empty on others. */
   readonly peers: ReadonlyMap<NodeId, PeerStatus>;
   readonly transferTo: NodeId | null;
@@ -48,23 +52,30 @@ export interface Timers {
   readonly transferElapsedTicks: number;
 }
 
-export function statusOf(state: RaftState): RaftStatus {
+export function placeOf(state: RaftState): RaftPlace {
   const { log, memberships, role } = state;
-  const { term, leader, index } = log.last;
   return {
-    id: state.config.id,
-    instance: state.config.instance,
     role: role.type === 'follower' && !mayCampaign(state) ? 'learner' : role.type,
     term: state.term,
-    votedFor: state.votedFor,
     leader: knownLeader(state),
+    membership: memberships.effective,
+    committedMembership: memberships.at(log.committed),
+  };
+}
+
+export function statusOf(state: RaftState): RaftStatus {
+  const { log, role } = state;
+  const { term, leader, index } = log.last;
+  return {
+    ...placeOf(state),
+    id: state.config.id,
+    instance: state.config.instance,
+    votedFor: state.votedFor,
     lastLog: { term, leader, index },
     committed: log.committed,
     applied: log.applied,
     persisted: log.persisted,
     compacted: log.compacted,
-    membership: memberships.effective,
-    committedMembership: memberships.at(log.committed),
     peers: role.type === 'leader' ? peersOf(state, role) : new Map(),
     transferTo: role.type === 'leader' ? (role.transfer?.to ?? null) : null,
     firstIndex: role.type === 'leader' ? role.firstIndex : null,

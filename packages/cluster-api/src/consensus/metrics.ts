@@ -1,16 +1,17 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Distribution, histogramText, LATENCY_BOUNDS_SECONDS } from './distribution.ts';
+import { WriteTrace } from './write-trace.ts';
 
-const LATENCY_BUCKETS_SECONDS = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5,
-];
+const BATCH_BOUNDS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /** The Prometheus metrics of the consensus thread. */
 export class ConsensusMetrics {
   readonly registry = new Registry();
-  readonly logSyncSeconds: Histogram;
-  readonly applySeconds: Histogram;
-  readonly commitSeconds: Histogram;
-  readonly batchEntries: Histogram;
+  readonly writeTrace = new WriteTrace();
+  readonly logSyncSeconds = new Distribution(LATENCY_BOUNDS_SECONDS);
+  readonly applySeconds = new Distribution(LATENCY_BOUNDS_SECONDS);
+  readonly commitSeconds = new Distribution(LATENCY_BOUNDS_SECONDS);
+  readonly batchEntries = new Distribution(BATCH_BOUNDS);
   readonly calls: Counter<'type' | 'outcome'>;
   readonly leaderChanges: Counter;
   readonly peerLinks: Counter<'event'>;
@@ -64,21 +65,6 @@ export class ConsensusMetrics {
       registers,
     }).set({ version: release }, 1);
     collectDefaultMetrics({ register: this.registry });
-    this.logSyncSeconds = this.#latency(
-      'metad_log_sync_seconds',
-      'Writing and syncing one batch of the log.',
-    );
-    this.applySeconds = this.#latency('metad_apply_seconds', 'Applying one batch to the state machine.');
-    this.commitSeconds = this.#latency(
-      'metad_commit_seconds',
-      'From a proposal on the leader to its application.',
-    );
-    this.batchEntries = new Histogram({
-      name: 'metad_log_batch_entries',
-      help: 'Entries in one synced batch of the log.',
-      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
-      registers,
-    });
     this.calls = new Counter({
       name: 'metad_calls_total',
       help: 'Writes and cluster calls that this node carried out or forwarded, by outcome.',
@@ -138,7 +124,7 @@ export class ConsensusMetrics {
   }
 
   /** The metrics in Prometheus' text format; the gauges show `now`. */
-  text(now: ConsensusSample): Promise<string> {
+  async text(now: ConsensusSample): Promise<string> {
     const status = this.#status;
     status.term.set(now.term);
     status.isLeader.set(Number(now.isLeader));
@@ -167,7 +153,20 @@ export class ConsensusMetrics {
       this.#peerMatched.set({ peer: String(peer) }, matched);
       this.#peerLag.set({ peer: String(peer) }, now.lastLog - matched);
     }
-    return this.registry.metrics();
+    return `${await this.registry.metrics()}${this.#batchText()}${this.writeTrace.text()}`;
+  }
+
+  /** What is observed with every batch. */
+  #batchText(): string {
+    const shown: readonly [Distribution, string, string][] = [
+      [this.logSyncSeconds, 'metad_log_sync_seconds', 'Writing and syncing one batch of the log.'],
+      [this.applySeconds, 'metad_apply_seconds', 'Applying one batch to the state machine.'],
+      [this.commitSeconds, 'metad_commit_seconds', 'From a proposal on the leader to its application.'],
+      [this.batchEntries, 'metad_log_batch_entries', 'Entries in one synced batch of the log.'],
+    ];
+    return shown
+      .map(([values, name, help]) => histogramText({ name, help, lines: values.lines(name) }))
+      .join('');
   }
 
   #counter(name: string, help: string): Counter {
@@ -176,10 +175,6 @@ export class ConsensusMetrics {
 
   #gauge(name: string, help: string): Gauge {
     return new Gauge({ name, help, registers: [this.registry] });
-  }
-
-  #latency(name: string, help: string): Histogram {
-    return new Histogram({ name, help, buckets: LATENCY_BUCKETS_SECONDS, registers: [this.registry] });
   }
 }
 

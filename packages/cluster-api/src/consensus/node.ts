@@ -1,7 +1,5 @@
 import type { AppliedBatch, Store, Version } from '@metad/kv-store';
 import {
-  assert,
-  type Entry,
   type InstallSnapshot,
   type LogIndex,
   type MembershipChange,
@@ -12,12 +10,12 @@ import {
   Raft,
   type RaftConfig,
   type RaftStatus,
-  type Ready,
 } from '@metad/raft-core';
 import type { Logger } from 'pino';
 import type { PeerTransport } from '../peers/transport.ts';
 import type { CallOutcome } from './call.ts';
 import { refusalOf } from './call-error.ts';
+import { Driver } from './driver.ts';
 import type { ConsensusMetrics } from './metrics.ts';
 import { describeChange, type NodeState, StateFeed } from './node-state.ts';
 import { PeerList } from './peer-list.ts';
@@ -63,6 +61,7 @@ export class Node {
   readonly #watches = new StatusWatches();
   readonly #state: StateFeed;
   readonly #peers: PeerList;
+  readonly #driver: Driver;
   #tick = 0;
   #ticker: NodeJS.Timeout | null = null;
   #turn: NodeJS.Immediate | null = null;
@@ -74,7 +73,15 @@ export class Node {
     this.#peers = new PeerList(options.transport);
     this.#storage = new Storage(options.store, options.metrics);
     this.#barriers = new ReadBarriers((id) => this.#raft.readIndex(id));
-    const { role, term, leader } = this.#raft.status();
+    this.#driver = new Driver({
+      ...options,
+      raft: this.#raft,
+      storage: this.#storage,
+      proposals: this.#proposals,
+      barriers: this.#barriers,
+      trace: options.metrics.writeTrace,
+    });
+    const { role, term, leader } = this.#raft.place();
     this.#state = new StateFeed({ role, term, leader, caughtUp: false, quarantine: null });
     this.#state.listen((state, last) => this.#tellState(state, last));
   }
@@ -118,6 +125,7 @@ export class Node {
     this.#stopped = true;
     if (this.#ticker) clearInterval(this.#ticker);
     if (this.#turn) clearImmediate(this.#turn);
+    this.#driver.stop();
     this.#state.resign();
     this.#proposals.abandon();
     this.#barriers.abandon();
@@ -176,12 +184,23 @@ export class Node {
 
   /** Appends a command if this node leads. `done` when it is applied here. */
   propose(command: Uint8Array): Promise<CallOutcome> {
+    const { metrics, patienceTicks } = this.#options;
     const started = performance.now();
-    const outcome = this.#append(() => this.#raft.propose(command), 'entry', this.#options.patienceTicks);
+    const append = () => {
+      const result = this.#raft.propose(command);
+      if (result.type === 'appended') metrics.writeTrace.proposed(command, result.logId);
+      return result;
+    };
+    const outcome = this.#append(append, 'entry', patienceTicks);
     void outcome.then(({ type }) => {
-      if (type === 'done') this.#options.metrics.commitSeconds.observe((performance.now() - started) / 1000);
+      if (type === 'done') metrics.commitSeconds.observe((performance.now() - started) / 1000);
     });
     return outcome;
+  }
+
+  /** Lets the other nodes know at once what this leader has committed: a client of theirs waits for it. */
+  tellCommitted(): void {
+    this.#driver.tellCommitted();
   }
 
   /** Begins a change of membership if this node leads. `done` when its last entry is applied here. */
@@ -281,58 +300,24 @@ export class Node {
       this.#barriers.flush();
       const started = performance.now();
       while (this.#raft.hasReady()) {
-        this.#carryOut(this.#raft.ready());
+        this.#driver.carryOut(this.#raft.ready());
         if (performance.now() - started < MAX_TURN_MS) continue;
         this.#schedule();
         break;
       }
-      this.#observe(this.#raft.status());
+      this.#observe();
     } catch (error) {
       this.fail(error);
     }
   }
 
-  /** Persist, send, answer, advance: in the order that `Ready` demands. */
-  #carryOut(ready: Ready): void {
-    const { transport } = this.#options;
-    for (const message of ready.early) {
-      if (message.type === 'installSnapshot') this.#options.sendSnapshot(message);
-    }
-    transport.send(ready.early.filter(({ type }) => type !== 'installSnapshot'));
-    this.#persist(ready);
-    transport.send(ready.messages);
-    this.#apply(ready.committed);
-    const { applied } = this.#options.store.state;
-    for (const { id, index } of ready.reads) this.#barriers.confirm(id, index, applied.index);
-    for (const id of ready.droppedReads) this.#barriers.drop(id);
-    this.#raft.advance(ready);
-  }
-
-  #persist(ready: Ready): void {
-    const installed = this.#storage.persist(ready);
-    if (installed === null) return;
-    this.#proposals.skip(installed.applied.index);
-    this.#barriers.applied(installed.applied.index);
-  }
-
-  #apply(entries: readonly Entry[]): void {
-    if (entries.length === 0) return;
-    const results = this.#storage.apply(entries);
-    const { membership, applied } = this.#options.store.state;
-    entries.forEach((entry, i) => {
-      const result = results[i];
-      assert(result !== undefined, 'every entry has a result');
-      this.#proposals.settle(entry, result, membership.membership);
-    });
-    this.#barriers.applied(applied.index);
-  }
-
   /** Tells the others what has changed since the last turn. */
-  #observe(status: RaftStatus): void {
-    this.#peers.follow(status);
-    const { role, term, leader } = status;
+  #observe(): void {
+    const place = this.#raft.place();
+    this.#peers.follow(place);
+    const { role, term, leader } = place;
     this.#state.enter({ role, term, leader });
-    this.#watches.check(status, this.#tick);
+    if (this.#watches.size > 0) this.#watches.check(this.#raft.status(), this.#tick);
   }
 
   #tellState(state: NodeState, last: NodeState): void {

@@ -1,4 +1,4 @@
-import type { RaftStatus, StoredMembership } from '@metad/raft-core';
+import type { RaftPlace, StoredMembership } from '@metad/raft-core';
 import type { PeerTransport } from '../peers/transport.ts';
 
 /** Tells the transport whom to keep a connection to, as the membership changes. */
@@ -11,7 +11,7 @@ export class PeerList {
   }
 
   /** Whoever leaves stays connected until its removal is committed, so that it learns of it. */
-  follow({ membership, committedMembership }: RaftStatus): void {
+  follow({ membership, committedMembership }: RaftPlace): void {
     if (membership === this.#told?.membership && committedMembership === this.#told.committed) return;
     this.#told = { membership, committed: committedMembership };
     const { nodes } = membership.membership;

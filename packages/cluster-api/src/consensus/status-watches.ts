@@ -17,6 +17,10 @@ export class StatusWatches {
     });
   }
 
+  get size(): number {
+    return this.#watches.size;
+  }
+
   /** Called after each turn. */
   check(status: RaftStatus, tick: number): void {
     for (const watch of this.#watches) {
