@@ -6,8 +6,9 @@ import { type NodeIdentity, StateDatabase, Store, StoreError } from '@metad/kv-s
 import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '@metad/raft-core';
 import type { Logger } from 'pino';
 import { Backups } from './backup/backups.ts';
-import { createClusterApp } from './cluster-http/cluster-app.ts';
+import { type ClusterAppDeps, createClusterApp } from './cluster-http/cluster-app.ts';
 import { metricsAnswer } from './cluster-http/openraft-json.ts';
+import { createWriteDoor } from './cluster-http/write-door.ts';
 import { formatAddress } from './config/address.ts';
 import type { NodeConfig } from './config/node-config.ts';
 import { packageVersion } from './config/package-version.ts';
@@ -185,7 +186,7 @@ export class Daemon {
       proposeTimeoutMs: config.limits.proposeTimeoutMs,
       membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
     });
-    this.handleCluster = getRequestListener(this.#clusterApp().fetch);
+    this.handleCluster = this.#clusterListener();
     this.handlePeer = (request, socket, head) => this.#transport.handleUpgrade(request, socket, head);
   }
 
@@ -273,7 +274,11 @@ export class Daemon {
         if (this.#identity.cluster === null) this.#adoptCluster(from.cluster);
         this.#node.receive(messages);
       },
-      call: (call) => this.#leaderCalls.executeForwarded(call),
+      call: async (call) => {
+        const outcome = await this.#leaderCalls.executeForwarded(call);
+        this.#node.tellCommitted();
+        return outcome;
+      },
       snapshot: (frame, channel) => {
         if (this.#identity.cluster === null) this.#adoptCluster(channel.peer.cluster);
         this.#snapshots.receive(frame, channel);
@@ -333,12 +338,13 @@ export class Daemon {
     this.#options.logger.info({ cluster }, 'joined a cluster');
   }
 
-  #clusterApp() {
+  #clusterListener(): RequestListener {
     const { config } = this.#options;
     const node = this.#node;
-    return createClusterApp({
+    const deps: ClusterAppDeps = {
       node,
       router: this.#router,
+      trace: this.#metrics.writeTrace,
       state: this.#state,
       backups: this.#backups,
       limits: config.limits,
@@ -362,7 +368,8 @@ export class Daemon {
           contact: node.contact,
           featureLevel: { present: this.#store.state.featureLevel, max: this.#levels.allowed },
         }),
-    });
+    };
+    return createWriteDoor(deps, getRequestListener(createClusterApp(deps).fetch));
   }
 }
 

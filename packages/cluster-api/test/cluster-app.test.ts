@@ -16,6 +16,7 @@ import { createClusterApp } from '../src/cluster-http/cluster-app.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
 import type { BarrierOutcome } from '../src/consensus/read-barriers.ts';
+import { WriteTrace } from '../src/consensus/write-trace.ts';
 
 let dir: string;
 let store: Store;
@@ -48,6 +49,7 @@ function app(clusterToken: string | null = null) {
       state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp, quarantine: null },
     },
     router: { execute },
+    trace: new WriteTrace(),
     state,
     backups: { open: () => Promise.resolve(backup) },
     limits: { ...outcome.config.limits, maxBodyBytes: 4096, maxValueBytes: 64, maxPathDepth: 4 },

@@ -26,7 +26,12 @@ export async function readJsonRequest<T>(
   const text = options.emptyMeansNull === true && body.value.trim() === '' ? 'null' : body.value;
   const json = parseJsonBody(text);
   if (json.type === 'problem') return refuse(json.problem.message);
-  const parsed = schema.safeParse(json.value);
+  return checkJson(json.value, schema);
+}
+
+/** Checks the shape of a document. */
+export function checkJson<T>(value: unknown, schema: z.ZodType<T>): JsonRequest<T> {
+  const parsed = schema.safeParse(value);
   if (parsed.success) return { type: 'ok', value: parsed.data };
   return refuse(parsed.error.issues[0]?.message ?? 'the request has another form');
 }

@@ -5,6 +5,10 @@ import type { Context } from 'hono';
 /** Who is connected, in the spelling under which addresses are stored; empty where there is no socket, as in a test. */
 export function peerAddress(c: Context): string {
   const bindings: Partial<HttpBindings> | undefined = c.env;
-  const address = bindings?.incoming?.socket.remoteAddress ?? '';
-  return canonicalAddress(address.replace(/%.*$/s, '')) ?? '';
+  return addressOf(bindings?.incoming?.socket.remoteAddress);
+}
+
+/** The same for the address of a socket. */
+export function addressOf(remote: string | undefined): string {
+  return canonicalAddress(remote?.replace(/%.*$/s, '') ?? '') ?? '';
 }

@@ -1,0 +1,77 @@
+import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { createPortGuard } from '@metad/metad-api';
+import { addressOf } from './peer-address.ts';
+import { answerWrite, type WriteAnswer, type WriteDeps } from './write-answer.ts';
+
+export interface WriteDoorDeps extends WriteDeps {
+  readonly clusterToken: string | null;
+  /** A bug or a fault that a request ran into; the client is not told more than that. */
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * Takes `POST /write` from `node:http` as it is, without the Request, Response and Headers that a Web framework makes
+ * for each: they cost as much as the write itself. Whatever is not plain, refusals included, goes the other way, where
+ * the same `answerWrite` carries it out.
+ */
+export function createWriteDoor(deps: WriteDoorDeps, otherwise: RequestListener): RequestListener {
+  const findProblem = createPortGuard(deps.clusterToken, 'cluster');
+  const isPlain = (incoming: IncomingMessage) => {
+    const { method, url, headers } = incoming;
+    if (method !== 'POST' || url !== '/write') return false;
+    const length = Number(headers['content-length'] ?? Number.NaN);
+    if (!(length <= deps.limits.maxBodyBytes)) return false;
+    return findProblem({ header: (name) => textOfHeader(headers, name) }) === null;
+  };
+  return (incoming, outgoing) => {
+    if (isPlain(incoming)) takeWrite(incoming, outgoing, deps);
+    else otherwise(incoming, outgoing);
+  };
+}
+
+function takeWrite(incoming: IncomingMessage, outgoing: ServerResponse, deps: WriteDoorDeps): void {
+  const startedAt = performance.now();
+  const chunks: Buffer[] = [];
+  // Node cuts a body at its announced length. One that breaks off has nobody left to answer.
+  incoming.on('error', () => outgoing.destroy());
+  incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+  incoming.on('end', () => {
+    const author = addressOf(incoming.socket.remoteAddress);
+    const body = { type: 'ok', value: textOf(chunks) } as const;
+    answerWrite({ body, author, startedAt }, deps).then(
+      (answer) => write(outgoing, answer),
+      (error: unknown) => {
+        deps.onError(error);
+        write(outgoing, { status: 500, fields: [], body: INTERNAL_ERROR });
+      },
+    );
+  });
+}
+
+const INTERNAL_ERROR = '{"err":{"code":500,"message":"internal error"}}';
+
+function textOfHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+const utf8 = new TextDecoder();
+
+function textOf(chunks: readonly Buffer[]): string {
+  const [first] = chunks;
+  return utf8.decode(chunks.length === 1 ? first : Buffer.concat(chunks));
+}
+
+interface PlainAnswer {
+  readonly status: number;
+  readonly fields: WriteAnswer['fields'];
+  /** ASCII. */
+  readonly body: string;
+}
+
+function write(outgoing: ServerResponse, { status, fields, body }: PlainAnswer): void {
+  const length = ['Content-Length', String(body.length)] as const;
+  // A flat list: Node walks through it as it is, an object it would have to take apart.
+  outgoing.writeHead(status, ['Content-Type', 'application/json', ...length, ...fields.flat()]);
+  outgoing.end(body);
+}

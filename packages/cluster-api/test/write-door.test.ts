@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type RequestListener, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getRequestListener } from '@hono/node-server';
+import { StateDatabase, Store, version, type WriteResult } from '@metad/kv-store';
+import { EMPTY_MEMBERSHIP, logIndex, nodeId, term } from '@metad/raft-core';
+import { Hono } from 'hono';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
+import { addKvRoutes } from '../src/cluster-http/kv-routes.ts';
+import { createWriteDoor, type WriteDoorDeps } from '../src/cluster-http/write-door.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import type { CallOutcome } from '../src/consensus/call.ts';
+import { WriteTrace } from '../src/consensus/write-trace.ts';
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: Record<string, unknown>;
+  readonly body: string;
+}
+
+let outcome: CallOutcome | Error;
+let errors: unknown[];
+let passedOn: number;
+let authors: Uint8Array[];
+let servers: Server[];
+let store: Store;
+let state: StateDatabase;
+/** Through the door, and through the framework alone. */
+let ports: readonly [number, number];
+
+function limits() {
+  const loaded = loadConfig([], {});
+  if (loaded.type !== 'config') throw new Error(loaded.output);
+  return { ...loaded.config.limits, maxBodyBytes: 4096, maxValueBytes: 64, maxPathDepth: 4 };
+}
+
+function done(result: WriteResult): CallOutcome {
+  const logId = { term: term(1), leader: nodeId(1), index: logIndex(1) };
+  return { type: 'done', logId, result, membership: EMPTY_MEMBERSHIP };
+}
+
+function frameworkOf(deps: WriteDoorDeps): RequestListener {
+  const app = new Hono();
+  const absent = (): never => {
+    throw new Error('only writes are asked for');
+  };
+  addKvRoutes(app, {
+    ...deps,
+    node: {
+      readBarrier: absent,
+      state: { role: 'leader', term: 1, leader: null, caughtUp: true, quarantine: null },
+    },
+    state,
+  });
+  app.onError((error, c) => {
+    errors.push(error);
+    return c.json({ err: { code: 500, message: 'internal error' } }, 500);
+  });
+  return getRequestListener(app.fetch);
+}
+
+async function open(listener: RequestListener): Promise<number> {
+  const server = createServer(listener);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+beforeEach(async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'metad-write-door-'));
+  store = Store.open(directory);
+  state = StateDatabase.open(store.stateFile);
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  outcome = done({ type: 'applied', version: version(7) });
+  errors = [];
+  authors = [];
+  servers = [];
+  passedOn = 0;
+  const deps: WriteDoorDeps = {
+    router: {
+      execute: (call) => {
+        if (call.type === 'propose') authors.push(call.command);
+        return outcome instanceof Error ? Promise.reject(outcome) : Promise.resolve(outcome);
+      },
+    },
+    trace: new WriteTrace(),
+    limits: limits(),
+    clusterToken: null,
+    onError: (error) => errors.push(error),
+  };
+  const framework = frameworkOf(deps);
+  const door = createWriteDoor(deps, (incoming, outgoing) => {
+    passedOn += 1;
+    framework(incoming, outgoing);
+  });
+  ports = [await open(door), await open(framework)];
+});
+
+afterEach(() => {
+  state.close();
+  store.close();
+  for (const server of servers) {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+function ask(
+  port: number,
+  options: { path?: string; method?: string; chunks: readonly (string | Buffer)[]; isChunked?: boolean },
+): Promise<Answer> {
+  const { path = '/write', method = 'POST', chunks, isChunked = false } = options;
+  const length = chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk), 0);
+  const headers = isChunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': length };
+  return new Promise((resolve, reject) => {
+    const sent = request({ port, path, method, headers, agent: false }, (response) => {
+      let body = '';
+      response.on('data', (chunk) => (body += chunk));
+      response.on('end', () => {
+        const { date: _, ...rest } = response.headers;
+        resolve({ status: response.statusCode, headers: rest, body });
+      });
+    });
+    sent.on('error', reject);
+    for (const chunk of chunks) sent.write(chunk);
+    sent.end();
+  });
+}
+
+/** Both answers, which must be the same. */
+async function askBoth(options: Parameters<typeof ask>[1]): Promise<Answer> {
+  const [door, framework] = [await ask(ports[0], options), await ask(ports[1], options)];
+  expect(door).toEqual(framework);
+  return door;
+}
+
+const PUT = '{"Put":{"key":"a","value":"1"}}';
+
+test.each([
+  ['a write', { chunks: [PUT] }],
+  ['a write in pieces', { chunks: ['{"Put":{"key":"a",', '"value":"ä"}}'] }],
+  ['a deletion', { chunks: ['{"Del":{"key":"/a/b"}}'] }],
+  ['a mark at the beginning', { chunks: [`\ufeff${PUT}`] }],
+  ['no UTF-8', { chunks: [Buffer.from([0x22, 0xff, 0x22])] }],
+  ['no body', { chunks: [] }],
+  ['no JSON', { chunks: ['{"Put":'] }],
+  ['another shape', { chunks: ['{"Put":{"key":"a"}}'] }],
+  ['a key that is too deep', { chunks: ['{"Del":{"key":"a/b/c/d/e/f"}}'] }],
+  ['a value that is too long', { chunks: [JSON.stringify({ Put: { key: 'a', value: 'x'.repeat(65) } })] }],
+  ['an ill-formed value', { chunks: ['{"Put":{"key":"a","value":"\\ud800"}}'] }],
+])('%s is answered as by the framework, without it', async (_, options) => {
+  await askBoth(options);
+  expect(passedOn).toBe(0);
+  const [one, other] = authors;
+  expect(one).toEqual(other);
+});
+
+test.each([
+  ['a body of unknown length', { chunks: [PUT], isChunked: true }],
+  ['a body that is too large', { chunks: ['x'.repeat(5000)] }],
+  ['a query', { chunks: [PUT], path: '/write?a=1' }],
+  ['another method', { chunks: [], method: 'PUT' }],
+  ['another path', { chunks: [PUT], path: '/writes' }],
+])('%s goes to the framework', async (_, options) => {
+  await askBoth(options);
+  expect(passedOn).toBe(1);
+});
+
+test.each<[string, CallOutcome]>([
+  ['repeated', done({ type: 'repeated', version: version(3) })],
+  ['keyReused', done({ type: 'keyReused', version: version(3) })],
+  ['preconditionFailed', done({ type: 'preconditionFailed', version: version(3), precondition: 0 })],
+  ['unknown', { type: 'unknown', message: 'no quorum' }],
+  ['overloaded', { type: 'refused', error: { type: 'overloaded' } }],
+  ['tooLarge', { type: 'refused', error: { type: 'tooLarge', maxBytes: 5 } }],
+  ['stateFull', { type: 'refused', error: { type: 'stateFull', maxBytes: 5 } }],
+])('the outcome %s is told as by the framework', async (_, told) => {
+  outcome = told;
+  await askBoth({ chunks: [PUT] });
+  expect(passedOn).toBe(0);
+});
+
+test('a failure is told to the node, not to the client', async () => {
+  outcome = new Error('broken');
+  const answer = await askBoth({ chunks: [PUT] });
+  expect(answer.status).toBe(500);
+  expect(errors).toEqual([outcome, outcome]);
+});
+
+test('a body that breaks off ends its connection, and nothing else', async () => {
+  const broken = request({
+    port: ports[0],
+    path: '/write',
+    method: 'POST',
+    headers: { 'content-length': 50 },
+  });
+  const gone = new Promise((resolve) => broken.on('error', resolve));
+  broken.write('{');
+  await new Promise((resolve) => setImmediate(resolve));
+  broken.destroy();
+  await gone;
+  expect((await ask(ports[0], { chunks: [PUT] })).status).toBe(200);
+  expect(authors).toHaveLength(1);
+});
