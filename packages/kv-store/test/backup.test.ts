@@ -8,7 +8,15 @@ import { restoreBackup, VERSION_STEP, versionAfterRestore } from '../src/restore
 import { Store } from '../src/store.ts';
 import { verifyDataDirectory } from '../src/verify-directory.ts';
 import { version } from '../src/version.ts';
-import { dump, membershipOf, openStore, put, temporaryDirectory, writeCommands } from './fixtures.ts';
+import {
+  dump,
+  lookInto,
+  membershipOf,
+  openStore,
+  put,
+  temporaryDirectory,
+  writeCommands,
+} from './fixtures.ts';
 
 const identity = { node: nodeId(7), instance: 'fresh', cluster: 'new cluster' };
 
@@ -101,9 +109,17 @@ test('a restored directory begins a new cluster with the same rows and a version
     applied: first,
     memberships: [{ logId: first, membership: membershipOf(7) }],
   });
-  expect(dump(store.stateFile)).toEqual({ ...rows, applied: first, version: VERSION_STEP });
+  const { tables, history, ...seen } = dump(store.stateFile);
+  const { tables: tablesBefore, history: historyBefore, ...seenBefore } = rows;
+  expect(seen).toEqual({ ...seenBefore, applied: first, version: VERSION_STEP });
+  expect({ ...tables, state: [], history: [] }).toEqual({ ...tablesBefore, state: [], history: [] });
+  const [marker, ...older] = history;
+  expect(marker).toMatchObject({ version: VERSION_STEP, author: 'restored from a backup', changes: null });
+  expect(older).toEqual(historyBefore);
   writeCommands(store, put('/new', '1'));
   expect(store.state.version).toBe(VERSION_STEP + 1);
+  // What a client saw of the old cluster after the backup may be anything: only what it sees now counts.
+  expect(lookInto(store.stateFile, (view) => view.rowVersion('data', '/a/b'))).toBe(VERSION_STEP);
   expect(store.takeSnapshotSync().cluster).toBe('new cluster');
 });
 

@@ -10,7 +10,6 @@ import { sealSnapshot } from '../src/snapshot-manifest.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import { Store } from '../src/store.ts';
 import {
-  applyCommands,
   catchUp,
   commandEntry,
   lookInto,
@@ -20,6 +19,7 @@ import {
   temporaryDirectory,
   writeCommands,
 } from './fixtures.ts';
+import { createOldState } from './old-states.ts';
 
 // This file is a release that knows two levels more than the first, whatever the real one knows.
 vi.mock('../src/feature-level.ts', async (original) => ({
@@ -114,14 +114,11 @@ test('a snapshot or backup of such a level is refused, and so is its installatio
 
 test('a state of the first release is at the first level, and rises like any other', () => {
   const file = join(temporaryDirectory(), 'state.db');
-  const state = StateMachine.open(file);
-  applyCommands(state, put('/a', '1'));
-  state.close();
-  edit(file, 'ALTER TABLE state DROP COLUMN feature_level; PRAGMA user_version = 1');
+  createOldState(file, 1);
   const upgraded = StateMachine.open(file);
   onTestFinished(() => upgraded.close());
-  expect(upgraded).toMatchObject({ featureLevel: 1, version: 1 });
-  upgraded.apply([commandEntry(2, raise(2))]);
+  expect(upgraded).toMatchObject({ featureLevel: 1, version: 2 });
+  upgraded.apply([commandEntry(3, raise(2))]);
   expect(upgraded.featureLevel).toBe(2);
 });
 

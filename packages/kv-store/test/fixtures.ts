@@ -97,7 +97,7 @@ export function catchUp(store: Store): void {
 }
 
 /** A command that sets one leaf. */
-export function put(path: string, value: string): Command {
+export function put(path: string, value: string): ContentCommand {
   return { type: 'merge', tree: 'data', leaves: [[path, value]] };
 }
 
