@@ -7,10 +7,11 @@ import { waitUntil } from './wait-until.ts';
 const cluster = useCluster();
 const client = '192.0.2.7';
 const MAX_PER_ADDRESS = 25;
+const FLAGS = ['--max_waiters_per_address', String(MAX_PER_ADDRESS), '--catch_up_wait', '10m'];
 const opened: EventStreamClient[] = [];
 
 beforeAll(async () => {
-  await cluster.form(3, '--max_waiters_per_address', String(MAX_PER_ADDRESS), '--catch_up_wait', '10m');
+  await cluster.form(3, ...FLAGS);
   await cluster.manage(1, 'PUT', '/v1/data', { seen: 'first', hidden: 'x' });
   await cluster.manage(1, 'PUT', '/v1/rule', { [client]: [{ path: '/seen', mode: 1 }] });
   await cluster.converged();
@@ -61,7 +62,7 @@ test('a client whose node is killed goes on at another one, without a loss and w
   expect(quiet.events).toHaveLength(1);
   const late = await follow(writer, stream.lastId);
   await late.shows({ seen: 'after' });
-  await cluster.start(victim);
+  await cluster.start(victim, ...FLAGS);
   const back = await follow(victim, late.lastId);
   await put(other, 'last');
   await back.shows({ seen: 'last' });
