@@ -190,8 +190,30 @@ describe('compareAndSet', () => {
       refuse(response, attempts === 1 ? 504 : 412);
     });
     const { data } = clientOf([node.url]);
-    const error = await failure(data.compareAndSet('/a', { expected: 7, value: 'new' }));
+    const error = await failure(data.compareAndSet('/a', { expected: 'absent', value: 'new' }));
     expect(error).toMatchObject({ kind: 'preconditionFailed', mayHaveApplied: true });
+  });
+
+  test('says that it has not swapped when no attempt can, whenever it is taken up', async () => {
+    let attempts = 0;
+    const node = await StubNode.start((_, response) => {
+      attempts += 1;
+      refuse(response, attempts % 2 === 1 ? 504 : 412, { 'x-metad-version': '9' });
+    });
+    const client = clientOf([node.url]);
+    const swap = client.data.compareAndSet('/a', { expected: 7, value: 'new' });
+    expect(await swap).toEqual({ swapped: false, version: 9 });
+    const put = { put: '/v1/data/a', value: 'x' };
+    const versioned = client.batch({ if: [{ path: '/a', version: 7 }], do: [put] });
+    expect(await failure(versioned)).toMatchObject({ kind: 'preconditionFailed', mayHaveApplied: false });
+    const mixed = client.batch({
+      if: [
+        { path: '/a', version: 7 },
+        { path: '/b', absent: true },
+      ],
+      do: [put],
+    });
+    expect(await failure(mixed)).toMatchObject({ kind: 'preconditionFailed', mayHaveApplied: true });
   });
 });
 

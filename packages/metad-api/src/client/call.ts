@@ -19,6 +19,8 @@ export interface Plan<T> {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly judge: (answer: NodeAnswer) => Judgement<T>;
+  /** Whether what refuses the last attempt refuses those before it as well, whenever they may be taken up. */
+  readonly refusesAll?: (error: MetadError) => boolean;
 }
 
 interface Failure {
@@ -41,7 +43,10 @@ export async function call<T>(connection: Connection, plan: Plan<T>): Promise<T>
     const attempt = await connection.ask({ ...plan.outgoing, timeLimitMs }, plan.signal);
     const judgement = judge(attempt, plan);
     if (judgement.type === 'done') return judgement.value;
-    if (judgement.type === 'refused') throw afterAttempts(judgement.error, mayHaveApplied);
+    if (judgement.type === 'refused') {
+      const isSettled = plan.refusesAll?.(judgement.error) ?? false;
+      throw afterAttempts(judgement.error, mayHaveApplied && !isSettled);
+    }
     mayHaveApplied ||= plan.isWrite && judgement.mayHaveApplied;
     if (isIdleClose(attempt)) continue;
     failures += 1;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { documentOf, done, type Judgement, judgeProblem, unusable, versionOf } from './answer.ts';
-import { type CallOptions, call } from './call.ts';
+import { type CallOptions, call, type Plan } from './call.ts';
 import { Connection, type ConnectionOptions } from './connection.ts';
-import type { NodeAnswer } from './exchange.ts';
+import type { NodeAnswer, Outgoing } from './exchange.ts';
 import { MetadError } from './metad-error.ts';
 
 const DEFAULT_TIMEOUT_MS = 60_000;
@@ -59,6 +59,13 @@ export interface WriteRequest {
   readonly target: string;
   readonly body?: unknown;
   readonly condition?: WriteCondition | undefined;
+  /** Whether all its conditions are versions, those in the body included. */
+  readonly isVersioned?: boolean | undefined;
+}
+
+interface CallParts<T> extends Pick<Plan<T>, 'isWrite' | 'judge' | 'refusesAll'> {
+  readonly outgoing: Omit<Outgoing, 'timeLimitMs'>;
+  readonly options: CallOptions;
 }
 
 /** The calls of the manage API: how they are sent, again if need be, and what comes back. */
@@ -99,7 +106,7 @@ export class ManageCalls {
   }
 
   async write(
-    { method, target, body, condition }: WriteRequest,
+    { method, target, body, condition, isVersioned = typeof condition === 'object' }: WriteRequest,
     options: WriteOptions,
   ): Promise<WriteResult> {
     const { author = this.#author, idempotencyKey = randomUUID() } = options;
@@ -116,6 +123,9 @@ export class ManageCalls {
       isWrite: true,
       options,
       judge: judgeWrite,
+      // What has changed since a version has changed for good; what is there now may be gone when an attempt that hangs
+      // goes on.
+      refusesAll: ({ kind }) => isVersioned && kind === 'preconditionFailed',
     });
     this.#connection.noteVersion(result.version);
     return result;
@@ -125,28 +135,12 @@ export class ManageCalls {
     this.#connection.close();
   }
 
-  #call<T>({
-    outgoing,
-    isWrite,
-    options,
-    judge,
-  }: {
-    readonly outgoing: {
-      readonly method: string;
-      readonly target: string;
-      readonly headers: Readonly<Record<string, string>>;
-      readonly body?: string | undefined;
-    };
-    readonly isWrite: boolean;
-    readonly options: CallOptions;
-    readonly judge: (answer: NodeAnswer) => Judgement<T>;
-  }): Promise<T> {
+  #call<T>({ outgoing, options, ...plan }: CallParts<T>): Promise<T> {
     return call(this.#connection, {
+      ...plan,
       outgoing: { ...outgoing, timeLimitMs: this.#attemptTimeoutMs },
-      isWrite,
       timeoutMs: options.timeoutMs ?? this.#timeoutMs,
       signal: options.signal,
-      judge,
     });
   }
 }

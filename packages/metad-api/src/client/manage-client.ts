@@ -66,7 +66,8 @@ export class MetadManageClient {
 
   /** Several changes, all or none, at one version. */
   batch(batch: Batch, options: WriteOptions = {}): Promise<WriteResult> {
-    return this.#calls.write({ method: 'POST', target: '/v1/batch', body: batch }, options);
+    const isVersioned = batch.if?.every((condition) => 'version' in condition) ?? false;
+    return this.#calls.write({ method: 'POST', target: '/v1/batch', body: batch, isVersioned }, options);
   }
 
   /**

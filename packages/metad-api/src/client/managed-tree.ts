@@ -113,7 +113,8 @@ export class ManagedTree {
 
   /**
    * Replaces what stands at a path, provided that nothing there has changed since `expected`: the version of an answer
-   * that showed it, or `absent`. Read again and decide anew when it has not swapped.
+   * that showed it, or `absent`. Read again and decide anew when it has not swapped. Rejects as `preconditionFailed` only
+   * when `absent` was expected, something is there, and an attempt of this call that got no answer may be applied yet.
    */
   async compareAndSet(
     path: string,
