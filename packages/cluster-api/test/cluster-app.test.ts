@@ -61,9 +61,9 @@ function app(clusterToken: string | null = null) {
   });
 }
 
-function post(path: string, body: unknown): Promise<Response> {
+function post(path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return Promise.resolve(app().request(path, { method: 'POST', body: text }));
+  return Promise.resolve(app().request(path, { method: 'POST', body: text, headers }));
 }
 
 beforeEach(() => {
@@ -92,6 +92,27 @@ describe('/write and /read', () => {
     expect([await read.json(), read.headers.get('X-Metad-Version')]).toEqual([{ OK: 'bar' }, '1']);
     await post('/write', { Del: { key: '/foo' } });
     expect(await (await post('/read', '"foo"')).json()).toEqual({ OK: '' });
+  });
+
+  test('a write that is repeated under its Idempotency-Key is answered like the first, and done once', async () => {
+    const put = (value: string, key: string) =>
+      post('/write', { Put: { key: 'foo', value } }, { 'Idempotency-Key': key });
+    const seen = async (response: Response) => [
+      response.status,
+      await response.text(),
+      response.headers.get('X-Metad-Version'),
+      response.headers.get('Idempotency-Replayed'),
+    ];
+    expect(await seen(await put('1', 'k'))).toEqual([200, '"OK"', '1', null]);
+    expect(await seen(await put('2', 'other'))).toEqual([200, '"OK"', '2', null]);
+    expect(await seen(await put('1', 'k'))).toEqual([200, '"OK"', '1', 'true']);
+    expect(await (await post('/read', '"foo"')).json()).toEqual({ OK: '2' });
+
+    const reused = await put('3', 'k');
+    expect(await seen(reused)).toEqual([422, '"Err"', '2', null]);
+    expect(reused.headers.get('X-Metad-Error')).toContain('Idempotency-Key');
+    for (const key of ['', 'two words', 'k'.repeat(256)]) expect((await put('4', key)).status).toBe(400);
+    expect(store.state.version).toBe(2);
   });
 
   test('deleting a key leaves what is below it alone', async () => {

@@ -109,11 +109,20 @@ afterEach(() => {
 
 function ask(
   port: number,
-  options: { path?: string; method?: string; chunks: readonly (string | Buffer)[]; isChunked?: boolean },
+  options: {
+    path?: string;
+    method?: string;
+    chunks: readonly (string | Buffer)[];
+    isChunked?: boolean;
+    key?: string;
+  },
 ): Promise<Answer> {
-  const { path = '/write', method = 'POST', chunks, isChunked = false } = options;
+  const { path = '/write', method = 'POST', chunks, isChunked = false, key } = options;
   const length = chunks.reduce((sum, chunk) => sum + Buffer.byteLength(chunk), 0);
-  const headers = isChunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': length };
+  const headers = {
+    ...(isChunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': length }),
+    ...(key === undefined ? {} : { 'Idempotency-Key': key }),
+  };
   return new Promise((resolve, reject) => {
     const sent = request({ port, path, method, headers, agent: false }, (response) => {
       let body = '';
@@ -141,6 +150,8 @@ const PUT = '{"Put":{"key":"a","value":"1"}}';
 test.each([
   ['a write', { chunks: [PUT] }],
   ['a write in pieces', { chunks: ['{"Put":{"key":"a",', '"value":"ä"}}'] }],
+  ['a write with a key', { chunks: [PUT], key: 'k-1' }],
+  ['a key that is none', { chunks: [PUT], key: 'two words' }],
   ['a deletion', { chunks: ['{"Del":{"key":"/a/b"}}'] }],
   ['a mark at the beginning', { chunks: [`\ufeff${PUT}`] }],
   ['no UTF-8', { chunks: [Buffer.from([0x22, 0xff, 0x22])] }],

@@ -30,7 +30,10 @@ export function addKvRoutes(app: Hono, deps: KvDeps): void {
       status,
       fields,
       body: text,
-    } = await answerWrite({ body, author: peerAddress(c), startedAt }, deps);
+    } = await answerWrite(
+      { body, author: peerAddress(c), key: c.req.header('Idempotency-Key'), startedAt },
+      deps,
+    );
     setFields(c, fields);
     return c.body(text, status, { 'Content-Type': 'application/json' });
   });

@@ -1,4 +1,11 @@
-import { type ContentCommand, encodeCommand, type Version, type WriteResult, writeOf } from '@metad/kv-store';
+import {
+  type ContentCommand,
+  encodeCommand,
+  isIdempotencyKey,
+  type Version,
+  type WriteResult,
+  writeOf,
+} from '@metad/kv-store';
 import { parseJsonBody } from '@metad/metad-api';
 import { unreachable } from '@metad/raft-core';
 import { z } from 'zod';
@@ -22,6 +29,8 @@ export interface WriteRequest {
   readonly body: { readonly type: 'ok'; readonly value: string } | Refusal;
   /** Who asks: an address, or empty. */
   readonly author: string;
+  /** The header `Idempotency-Key`. */
+  readonly key: string | undefined;
   /** When it came, by `performance.now`. */
   readonly startedAt: number;
 }
@@ -45,7 +54,11 @@ const WRITE = z.union(
 export async function answerWrite(request: WriteRequest, deps: WriteDeps): Promise<WriteAnswer> {
   const operation = readOperation(request, deps.limits);
   if (operation.type === 'refused') return failed(operation.status, operation.reason);
-  const command = encodeCommand(writeOf([operation.value], { author: request.author }));
+  const { author, key } = request;
+  if (key !== undefined && !isIdempotencyKey(key)) {
+    return failed(400, 'an Idempotency-Key is 1 to 255 visible ASCII characters');
+  }
+  const command = encodeCommand(writeOf([operation.value], { author, idempotencyKey: key ?? '' }));
   deps.trace.begin(command, { stage: 'http', since: request.startedAt });
   const outcome = await deps.router.execute({ type: 'propose', command });
   deps.trace.answered(command);
@@ -93,7 +106,7 @@ function resultAnswer(result: WriteResult): WriteAnswer {
     case 'repeated':
       return { status: 200, fields: [version, ['Idempotency-Replayed', 'true']], body: '"OK"' };
     case 'keyReused':
-      return failed(422, 'another request had this Idempotency-Key', version);
+      return failed(422, 'another request had this Idempotency-Key: nothing was done', version);
     case 'preconditionFailed':
       return failed(412, 'the precondition does not hold', version);
     default:

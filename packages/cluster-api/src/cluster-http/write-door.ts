@@ -37,8 +37,9 @@ function takeWrite(incoming: IncomingMessage, outgoing: ServerResponse, deps: Wr
   incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
   incoming.on('end', () => {
     const author = addressOf(incoming.socket.remoteAddress);
+    const key = textOfHeader(incoming.headers, 'idempotency-key');
     const body = { type: 'ok', value: textOf(chunks) } as const;
-    answerWrite({ body, author, startedAt }, deps).then(
+    answerWrite({ body, author, key, startedAt }, deps).then(
       (answer) => write(outgoing, answer),
       (error: unknown) => {
         deps.onError(error);
