@@ -1,6 +1,6 @@
-import { type Command, encodeCommand } from '@metad/kv-store';
+import { type Command, decodeCommand, encodeCommand, StateDatabase, writeOf } from '@metad/kv-store';
 import { type NodeId, nodeId, ZERO_LOG_ID } from '@metad/raft-core';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Call, CallOutcome } from '../src/consensus/call.ts';
 import { LeaderCalls } from '../src/consensus/leader-calls.ts';
 import { StateQuota } from '../src/consensus/state-quota.ts';
@@ -230,6 +230,34 @@ test('what no node could apply does not get into the log, whoever forwards it', 
   expect(leader.node.status().lastLog.index).toBe(index);
 });
 
+test('a write gets its time from the leader, forwarded or not', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 });
+  onTestFinished(() => void vi.useRealTimers());
+  const write = (value: string) =>
+    encodeCommand(writeOf([{ type: 'merge', tree: 'data', leaves: [['/a', value]] }]));
+  await execute({ type: 'propose', command: write('1') });
+  vi.setSystemTime(1_600_000_000_000);
+  await calls(leader).executeForwarded({ type: 'propose', command: write('2') });
+  vi.setSystemTime(1_700_000_000_001);
+  await execute({ type: 'propose', command: write('3') });
+  const state = StateDatabase.open(leader.store.stateFile);
+  onTestFinished(() => state.close());
+  const history = state.read((view) => view.history({ before: null, limit: 9 }));
+  // Where a clock goes back the last time stands.
+  expect(history.map(({ time }) => time)).toEqual([1_700_000_000_001, 1_700_000_000_000, 1_700_000_000_000]);
+});
+
+test('a node that does not lead leaves the time to the one that does', async () => {
+  await cluster.close();
+  cluster = new NodeCluster(3);
+  leader = await cluster.leader();
+  const follower = cluster.members.find(({ id }) => id !== leader.id);
+  if (!follower) throw new Error('there is no follower');
+  const command = encodeCommand(writeOf([]));
+  expect(await execute({ type: 'propose', command }, follower)).toMatchObject({ type: 'refused' });
+  expect(decodeCommand(command)).toMatchObject({ time: 0 });
+});
+
 test('no other node raises the feature level', async () => {
   const command = encodeCommand({ type: 'setFeatureLevel', level: 2 });
   const outcome = await calls(leader).executeForwarded({ type: 'propose', command });
@@ -256,6 +284,10 @@ describe('the quota of the state', () => {
     { type: 'merge', tree: 'data', leaves: [] },
     { type: 'replace', tree: 'mapping', path: '/', leaves: [] },
     { type: 'setRules', rules: [] },
+    writeOf([
+      { type: 'delete', tree: 'data', paths: ['/a'] },
+      { type: 'merge', tree: 'data', leaves: [['/b', '1']] },
+    ]),
   ])('%j is refused beyond it', async (command) => {
     usedBytes = 100;
     expect(await execute(propose(command))).toEqual(full);
@@ -266,6 +298,10 @@ describe('the quota of the state', () => {
     { type: 'delete', tree: 'data', paths: ['/a'] },
     { type: 'deleteValue', tree: 'data', path: '/a' },
     { type: 'deleteRules', hosts: ['10.0.0.1'] },
+    writeOf([
+      { type: 'delete', tree: 'data', paths: ['/a'] },
+      { type: 'deleteRules', hosts: ['10.0.0.1'] },
+    ]),
   ])('%j passes beyond it', async (command) => {
     usedBytes = 1000;
     expect(await execute(propose(command))).toMatchObject({ type: 'done' });

@@ -64,11 +64,11 @@ export class LeaderCalls {
   #propose(command: Uint8Array): Promise<CallOutcome> {
     const { node, maxEntryBytes, quota } = this.#options;
     if (command.byteLength > maxEntryBytes) return refuse({ type: 'tooLarge', maxBytes: maxEntryBytes });
-    // The leader's limit counts, not that of the node which the client happened to ask.
-    if (node.state.leader === node.id && !quota.admits(command)) {
-      return refuse({ type: 'stateFull', maxBytes: quota.maxBytes });
+    // The leader's limit and clock count, not those of the node which the client happened to ask.
+    if (node.state.leader === node.id) {
+      if (!quota.admits(command)) return refuse({ type: 'stateFull', maxBytes: quota.maxBytes });
+      stampTime(command, Math.max(Date.now(), 1));
     }
-    stampTime(command, Math.max(Date.now(), 1));
     return node.propose(command);
   }
 
