@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
+import { metadctlFailure } from './metadctl.ts';
 import { waitUntil } from './wait-until.ts';
 
 // A node whose state was made by other entries than those of the others takes itself out, and can be rebuilt.
@@ -90,7 +91,9 @@ test('a follower that differs takes itself out, for good, until it is rebuilt', 
   expect(code).toBe(0);
   const again = cluster.launch(odd);
   expect((await again.exited).code).toBeGreaterThan(0);
-  expect(again.log).toMatch(/the data directory .* is quarantined, because .*rebuild it: remove node/);
+  const refusal = /the data directory .* is quarantined, because .*rebuild it: remove node/;
+  expect(again.log).toMatch(refusal);
+  expect(await metadctlFailure('verify', cluster.node(odd).dataDir)).toMatch(refusal);
 
   await rebuild(odd, leader);
   expect(await cluster.read(odd, 'goes/on')).toBe('without it');

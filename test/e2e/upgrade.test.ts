@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { json, send } from './http.ts';
+import { metadctlOk } from './metadctl.ts';
 import { observe } from './observe.ts';
 import { knownLevel, type OtherRelease, releaseWithLevel } from './other-release.ts';
 import { METAD } from './script-process.ts';
@@ -66,6 +67,9 @@ test('the level stays until the last node is upgraded, then rises everywhere; no
     cluster.ids.map(async (id) => (await cluster.metrics(id)).Ok.max_feature_level),
   );
   expect(shown).toEqual([newer.level, newer.level, before]);
+
+  const status = await metadctlOk('status', '--endpoint', cluster.node(3).addr);
+  expect(status.match(new RegExp(` ${before}, lets it rise to ${newer.level}$`, 'gm'))).toHaveLength(2);
 
   await upgrade(3, newer);
   await atLevel(newer.level);

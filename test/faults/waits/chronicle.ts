@@ -50,7 +50,7 @@ export class Chronicle {
   readonly reasons: Reasons = { seen: 0, ownAccess: 0, lostTrack: 0 };
   readonly #options: ChronicleOptions;
   readonly #worlds: World[];
-  /** Writes of unknown outcome that have made no version so far. */
+  /** Writes of unknown outcome that had made no version when they were judged: they may be late by that much. */
   #open: RecordedWrite[] = [];
   #tries = 0;
   /** What contradicts the choices that came furthest. */
@@ -93,8 +93,11 @@ export class Chronicle {
     this.#tries = MAX_TRIES_PER_VERSION * (until - from + 1);
     this.#furthest = { version: from, problems: [] };
     const used = new Set<RecordedWrite>();
-    if (!this.#place({ until, open, claims, seen, used })) return this.#furthest.problems;
-    this.#open = open.filter((write) => !used.has(write));
+    if (!this.#place({ until, open, claims, seen, used })) {
+      const isUndecided = this.#tries <= 0 ? ['there are too many ways to try them all; the furthest:'] : [];
+      return [...isUndecided, ...new Set(this.#furthest.problems)];
+    }
+    this.#open = writes.filter((write) => write.version === null && !used.has(write));
     return observations.flatMap((observation) => this.judge(observation));
   }
 

@@ -115,14 +115,16 @@ export class WaitLoop {
       seed: seed + round,
       count: WRITERS,
     });
-    const auditor = new Auditor({ nodes, evidence, seed: seed + round });
+    const auditors = [1, 2].map(
+      (number) => new Auditor({ nodes, evidence, seed: (seed + round) * 10 + number }),
+    );
     try {
       await underWrites(writers.outcomes);
       await strike(name, { cluster, network, random: this.#random, tally: this.faults, maxFaultMs });
       for (const id of cluster.ids) await cluster.ready(id);
       await underWrites(writers.outcomes);
     } finally {
-      await Promise.all([writers.stop(), auditor.stop()]);
+      await Promise.all([writers, ...auditors].map((one) => one.stop()));
     }
     this.tally.addWrites(writers.outcomes);
     await this.#calm();
@@ -146,8 +148,8 @@ export class WaitLoop {
     const evidence = this.#evidence;
     const count = 1 + this.#random.below(MAX_WRITES_AT_ONCE);
     const writes = Array.from({ length: count }, () => {
-      const node = cluster.node(this.#random.pick(cluster.ids) ?? 0);
-      return write(PROBER, this.#probes.next(), { node, evidence });
+      const nodes = this.#random.shuffled(cluster.ids).map((id) => cluster.node(id));
+      return write(this.#probes.next(), { writer: PROBER, nodes, evidence, idempotencyKey: '' });
     });
     const outcomes = await Promise.all(writes);
     for (const outcome of outcomes) this.tally.probes[outcome] += 1;

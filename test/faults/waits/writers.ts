@@ -8,6 +8,11 @@ import { OperationChoice } from './operation-choice.ts';
 
 /** Long enough for every answer that a node can give; what hangs longer is unknown. */
 const TIMEOUT_MS = 12_000;
+/** A write with a key is asked for again for so long. */
+const MAX_RETRY_MS = 60_000;
+const RETRY_PAUSE_MS = 50;
+/** The one whose writes have no key: what becomes of some of them nobody ever tells. */
+const KEYLESS_WRITER = 1;
 /** Between two writes of one writer, at most: the waiters shall have time to come back in between, now and then. */
 const MAX_PAUSE_MS = 120;
 
@@ -22,26 +27,38 @@ export interface WritersOptions {
 /** What became of all writes, in numbers. */
 export interface Outcomes {
   acknowledged: number;
+  /** Of these: only when asked again under the same key, after an answer that said nothing. */
+  repeated: number;
   unknown: number;
   refused: number;
 }
 
-/** Sends one write through a node and puts it into the evidence, unless nothing can ever come of it. */
-export async function write(
-  writer: number,
-  operation: Operation,
-  { node, evidence }: { readonly node: Node; readonly evidence: Evidence },
-): Promise<keyof Outcomes> {
+export interface WriteOptions {
+  readonly writer: number;
+  /** To be asked in turn, for as long as nothing is known of a write with a key. */
+  readonly nodes: readonly Node[];
+  readonly evidence: Evidence;
+  /** '' for a write that cannot be sent again. */
+  readonly idempotencyKey: string;
+}
+
+/** Sends one write and puts it into the evidence, unless nothing can ever come of it. */
+export async function write(operation: Operation, options: WriteOptions): Promise<keyof Outcomes> {
+  const { writer, nodes, evidence, idempotencyKey } = options;
   const after = evidence.newest;
-  const version = await versionGiven(operation, node);
-  if (version === 'refused') return 'refused';
+  const [first] = nodes;
+  if (first === undefined) throw new Error('there is no node');
+  const answer = await sendOnce(operation, first, idempotencyKey);
+  if (answer === 'refused') return 'refused';
+  const version = answer ?? (idempotencyKey === '' ? null : await sendAgain(operation, options));
   evidence.write({ writer, operation, after, version });
-  return version === null ? 'unknown' : 'acknowledged';
+  if (version === null) return 'unknown';
+  return answer === null ? 'repeated' : 'acknowledged';
 }
 
 /** Clients that change data, rules and mappings, each time through any node. */
 export class Writers {
-  readonly outcomes: Outcomes = { acknowledged: 0, unknown: 0, refused: 0 };
+  readonly outcomes: Outcomes = { acknowledged: 0, repeated: 0, unknown: 0, refused: 0 };
   readonly #options: WritersOptions;
   readonly #running: Promise<unknown>;
   #stopped = false;
@@ -61,19 +78,44 @@ export class Writers {
     const { nodes, hosts, evidence, seed } = this.#options;
     const random = new Random(seed * 100 + writer);
     const choice = new OperationChoice({ random, hosts, name: `${seed}.${writer}` });
+    let number = 0;
     while (!this.#stopped) {
-      const node = random.pick(nodes);
-      if (node === undefined) throw new Error('there is no node');
-      this.outcomes[await write(writer, choice.next(), { node, evidence })] += 1;
+      number += 1;
+      const idempotencyKey = writer === KEYLESS_WRITER ? '' : `${seed}.${writer}.${number}`;
+      const operation = choice.next();
+      const order = random.shuffled(nodes);
+      this.outcomes[await write(operation, { writer, nodes: order, evidence, idempotencyKey })] += 1;
       await sleep(random.below(MAX_PAUSE_MS));
     }
   }
 }
 
+/** Asks one node after the other until one tells the version that a write got, or gets now. */
+async function sendAgain(
+  operation: Operation,
+  { nodes, idempotencyKey }: WriteOptions,
+): Promise<number | null> {
+  const deadline = performance.now() + MAX_RETRY_MS;
+  for (let attempt = 1; performance.now() < deadline; attempt += 1) {
+    const node = nodes[attempt % nodes.length];
+    const answer = node === undefined ? null : await sendOnce(operation, node, idempotencyKey);
+    if (typeof answer === 'number') return answer;
+    await sleep(RETRY_PAUSE_MS);
+  }
+  return null;
+}
+
 /** The version that a write was answered with; null when its outcome is unknown. */
-async function versionGiven(operation: Operation, node: Node): Promise<number | 'refused' | null> {
+async function sendOnce(
+  operation: Operation,
+  node: Node,
+  idempotencyKey: string,
+): Promise<number | 'refused' | null> {
+  const request = requestOf(operation, node);
+  const key = idempotencyKey === '' ? {} : { 'Idempotency-Key': idempotencyKey };
   try {
-    const reply = await send({ ...requestOf(operation, node), timeoutMs: TIMEOUT_MS });
+    const headers = { ...request.headers, ...key };
+    const reply = await send({ ...request, headers, timeoutMs: TIMEOUT_MS });
     if (reply.status === 200) return versionOf(reply);
     // Whoever says 503 promises that nothing has happened, and nothing will.
     if (reply.status === 503) return 'refused';

@@ -60,7 +60,7 @@ export function buildProgram({ print, interruption }: Surroundings): Command {
     .description('Check every byte of a backup, or of the data directory of a node that is stopped.')
     .argument('<file|dir>', 'a backup, or a data directory')
     .action((path: string) => verify(path, print))
-    .addHelpText('after', '\nExit code 0: it is whole. 1: it is damaged, or cannot be read.');
+    .addHelpText('after', '\nExit code 0: it is whole. 1: it is damaged, quarantined, or cannot be read.');
 
   program
     .command('restore')

@@ -14,6 +14,8 @@ const METRICS = z.object({
     current_leader: z.number().nullable(),
     last_log_index: z.number().nullable(),
     last_applied: z.object({ index: z.number() }).nullable(),
+    feature_level: z.number(),
+    max_feature_level: z.number(),
     membership_config: z.object({
       membership: z.object({
         configs: z.array(z.array(z.number())),
@@ -42,10 +44,10 @@ export async function showStatus(endpoint: Endpoint, print: (text: string) => vo
     String(id),
     addr,
     ...('failure' in seen
-      ? [voters.has(id) ? 'voter' : 'learner', '-', '-', '-', seen.failure]
+      ? [voters.has(id) ? 'voter' : 'learner', '-', '-', '-', '-', seen.failure]
       : [seen.metrics.state.toLowerCase(), ...progress(seen.metrics, seen.version, leader)]),
   ]);
-  print(columns([['NODE', 'ADDRESS', 'ROLE', 'VERSION', 'APPLIED', 'LAG', ''], ...rows]));
+  print(columns([['NODE', 'ADDRESS', 'ROLE', 'VERSION', 'APPLIED', 'LAG', 'LEVEL', ''], ...rows]));
   if (membership.configs.length > 1) print('a change of voters is under way');
   if (leader === null) throw new CommandError('no node leads: a majority of the voters must run');
 }
@@ -56,13 +58,15 @@ function leaderAmong(seen: readonly Metrics[]): Metrics | null {
   return leaders.sort((a, b) => b.current_term - a.current_term)[0] ?? null;
 }
 
-function progress({ last_applied }: Metrics, version: string, leader: Metrics | null): string[] {
+function progress(metrics: Metrics, version: string, leader: Metrics | null): string[] {
+  const { last_applied, feature_level: level, max_feature_level: max } = metrics;
   const applied = last_applied?.index ?? 0;
   const end = leader?.last_log_index;
   return [
     version,
     String(applied),
     end === undefined || end === null ? '-' : String(Math.max(0, end - applied)),
+    max > level ? `${level}, lets it rise to ${max}` : String(level),
     '',
   ];
 }

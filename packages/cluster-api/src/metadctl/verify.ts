@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { StoreError, verifyBackup, verifyDataDirectory } from '@metad/kv-store';
 import type { InitialState } from '@metad/raft-core';
+import { QuarantineError, refuseQuarantined } from '../quarantine.ts';
 import { reasonOf } from '../reason.ts';
 import { CommandError } from './command-error.ts';
 import { backupLines, contentRows, formatBytes, formatLogId, formatMembers, table } from './describe.ts';
@@ -42,8 +43,11 @@ function formatLog({ compacted, lastLog }: InitialState): string {
 
 function readDirectory(path: string): ReturnType<typeof verifyDataDirectory> {
   try {
+    // Its files may be whole all the same: what is in them is not what the other nodes have.
+    refuseQuarantined(path);
     return verifyDataDirectory(path);
   } catch (error) {
+    if (error instanceof QuarantineError) throw new CommandError(error.message);
     if (!(error instanceof StoreError) || error.code !== 'locked') throw error;
     throw new CommandError(
       `${path} is in use by a running node: stop it first, or take a backup of it and verify that`,
