@@ -5,7 +5,13 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { CallError } from '../src/consensus/call.ts';
 import { FRAME_HEADER_BYTES } from '../src/peers/frame.ts';
-import { decodeFrame, encodeFrame, PEER_PROTOCOL_VERSION, type PeerFrame } from '../src/peers/protocol.ts';
+import {
+  decodeFrame,
+  encodeFrame,
+  encodeFrameParts,
+  PEER_PROTOCOL_VERSION,
+  type PeerFrame,
+} from '../src/peers/protocol.ts';
 import type { SnapshotFrame } from '../src/peers/snapshot-frame.ts';
 import { WireError } from '../src/peers/wire-reader.ts';
 import { callOutcomes, calls, digestMarks, messages, snapshotFrames } from './peer-arbitraries.ts';
@@ -22,6 +28,21 @@ const frames: fc.Arbitrary<PeerFrame> = fc.oneof(
 function bodyOf(frame: PeerFrame): Buffer {
   return encodeFrame(frame).subarray(FRAME_HEADER_BYTES);
 }
+
+test('a frame in parts has the same bytes, and a long chunk is not copied', () => {
+  fc.assert(
+    fc.property(frames, (frame) => {
+      expect(Buffer.concat(encodeFrameParts(frame))).toEqual(encodeFrame(frame));
+    }),
+  );
+  for (const length of [0, 1, 255, 256, 65_535, 65_536, 262_144]) {
+    const bytes = Buffer.alloc(length, length);
+    const frame: PeerFrame = { type: 'snapshot', frame: { type: 'chunk', id: 3, offset: 2 ** 33, bytes } };
+    const parts = encodeFrameParts(frame);
+    expect(Buffer.concat(parts).equals(encodeFrame(frame))).toBe(true);
+    if (length > 65_535) expect(parts[1]).toBe(bytes);
+  }
+});
 
 /** Fails unless `bytes` decode, or are refused in the one way in which they may be. */
 function decodeOrRefuse(bytes: Uint8Array): void {

@@ -8,7 +8,7 @@ import type { LinkDirection, PeerEvent } from './event.ts';
 import { FRAME_HEADER_BYTES, FrameParser } from './frame.ts';
 import type { PeerLimits } from './limits.ts';
 import { messageBytesAtMost } from './message-codec.ts';
-import { decodeFrame, encodeFrame, type PeerFrame } from './protocol.ts';
+import { decodeFrame, encodeFrame, encodeFrameParts, type PeerFrame } from './protocol.ts';
 import { type SnapshotChannel, whenQuiet } from './snapshot-channel.ts';
 import type { SnapshotFrame } from './snapshot-frame.ts';
 import type { PeerHandlers, PeerIdentity } from './transport.ts';
@@ -173,13 +173,16 @@ export class PeerLink {
     return queued === 0 || queued + bytes <= this.#options.limits.maxQueuedBytes;
   }
 
-  #write(bytes: Buffer): void {
+  #write(bytes: Uint8Array): void {
     this.#sentSinceTick = true;
     this.#socket.write(bytes);
   }
 
   #sendSnapshotFrame(frame: SnapshotFrame): void {
-    if (this.#canSend()) this.#write(encodeFrame({ type: 'snapshot', frame }));
+    if (!this.#canSend()) return;
+    this.#socket.cork();
+    for (const part of encodeFrameParts({ type: 'snapshot', frame })) this.#write(part);
+    this.#socket.uncork();
   }
 
   /** Groups messages so that a frame stays small enough to be worked on while the next one travels. */

@@ -40,6 +40,22 @@ export function encodeFrame(frame: PeerFrame): Buffer {
   return bytes;
 }
 
+/**
+ * The same in parts, to be sent one after the other. The bytes of a chunk are a part of their own: copies of all of a
+ * snapshot would keep the garbage collector busy.
+ */
+export function encodeFrameParts(frame: PeerFrame): readonly Uint8Array[] {
+  if (frame.type !== 'snapshot' || frame.frame.type !== 'chunk') return [encodeFrame(frame)];
+  const { bytes } = frame.frame;
+  // Shorter ones have another header, and cost little.
+  if (bytes.byteLength <= MAX_UINT16) return [encodeFrame(frame)];
+  const empty = encodeFrame({ type: 'snapshot', frame: { ...frame.frame, bytes: NO_BYTES } });
+  const head = Buffer.concat([empty.subarray(0, -EMPTY_BIN_BYTES), BIN32_HEADER]);
+  head.writeUInt32BE(bytes.byteLength, head.length - 4);
+  head.writeUInt32BE(head.length - FRAME_HEADER_BYTES + bytes.byteLength, 0);
+  return [head, bytes];
+}
+
 /** Reads the body of a frame. Throws a {@link WireError} for anything that {@link encodeFrame} can't have made. */
 export function decodeFrame(body: Uint8Array): PeerFrame {
   const reader = new WireReader(body);
@@ -50,6 +66,12 @@ export function decodeFrame(body: Uint8Array): PeerFrame {
 
 // Records are a msgpackr extension whose meaning depends on earlier frames: plain msgpack only.
 const packr = new Packr({ useRecords: false });
+
+const NO_BYTES = Buffer.alloc(0);
+const MAX_UINT16 = 0xffff;
+// From the msgpack specification: bin8 of no bytes, and bin32 with its length to come.
+const EMPTY_BIN_BYTES = 2;
+const BIN32_HEADER = Buffer.from([0xc6, 0, 0, 0, 0]);
 
 const MESSAGES = 0;
 const CALL = 1;

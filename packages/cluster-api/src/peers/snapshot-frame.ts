@@ -76,7 +76,8 @@ export function readSnapshotFrame(reader: WireReader): SnapshotFrame {
     };
   }
   if (kind === CHUNK && fields === 4) {
-    return { type: 'chunk', id, offset: reader.integer(), bytes: reader.binary() };
+    // It is most of its frame, and is written soon.
+    return { type: 'chunk', id, offset: reader.integer(), bytes: reader.view() };
   }
   if (kind === FINISH && fields === 3) return { type: 'finish', id, message: readInstallSnapshot(reader) };
   if (kind === PROGRESS && fields === 3) return { type: 'progress', id, offset: reader.integer() };

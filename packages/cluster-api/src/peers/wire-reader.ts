@@ -67,6 +67,12 @@ export class WireReader {
     return new Uint8Array(this.#bytes.subarray(start, this.#position));
   }
 
+  /** Without copying them: they keep the whole frame alive. */
+  view(): Uint8Array {
+    const start = this.#skip(this.#binaryLength());
+    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + start, this.#position - start);
+  }
+
   /** Reads the header of an array and returns how many values follow. */
   array(): number {
     const type = this.#byte();
