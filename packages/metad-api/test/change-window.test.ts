@@ -1,4 +1,4 @@
-import { version } from '@metad/kv-store';
+import { isAtOrBelow, version } from '@metad/kv-store';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ChangeWindow, type NamedChange } from '../src/wait/change-window.ts';
@@ -66,6 +66,42 @@ test('agrees with a list that forgets nothing, as far as it covers', () => {
       }
       expect(window.covers(version(at))).toBe(true);
       expect(window.covers(version(all.at(-maxWindowChanges - 1) ?? 0))).toBe(true);
+    }),
+  );
+});
+
+const PATHS = ['/a', '/a/b', '/a/b/c', '/d', '/d/e'];
+const HOSTS = ['h1', 'h2'];
+
+test('the latest changes say "nothing since" exactly where the list says so, as far as it covers', () => {
+  const change = fc.oneof(
+    fc.record({ type: fc.constant('data' as const), paths: fc.subarray(PATHS, { minLength: 1 }) }),
+    fc.record({
+      type: fc.constantFrom('rules' as const, 'mapping' as const),
+      hosts: fc.subarray(HOSTS, { minLength: 1 }),
+    }),
+  );
+  const steps = fc.array(fc.tuple(change, fc.nat({ max: 1 })), { maxLength: 40 });
+  fc.assert(
+    fc.property(steps, fc.integer({ min: 1, max: 8 }), (changes, maxWindowChanges) => {
+      const window = new ChangeWindow(version(0), { maxWindowChanges, maxWindowBytes: 1_000_000 });
+      let at = 1;
+      for (const [one, increment] of changes) {
+        at += increment;
+        window.push({ ...one, version: version(at) });
+        for (let since = 0; since <= at; since += 1) {
+          if (!window.covers(version(since))) continue;
+          const some = (matches: (change: NamedChange) => boolean) => window.some(version(since), matches);
+          for (const path of ['/', ...PATHS]) {
+            const expected = some((c) => c.type === 'data' && c.paths.some((p) => isAtOrBelow(p, path)));
+            expect(window.latest.concernsPaths([path], version(since))).toBe(expected);
+          }
+          for (const host of HOSTS) {
+            const expected = some((c) => c.type !== 'data' && c.hosts.includes(host));
+            expect(window.latest.concernsHost(host, version(since))).toBe(expected);
+          }
+        }
+      }
     }),
   );
 });

@@ -14,7 +14,7 @@ import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import type { HeldRequests } from '../wait/held-requests.ts';
 import type { Waiters } from '../wait/wait.ts';
-import type { WaitEnd, Waiter } from '../wait/waiter.ts';
+import type { WaitEnd } from '../wait/waiter.ts';
 import type { Answers } from './answers.ts';
 import { conditionalAnswer, heldVersion } from './conditional.ts';
 import type { Freshness } from './freshness.ts';
@@ -119,21 +119,22 @@ export class MetadataApi {
     const refused = held.hold(client);
     if (refused !== null) return refused;
     let leave = (): void => undefined;
-    const onHeld = (waiter: Waiter): void => {
-      leave = request.onGone(() => waiters.end(waiter, 'gone'));
-    };
-    const { host, path } = question;
-    const end = await waiters.wait({
-      host,
-      path,
-      since,
-      timeoutMs: timeoutMs.value,
-      jitterMs: jitterMs.value,
-      onHeld,
-    });
-    leave();
-    held.release(client);
-    return this.#problemAfter(end);
+    try {
+      const end = await waiters.wait({
+        host: question.host,
+        path: question.path,
+        since,
+        timeoutMs: timeoutMs.value,
+        jitterMs: jitterMs.value,
+        onHeld(waiter) {
+          leave = request.onGone(() => waiters.end(waiter, 'gone'));
+        },
+      });
+      return this.#problemAfter(end);
+    } finally {
+      leave();
+      held.release(client);
+    }
   }
 
   /** Gives this node some time to reach a version; a problem only when it stops. */

@@ -25,6 +25,8 @@ export class CatchUp {
   readonly #held: HeldRequests;
   readonly #pending = new Set<Pending>();
   readonly #deadlines: Deadlines<Pending>;
+  /** No pending version is older: most batches reach none, however many wait. */
+  #oldest = Number.POSITIVE_INFINITY;
 
   constructor(options: {
     readonly feed: ChangeFeed;
@@ -62,6 +64,7 @@ export class CatchUp {
     const outcome = await new Promise<CatchUpOutcome>((settle) => {
       const pending: Pending = { version, settle };
       this.#pending.add(pending);
+      this.#oldest = Math.min(this.#oldest, version);
       this.#deadlines.add(pending, this.#timeoutMs);
       leave = client.onGone(() => this.#settle(pending, 'behind'));
     });
@@ -71,8 +74,12 @@ export class CatchUp {
   }
 
   #release(): void {
+    const { version } = this.#feed;
+    if (version < this.#oldest) return;
+    this.#oldest = Number.POSITIVE_INFINITY;
     for (const pending of this.#pending) {
-      if (pending.version <= this.#feed.version) this.#settle(pending, 'reached');
+      if (pending.version <= version) this.#settle(pending, 'reached');
+      else this.#oldest = Math.min(this.#oldest, pending.version);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { AppliedBatch, Change, StateView, Version } from '@metad/kv-store';
 import type { Replica } from '../replica.ts';
 import { ChangeWindow, type NamedChange, type WindowLimits } from './change-window.ts';
+import type { LatestChanges } from './latest-changes.ts';
 
 /**
  * The one subscription to the replica's changes, and what this process knows of the state's version.
@@ -69,6 +70,11 @@ export class ChangeFeed {
 
   someChangeAfter(since: Version, matches: (change: NamedChange) => boolean): boolean {
     return this.#window.some(since, matches);
+  }
+
+  /** Answers in a step whether anything changed there; meaningful where `covers` holds. */
+  get latest(): LatestChanges {
+    return this.#window.latest;
   }
 
   stop(): void {

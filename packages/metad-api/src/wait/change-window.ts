@@ -1,4 +1,5 @@
 import type { Change, Version } from '@metad/kv-store';
+import { LatestChanges } from './latest-changes.ts';
 
 export interface WindowLimits {
   readonly maxWindowChanges: number;
@@ -10,10 +11,13 @@ export type NamedChange = Exclude<Change, { type: 'reset' }>;
 
 /** What a change is taken to occupy besides its names. */
 const CHANGE_OVERHEAD_BYTES = 64;
-const NAME_OVERHEAD_BYTES = 24;
+/** A name is in the list of its change and, with some of its parents, among the latest ones. */
+const NAME_OVERHEAD_BYTES = 128;
 
 /** The most recent changes, oldest first: enough to tell a client that comes with a version whether it missed any. */
 export class ChangeWindow {
+  /** Of the changes that are here. */
+  readonly latest = new LatestChanges();
   readonly #limits: WindowLimits;
   #changes: NamedChange[] = [];
   /** Where the oldest change that is kept stands; what is before it is dropped from time to time. */
@@ -38,6 +42,7 @@ export class ChangeWindow {
       return;
     }
     this.#changes.push(change);
+    this.latest.add(change);
     this.#bytes += sizeOf(change);
     const { maxWindowChanges, maxWindowBytes } = this.#limits;
     while (this.#length > 0 && (this.#length > maxWindowChanges || this.#bytes > maxWindowBytes)) {
@@ -62,6 +67,7 @@ export class ChangeWindow {
     const oldest = this.#changes[this.#head];
     if (oldest === undefined) return;
     this.#coversSince = oldest.version;
+    this.latest.delete(oldest);
     this.#bytes -= sizeOf(oldest);
     this.#head += 1;
     if (this.#head > this.#length) {
@@ -72,6 +78,7 @@ export class ChangeWindow {
 
   #clear(version: Version): void {
     this.#changes = [];
+    this.latest.clear();
     this.#head = 0;
     this.#bytes = 0;
     this.#coversSince = version;

@@ -46,7 +46,7 @@ interface Query {
 }
 
 /** As many waiters are released in one turn of the event loop; each of them reads and renders. */
-const MAX_RELEASED_PER_TURN = 256;
+const MAX_RELEASED_PER_TURN = 64;
 
 /**
  * Holds requests until what they would answer may have changed.
@@ -153,23 +153,27 @@ export class Waiters {
   /** Whether something that was delivered after `since` concerns the client, or it can't be known. */
   #hasMissed(query: Query): boolean {
     const { since, host, path, profile } = query;
-    const ownChanged = this.#feed.someChangeAfter(
-      since,
-      (change) =>
-        change.type !== 'data' &&
-        host !== null &&
-        change.hosts.includes(host) &&
-        (change.type === 'rules' || dependsOnMapping(profile, path)),
-    );
+    const ownChanged =
+      host !== null &&
+      this.#feed.latest.concernsHost(host, since) &&
+      this.#feed.someChangeAfter(
+        since,
+        (change) =>
+          change.type !== 'data' &&
+          change.hosts.includes(host) &&
+          (change.type === 'rules' || dependsOnMapping(profile, path)),
+      );
     const before = ownChanged ? this.#profileBefore(query) : profile;
     if (before === null) return true;
     const scopes = (before === profile ? [profile] : [before, profile]).map((one) => scopeOf(one, path));
-    const dataChanged = this.#feed.someChangeAfter(
-      since,
-      (change) =>
-        change.type === 'data' &&
-        change.paths.some((changed) => scopes.some((scope) => scope.shows(changed))),
-    );
+    const dataChanged =
+      scopes.some(({ interests }) => this.#feed.latest.concernsPaths(interests, since)) &&
+      this.#feed.someChangeAfter(
+        since,
+        (change) =>
+          change.type === 'data' &&
+          change.paths.some((changed) => scopes.some((scope) => scope.shows(changed))),
+      );
     return dataChanged || (before !== profile && showsOtherwise(query.view, path, [before, profile]));
   }
 
