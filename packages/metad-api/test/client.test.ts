@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type ConnectionOptions, MetadClient, MetadError } from '../src/client/index.ts';
+import { NodeRing } from '../src/client/node-ring.ts';
 import { deadUrl, refuse, StubNode, show } from './client-stub.ts';
 
 // The client against nodes that do as they are told. Against real ones it runs in client-apps.test.ts.
@@ -57,15 +58,18 @@ describe('get', () => {
 
   test('passes on the newest version that it has seen, and takes nothing older', async () => {
     const node = await StubNode.start((_, response) => show(response, 9, 'new'));
-    const behind = await StubNode.start((_, response) => show(response, 8, 'old'));
+    let asked = 0;
+    const behind = await StubNode.start((_, response) => {
+      asked += 1;
+      if (asked < 3) show(response, 8, 'old');
+      else show(response, 9, 'caught up');
+    });
     const client = clientOf([node.url, behind.url]);
     await client.get('/a');
     node.handle(({ headers }, response) => {
       if (headers['x-metad-version'] === '9') refuse(response, 503);
       else show(response, 10, 'not passed on');
     });
-    const soon = setTimeout(() => behind.handle((_, response) => show(response, 9, 'caught up')), 20);
-    onTestFinished(() => clearTimeout(soon));
     expect(await client.get('/a')).toEqual({ found: true, value: 'caught up', version: 9 });
     await client.get('/a', { minVersion: 9 });
     expect(behind.received.at(-1)?.headers['x-metad-version']).toBe('9');
@@ -181,6 +185,43 @@ describe('get', () => {
     client.close();
     expect((await reading).message).toBe('the client is closed');
     expect((await failure(client.get('/a'))).message).toBe('the client is closed');
+  });
+});
+
+describe('the ring of nodes', () => {
+  const nodes = ['http://a', 'http://b', 'http://c'];
+  const at = (nowMs: number, notBeforeMs = 0) => ({ nowMs, notBeforeMs });
+  const hostAt = (ring: NodeRing, nowMs: number): string => ring.next(nowMs).url.host;
+
+  test('goes on once when several calls have failed on one node', () => {
+    const ring = new NodeRing(nodes, 'first');
+    const failed = ring.next(0);
+    ring.moveOn(failed, at(0));
+    ring.moveOn(failed, at(0));
+    expect(hostAt(ring, 0)).toBe('b');
+    const [b, c] = [ring.next(0), 'c'];
+    ring.moveOn(b, at(0));
+    // A call that began long ago has only now ended on a node that was left since.
+    ring.moveOn(failed, at(0));
+    expect(hostAt(ring, 0)).toBe(c);
+  });
+
+  test('passes over nodes that want to be left alone, and comes back to them', () => {
+    const ring = new NodeRing(nodes, 'first');
+    ring.moveOn(ring.next(0), at(0, 500));
+    ring.moveOn(ring.next(0), at(0));
+    ring.moveOn(ring.next(0), at(0));
+    // It is the turn of the first one, but too early.
+    expect(hostAt(ring, 100)).toBe('b');
+    ring.moveOn(ring.next(100), at(100));
+    expect(hostAt(ring, 100)).toBe('c');
+    ring.moveOn(ring.next(100), at(100));
+    expect(hostAt(ring, 600)).toBe('a');
+    ring.moveOn(ring.next(600), at(600, 900));
+    ring.moveOn(ring.next(600), at(600, 700));
+    ring.moveOn(ring.next(600), at(600, 800));
+    // All want to be left alone: the one that does for the shortest time.
+    expect(hostAt(ring, 600)).toBe('b');
   });
 });
 
