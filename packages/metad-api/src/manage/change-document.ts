@@ -1,5 +1,6 @@
 import { type AccessRule, decodeRules, type HistoryChange, type StateView } from '@metad/kv-store';
 import { type Document, record } from '../render/document.ts';
+import { writeJson } from '../render/json-writer.ts';
 
 /** Where a change was. */
 type Place = Pick<HistoryChange, 'kind' | 'path'>;
@@ -24,6 +25,12 @@ export function changeDocument(
   const known = after === undefined ? {} : { after };
   return record({ kind: kind === 'rules' ? 'rule' : kind, path, before, ...known });
 }
+
+export function isSameDocument(a: Document, b: Document): boolean {
+  return a === b || writeJson(a, AS_IT_IS) === writeJson(b, AS_IT_IS);
+}
+
+const AS_IT_IS = { pretty: false, sorted: false };
 
 function rulesDocument(rules: readonly AccessRule[]): Document {
   return rules.map(({ path, mode }) => record({ path, mode }));

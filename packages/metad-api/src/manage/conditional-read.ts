@@ -3,6 +3,7 @@ import { type Answer, notModifiedAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { etagOf, readEtags } from '../http/etag.ts';
 import type { Format } from '../http/negotiate.ts';
+import { readConsistency } from '../http/query-options.ts';
 import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import type { NamedChange } from '../wait/change-window.ts';
@@ -46,11 +47,20 @@ function isUnchangedSince(since: Version, feed: ChangeFeed, { version, concerns 
   return !feed.someChangeAfter(since, concerns);
 }
 
-/** Lets this node reach what the client has seen of what it asks for elsewhere, for a bounded time. */
-export async function catchUpWithTags(http: ApiRequest, catchUp: CatchUp): Promise<void> {
+/**
+ * Lets this node reach what the client has seen elsewhere of what it asks for, for a bounded time. A read that is
+ * linearizable sees that anyway.
+ */
+export async function catchUpWithTags(
+  http: ApiRequest,
+  query: URLSearchParams | null,
+  catchUp: CatchUp,
+): Promise<void> {
+  const consistency = readConsistency(query, 'linearizable');
   const header = http.header('if-none-match');
-  const list = header === undefined ? null : readEtags(header);
-  if (list?.type !== 'tags' || list.tags.length === 0) return;
+  if (header === undefined || consistency.type === 'problem' || consistency.value === 'linearizable') return;
+  const list = readEtags(header);
+  if (list.type !== 'tags' || list.tags.length === 0) return;
   const newest = version(Math.max(...list.tags.map((tag) => tag.version)));
   await catchUp.reaches(newest, {
     address: http.peerAddress ?? '',

@@ -1,10 +1,9 @@
 import type { StateView, Version } from '@metad/kv-store';
 import type { Checked } from '../http/problem.ts';
 import { type Document, record } from '../render/document.ts';
-import { writeJson } from '../render/json-writer.ts';
 import { compareUtf8 } from '../render/utf8-order.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
-import { changeDocument, presentDocument, priorDocument } from './change-document.ts';
+import { changeDocument, isSameDocument, presentDocument, priorDocument } from './change-document.ts';
 import type { HistoryScope } from './history-scope.ts';
 import { readChangesAfter } from './kept-changes.ts';
 import { PastValues, type Prior } from './past-values.ts';
@@ -51,7 +50,7 @@ function differences(
     const before = priorDocument(kind, prior.value);
     const later = at.to?.get(kind, path);
     const after = later === undefined ? presentDocument(view, prior) : priorDocument(kind, later.value);
-    if (isSame(before, after)) continue;
+    if (isSameDocument(before, after)) continue;
     if (listed.length >= limit) return { listed, truncated: true };
     listed.push(changeDocument(prior, { before, after }));
   }
@@ -61,9 +60,3 @@ function differences(
 function byPlace(a: Prior, b: Prior): number {
   return compareUtf8(a.kind, b.kind) || compareUtf8(a.path, b.path);
 }
-
-function isSame(a: Document, b: Document): boolean {
-  return a === b || writeJson(a, AS_IT_IS) === writeJson(b, AS_IT_IS);
-}
-
-const AS_IT_IS = { pretty: false, sorted: false };

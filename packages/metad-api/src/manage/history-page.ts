@@ -8,7 +8,7 @@ import {
 import { assert } from '@metad/raft-core';
 import { type Document, record } from '../render/document.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
-import { changeDocument, presentDocument, priorDocument } from './change-document.ts';
+import { changeDocument, isSameDocument, presentDocument, priorDocument } from './change-document.ts';
 import type { HistoryScope } from './history-scope.ts';
 import { walkHistory } from './history-walk.ts';
 import { PastValues } from './past-values.ts';
@@ -90,7 +90,7 @@ class HistoryPage {
     const isCut = this.#hasMore && entries.length === this.#entries.length;
     const next = isCut ? (entries.at(-1)?.version ?? null) : null;
     const after = new AfterValues((change) => this.#madeUntilLater(view, change));
-    return record({ from, changes: entries.map((entry) => entryDocument(entry, after)), next });
+    return record({ from, changes: entries.flatMap((entry) => entryDocuments(entry, after)), next });
   }
 
   /** What the newest change of the page at a place made: it was there until a later one, or is there now. */
@@ -129,17 +129,19 @@ class AfterValues {
   }
 }
 
-function entryDocument({ version, time, author, changes }: HistoryEntry, values: AfterValues): Document {
+/** One, or none when all that the version changed was undone by it, too. */
+function entryDocuments({ version, time, author, changes }: HistoryEntry, values: AfterValues): Document[] {
   const head = { version, time: new Date(time).toISOString(), author };
   if (changes === null) {
     values.cutOff();
-    return record({ ...head, changed: null });
+    return [record({ ...head, changed: null })];
   }
-  const changed = changes.map((change) => {
+  const changed = changes.flatMap((change) => {
     const after = values.of(change);
     const before = priorDocument(change.kind, change.before);
     values.replace(change, before);
-    return changeDocument(change, { before, after });
+    const isUndone = after !== undefined && isSameDocument(before, after);
+    return isUndone ? [] : [changeDocument(change, { before, after })];
   });
-  return record({ ...head, changed });
+  return changed.length === 0 ? [] : [record({ ...head, changed })];
 }

@@ -65,7 +65,7 @@ export class TreeReads {
     if (problem !== null) return problemAnswer(problem, form, feed.version);
     const { page, at } = asked.value;
     if (at !== null && stored !== null) return this.#past(stored, at, request);
-    await catchUpWithTags(http, catchUp);
+    await catchUpWithTags(http, query, catchUp);
     return feed.read((view, version) => {
       if (stored === null) return problemAnswer(NOT_FOUND, form, version);
       const place = { path: stored, version };
