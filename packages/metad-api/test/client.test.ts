@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type ConnectionOptions, MetadClient, MetadError } from '../src/client/index.ts';
 import { NodeRing } from '../src/client/node-ring.ts';
@@ -175,6 +176,24 @@ describe('get', () => {
     await expect(reading).rejects.toBe(reason);
     await vi.waitFor(async () => expect(await node.connections()).toBe(0));
     await expect(clientOf([node.url]).get('/a', { signal: abort.signal })).rejects.toBe(reason);
+  });
+
+  test('shares a signal with as many others as one likes, and takes nothing of it when it has ended', async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => warnings.push(warning);
+    process.on('warning', warn);
+    onTestFinished(() => void process.off('warning', warn));
+    const node = await StubNode.start(() => undefined);
+    const { signal } = new AbortController();
+    const client = clientOf([node.url]);
+    const reading = Array.from({ length: 30 }, () => client.get('/a', { signal }));
+    await vi.waitFor(() => expect(node.received).toHaveLength(30));
+    expect(getEventListeners(signal, 'abort')).toHaveLength(30);
+    node.handle((_, response) => show(response, 1, 'x'));
+    client.close();
+    await Promise.allSettled(reading);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(warnings).toEqual([]);
   });
 
   test('ends when the client is closed', async () => {

@@ -75,8 +75,7 @@ export class Connection {
       maxFreeSockets: MAX_IDLE_CONNECTIONS,
       ...options.tls,
     });
-    // As many calls as the program likes may be under way.
-    setMaxListeners(0, this.#closing.signal);
+    expectManyListeners(this.closed);
   }
 
   /** Aborted when the client is closed. */
@@ -96,6 +95,7 @@ export class Connection {
   async ask(outgoing: Outgoing, signal: AbortSignal | undefined): Promise<Attempt> {
     const node = this.#ring.next(performance.now());
     const options = { limits: this.#limits, signals: this.signals(signal) };
+    if (signal !== undefined) expectManyListeners(signal);
     const request = {
       ...outgoing,
       target: node.url.pathname.replace(/\/$/, '') + outgoing.target,
@@ -129,6 +129,11 @@ export class Connection {
     this.#plain.destroy();
     this.#encrypted.destroy();
   }
+}
+
+/** One signal may end as many calls as the program likes; Node would warn of a leak at the eleventh. */
+function expectManyListeners(signal: AbortSignal): void {
+  setMaxListeners(Number.MAX_SAFE_INTEGER, signal);
 }
 
 /** Seconds only: metad sends no dates. */
