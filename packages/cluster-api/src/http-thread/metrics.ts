@@ -20,7 +20,7 @@ export class HttpMetrics {
   });
   readonly #waiters = new Gauge({
     name: 'metad_waiters',
-    help: 'Long polls that are held now.',
+    help: 'Long polls and streams that are held now.',
     registers: [this.#registry],
   });
 
