@@ -219,6 +219,7 @@ export class Daemon {
       data: { config, stateFile: this.#store.stateFile, status: replicaStatus(this.#node) },
       node: this.#node,
       router: this.#router,
+      trace: this.#metrics.writeTrace,
       metrics: () => this.#metrics.text(takeSample(this.#node, this.#store, config)),
       onBehind: () => this.#snapshots.readerBehind(),
       onReopened: () => this.#snapshots.readerReopened(),

@@ -172,3 +172,11 @@ test('whoever is told of a replaced state reads it, also when another one follow
   expect(read).toEqual(['first', 'second']);
   expect([await next(), await next()]).toEqual([{ type: 'reopened' }, { type: 'reopened' }]);
 });
+
+test('who connects is shown in memory at once, and asks for the batches that were held back', async () => {
+  replica.setWatched(true);
+  expect(applied.isWatched).toBe(true);
+  expect(await next()).toEqual({ type: 'watching' });
+  replica.setWatched(false);
+  expect(applied.isWatched).toBe(false);
+});

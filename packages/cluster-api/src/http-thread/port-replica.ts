@@ -118,6 +118,12 @@ export class PortReplica implements Replica {
     return this.#status;
   }
 
+  /** Whether there are clients, who may wait for changes. */
+  setWatched(isWatched: boolean): void {
+    this.#appliedVersion.setWatched(isWatched);
+    if (isWatched) this.#post({ type: 'watching' });
+  }
+
   #read<T>(look: (view: StateView) => T): T {
     if (this.#replacements !== this.#appliedVersion.replacements) this.#takeReplacement();
     return this.#database.read(look);
@@ -151,7 +157,7 @@ export class PortReplica implements Replica {
   #flush(): void {
     const proposals = this.#outbox;
     this.#outbox = [];
-    this.#post({ type: 'propose', proposals });
+    this.#post({ type: 'propose', proposals, postedAt: performance.timeOrigin + performance.now() });
   }
 
   #ask<T>(waiting: Map<number, (answer: T) => void>, message: (id: number) => ToConsensus): Promise<T> {

@@ -17,9 +17,13 @@ export type ToConsensus =
   | {
       readonly type: 'propose';
       readonly proposals: readonly { readonly id: number; readonly command: Uint8Array }[];
+      /** When it was posted, in milliseconds since 1970. */
+      readonly postedAt: number;
     }
   | { readonly type: 'barrier'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number }
+  /** Somebody is connected now: the batches that were held back are wanted. */
+  | { readonly type: 'watching' }
   /** The state is read from where the last snapshot has put it. */
   | { readonly type: 'reopened' }
   | { readonly type: 'listening' }
@@ -28,7 +32,10 @@ export type ToConsensus =
   /** The state can't be read: so must it. */
   | { readonly type: 'fault'; readonly message: string };
 
-/** Consensus thread → HTTP thread. The one port keeps the order: a batch arrives before the answers that it allows. */
+/**
+ * Consensus thread → HTTP thread. The one port keeps the order: a batch arrives before the answers that it allows. While
+ * nobody is connected batches are held back, and arrive as one.
+ */
 export type ToHttp =
   | { readonly type: 'applied'; readonly batch: AppliedBatch }
   | { readonly type: 'status'; readonly status: ReplicaStatus }

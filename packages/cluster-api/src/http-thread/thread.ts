@@ -1,20 +1,23 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { StoreError, type Version, type WriteResult } from '@metad/kv-store';
+import { type AppliedBatch, StoreError, type Version, type WriteResult } from '@metad/kv-store';
 import type { ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
 import { unreachable } from '@metad/raft-core';
 import type { CallOutcome } from '../consensus/call.ts';
 import { explainCallError } from '../consensus/call-error.ts';
 import type { CallRouter } from '../consensus/call-router.ts';
 import type { Node } from '../consensus/node.ts';
+import type { WriteTrace } from '../consensus/write-trace.ts';
 import { ListenError } from '../http-listener.ts';
 import { AppliedVersion } from './applied-version.ts';
-import type { HttpThreadData, ToConsensus, ToHttp } from './port.ts';
+import { HttpPort } from './http-port.ts';
+import type { HttpThreadData, ToConsensus } from './port.ts';
 
 export interface HttpThreadOptions {
   readonly data: Omit<HttpThreadData, 'appliedVersion'>;
   readonly node: Node;
   readonly router: CallRouter;
   readonly metrics: () => Promise<string>;
+  readonly trace: Pick<WriteTrace, 'begin' | 'answered'>;
   /** The thread died: without it the node serves nobody. */
   /** The state is in another file, which this thread opens with a little delay … */
   readonly onBehind: () => void;
@@ -32,6 +35,7 @@ export class HttpThread {
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #appliedVersion = new AppliedVersion();
+  readonly #toHttp: HttpPort;
   #outcomes: { id: number; outcome: ProposeOutcome }[] = [];
   #settled: { listening: () => void; failed: (error: Error) => void } | null = null;
   #stopping = false;
@@ -41,6 +45,7 @@ export class HttpThread {
     this.#options = options;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
+    this.#toHttp = new HttpPort(port1, this.#appliedVersion);
     this.#port.on('message', (message: ToConsensus) => this.#receive(message));
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
       workerData: { ...options.data, appliedVersion: this.#appliedVersion.buffer, port: port2 },
@@ -54,12 +59,8 @@ export class HttpThread {
       });
     });
     this.#appliedVersion.set(options.node.version);
-    options.node.onApplied((batch) => {
-      if (batch.stateFile === undefined) this.#appliedVersion.set(batch.version);
-      this.#post({ type: 'applied', batch });
-      if (batch.stateFile !== undefined) this.#noteReplacement(batch.version);
-    });
-    options.node.onState(() => this.#post({ type: 'status', status: replicaStatus(options.node) }));
+    options.node.onApplied((batch) => this.#tell(batch));
+    options.node.onState(() => this.#toHttp.post({ type: 'status', status: replicaStatus(options.node) }));
   }
 
   /** Resolves once both ports are open; rejects with what is wrong with them. */
@@ -72,9 +73,15 @@ export class HttpThread {
   /** Answers what is open, releases the waiters, closes the ports. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#post({ type: 'stop' });
+    this.#toHttp.post({ type: 'stop' });
     await this.#exited;
     this.#port.close();
+  }
+
+  #tell(batch: AppliedBatch): void {
+    if (batch.stateFile === undefined) this.#appliedVersion.set(batch.version);
+    this.#toHttp.postBatch(batch);
+    if (batch.stateFile !== undefined) this.#noteReplacement(batch.version);
   }
 
   #noteReplacement(version: Version): void {
@@ -87,16 +94,19 @@ export class HttpThread {
   #receive(message: ToConsensus): void {
     switch (message.type) {
       case 'propose':
-        for (const { id, command } of message.proposals) void this.#propose(id, command);
+        for (const { id, command } of message.proposals) void this.#propose(id, command, message.postedAt);
+        return;
+      case 'watching':
+        this.#toHttp.flush();
         return;
       case 'barrier':
         void this.#options.node
           .readBarrier()
-          .then((outcome) => this.#post({ type: 'barrier', id: message.id, outcome }));
+          .then((outcome) => this.#toHttp.post({ type: 'barrier', id: message.id, outcome }));
         return;
       case 'metrics':
         this.#options.metrics().then(
-          (text) => this.#post({ type: 'metrics', id: message.id, text }),
+          (text) => this.#toHttp.post({ type: 'metrics', id: message.id, text }),
           (error: unknown) => this.#fail(error),
         );
         return;
@@ -118,8 +128,11 @@ export class HttpThread {
     }
   }
 
-  async #propose(id: number, command: Uint8Array): Promise<void> {
+  async #propose(id: number, command: Uint8Array, postedAt: number): Promise<void> {
+    const { trace } = this.#options;
+    trace.begin(command, { stage: 'hop', since: postedAt - performance.timeOrigin });
     const outcome = await this.#options.router.execute({ type: 'propose', command });
+    trace.answered(command);
     this.#outcomes.push({ id, outcome: proposeOutcome(outcome) });
     if (this.#outcomes.length === 1) setImmediate(() => this.#flush());
   }
@@ -127,11 +140,7 @@ export class HttpThread {
   #flush(): void {
     const outcomes = this.#outcomes;
     this.#outcomes = [];
-    this.#post({ type: 'outcomes', outcomes });
-  }
-
-  #post(message: ToHttp): void {
-    this.#port.postMessage(message);
+    this.#toHttp.post({ type: 'outcomes', outcomes });
   }
 
   #fail(error: unknown): void {

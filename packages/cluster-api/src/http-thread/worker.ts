@@ -14,6 +14,7 @@ import { closeServer, listen } from '../http-listener.ts';
 import { createLogger } from '../logger.ts';
 import { reasonOf } from '../reason.ts';
 import { AppliedVersion } from './applied-version.ts';
+import { ClientCount } from './client-count.ts';
 import { HttpMetrics } from './metrics.ts';
 import type { HttpThreadData, ToConsensus, ToHttp } from './port.ts';
 import { PortReplica } from './port-replica.ts';
@@ -53,25 +54,19 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     },
   });
   const servers: Server[] = [];
+  const clients = new ClientCount((isSomebodyThere) => replica.setWatched(isSomebodyThere));
+  const open = async (options: Parameters<typeof listen>[0]) => {
+    const server = await listen(options);
+    // Before it can have accepted anybody.
+    clients.watch(server);
+    servers.push(server);
+  };
   port.on('message', (message: ToHttp) => replica.receive(message));
   try {
     const { listen: metadata, listenManage: manage, limits } = config;
-    servers.push(
-      await listen({
-        setting: 'listen',
-        address: metadata,
-        handler: apps.metadataListener,
-        limits,
-      }),
-    );
-    servers.push(
-      await listen({
-        setting: 'listen_manage',
-        address: manage,
-        handler: getRequestListener(apps.manage.fetch),
-        limits,
-      }),
-    );
+    await open({ setting: 'listen', address: metadata, handler: apps.metadataListener, limits });
+    const manageListener = getRequestListener(apps.manage.fetch);
+    await open({ setting: 'listen_manage', address: manage, handler: manageListener, limits });
     post({ type: 'listening' });
   } catch (error) {
     post({ type: 'notListening', message: reasonOf(error) });
