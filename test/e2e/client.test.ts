@@ -1,4 +1,4 @@
-import { type MetadataState, MetadClient, MetadManageClient } from '@metad/metad-api/client';
+import { type MetadataState, MetadClient, type MetadManageClient } from '@metad/metad-api/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { waitUntil } from './wait-until.ts';
@@ -12,29 +12,24 @@ const here = '127.0.0.1';
 const WAIT_SECONDS = 3;
 const attemptTimeoutMs = 6000;
 const abort = new AbortController();
-const clients: (MetadClient | MetadManageClient)[] = [];
-
-function urls(port: 'metadata' | 'manage'): string[] {
-  return cluster.ids.map((id) => `http://127.0.0.1:${cluster.node(id).ports[port]}`);
-}
+const readers: MetadClient[] = [];
 
 function reader(): MetadClient {
-  const client = new MetadClient({ endpoints: urls('metadata'), attemptTimeoutMs });
-  clients.push(client);
+  const endpoints = cluster.ids.map((id) => `http://127.0.0.1:${cluster.node(id).ports.metadata}`);
+  const client = new MetadClient({ endpoints, attemptTimeoutMs });
+  readers.push(client);
   return client;
 }
 
 function writer(author: string): MetadManageClient {
-  const client = new MetadManageClient({ endpoints: urls('manage'), attemptTimeoutMs, author });
-  clients.push(client);
-  return client;
+  return cluster.client(cluster.ids, { startAt: 'random', attemptTimeoutMs, author });
 }
 
 beforeAll(() => cluster.form(3));
 
 afterAll(() => {
   abort.abort();
-  for (const client of clients) client.close();
+  for (const client of readers) client.close();
 });
 
 /** Everything that a watch gives, and that it gives it in order. */

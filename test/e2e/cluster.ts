@@ -1,3 +1,4 @@
+import { type ManageConnectionOptions, MetadManageClient } from '@metad/metad-api/client';
 import { afterAll, afterEach, vi } from 'vitest';
 import { json, type Reply, send, versionOf } from './http.ts';
 import type { ChangeAnswer, ClusterMetrics } from './metrics.ts';
@@ -21,6 +22,24 @@ export function useCluster(): Cluster {
 
 /** Nodes, and what is asked of them: every request names the node it goes to. */
 export class Cluster extends NodeSet {
+  readonly #clients: MetadManageClient[] = [];
+
+  /** A client of the manage API of these nodes, in this order, which goes on until one of them has done what it asks for. */
+  client(
+    ids: readonly number[] = this.ids,
+    options: Partial<ManageConnectionOptions> = {},
+  ): MetadManageClient {
+    const endpoints = ids.map((id) => `http://127.0.0.1:${this.node(id).ports.manage}`);
+    const client = new MetadManageClient({ endpoints, startAt: 'first', ...options });
+    this.#clients.push(client);
+    return client;
+  }
+
+  override close(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    return super.close();
+  }
+
   /** The node that leads, by its own word in the newest term; waits until there is one. */
   leader(ids: readonly number[] = this.runningIds): Promise<number> {
     return waitUntil(async () => {

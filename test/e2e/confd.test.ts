@@ -16,8 +16,12 @@ let counter = 0;
 
 beforeAll(async () => {
   await cluster.form(3, '--wait_timeout', '2s');
-  await cluster.manage(1, 'PUT', '/v1/data', { hosts: { here: { name: 'first', counter: 0 } }, other: 'x' });
-  await cluster.manage(2, 'PUT', '/v1/mapping', { [here]: { host: '/hosts/here' } });
+  await cluster.client().batch({
+    do: [
+      { put: '/v1/data', value: { hosts: { here: { name: 'first', counter: 0 } }, other: 'x' } },
+      { put: `/v1/mapping/${here}`, value: { host: '/hosts/here' } },
+    ],
+  });
   await cluster.converged();
   const ports = cluster.ids.map((id) => cluster.node(id).ports.metadata);
   confd = new ConfdClient({ ports, prefix: '/self', keys, signal: abort.signal });
@@ -30,10 +34,7 @@ afterAll(async () => {
 
 async function count(id: number): Promise<void> {
   counter += 1;
-  await waitUntil(async () => {
-    const { status } = await cluster.manage(id, 'PUT', '/v1/data/hosts/here/counter', counter);
-    return status === 200;
-  }, `node ${id} to take a write`);
+  await cluster.client([id]).data.merge('/hosts/here/counter', counter);
 }
 
 async function rendersIt(): Promise<void> {

@@ -63,10 +63,7 @@ describe('watcher', () => {
   }
 
   async function count(id: number, counter: number): Promise<void> {
-    await waitUntil(async () => {
-      const { status } = await cluster.manage(id, 'PUT', '/v1/data/hosts/here/counter', String(counter));
-      return status === 200;
-    }, `node ${id} to take a write`);
+    await cluster.client([id]).data.merge('/hosts/here/counter', counter);
   }
 
   test('keeps its file in step with /self while nodes are killed and come back', async () => {
@@ -76,7 +73,7 @@ describe('watcher', () => {
       `http://127.0.0.1:${cluster.node(id).ports.metadata}`,
     ]);
     watcher = new ScriptProcess(example('watcher/dist/watch.js'), ['--file', file, ...nodes]);
-    await cluster.manage(1, 'PUT', '/v1/mapping', { [here]: { host: '/hosts/here' } });
+    await cluster.client().mapping.merge(`/${here}`, { host: '/hosts/here' });
     await count(1, 1);
     await follows(1);
 
@@ -98,9 +95,9 @@ describe('watcher', () => {
   });
 
   test('removes the file while nothing is shown, and ends on SIGTERM', async () => {
-    await cluster.manage(1, 'DELETE', `/v1/mapping/${here}`);
+    await cluster.client([1]).mapping.delete(`/${here}`);
     await waitUntil(() => !existsSync(file), 'the file to be removed');
-    await cluster.manage(2, 'PUT', '/v1/mapping', { [here]: { host: '/hosts/here' } });
+    await cluster.client([2]).mapping.merge(`/${here}`, { host: '/hosts/here' });
     await waitUntil(() => existsSync(file), 'the file to be back');
     expect(await watcher.end('SIGTERM')).toEqual({ code: 0, signal: null });
   });
