@@ -2,6 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { NodeId } from '@metad/raft-core';
 import type { Logger } from 'pino';
 import { request } from 'undici';
+import { JOIN, JOINED } from './cluster-http/join-route.ts';
+import { ASK, CHALLENGE, type SignedHeaders, SignedRequest } from './peers/token-proof.ts';
 import { reasonOf } from './reason.ts';
 
 const RETRY_MS = 1_000;
@@ -18,6 +20,11 @@ export interface JoinLoopOptions {
   /** Whether a member has spoken to this node: then it belongs to the cluster. */
   readonly isMember: () => boolean;
   readonly logger: Logger;
+}
+
+interface Asked {
+  readonly added: boolean;
+  readonly text: string;
 }
 
 /**
@@ -55,26 +62,51 @@ export class JoinLoop {
     }
   }
 
-  async #ask(member: string): Promise<{ readonly added: boolean; readonly text: string }> {
+  async #ask(member: string): Promise<Asked> {
     const { node, addr, token } = this.#options;
+    const wish = { [JOIN]: JSON.stringify([node, addr]) };
     try {
-      const { statusCode, body } = await request(`http://${member}/add-learner`, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-        },
-        body: JSON.stringify([node, addr]),
-        headersTimeout: ANSWER_TIMEOUT_MS,
-        bodyTimeout: ANSWER_TIMEOUT_MS,
-        signal: this.#abort.signal,
-      });
-      const text = await readStart(body);
-      // Anything else may answer 200 at a wrong address.
-      return { added: statusCode === 200 && text.startsWith('{"Ok":'), text: `${statusCode}: ${text}` };
+      if (token === null) return await this.#join(member, wish, () => true);
+      const challenge = await this.#challenge(member);
+      if (typeof challenge !== 'string') return challenge;
+      const signed = new SignedRequest(token, challenge, wish);
+      return await this.#join(member, signed.headers, (headers) => signed.isAnsweredBy(headers));
     } catch (error) {
       return { added: false, text: reasonOf(error) };
     }
+  }
+
+  /** The token is never sent: who answers may be anybody. */
+  async #challenge(member: string): Promise<string | Asked> {
+    const { headers, text } = await this.#send(member, { [CHALLENGE]: ASK });
+    const challenge = headers[CHALLENGE];
+    return typeof challenge === 'string' ? challenge : { added: false, text };
+  }
+
+  async #join(
+    member: string,
+    wish: Readonly<Record<string, string>>,
+    isProvenBy: (headers: SignedHeaders) => boolean,
+  ): Promise<Asked> {
+    const { headers, text } = await this.#send(member, wish);
+    // Anything may answer at a wrong address.
+    if (headers[JOINED] === undefined) return { added: false, text };
+    if (!isProvenBy(headers)) return { added: false, text: 'who answers does not prove the cluster token' };
+    return { added: headers[JOINED] === 'yes', text };
+  }
+
+  async #send(
+    member: string,
+    wish: Readonly<Record<string, string>>,
+  ): Promise<{ readonly headers: SignedHeaders; readonly text: string }> {
+    const { statusCode, headers, body } = await request(`http://${member}/join`, {
+      method: 'POST',
+      headers: wish,
+      headersTimeout: ANSWER_TIMEOUT_MS,
+      bodyTimeout: ANSWER_TIMEOUT_MS,
+      signal: this.#abort.signal,
+    });
+    return { headers, text: `${statusCode}: ${await readStart(body)}` };
   }
 
   /** Ends early when the loop is stopped. */

@@ -1,12 +1,13 @@
 import { type SnapshotManifest, StoreError } from '@metad/kv-store';
-import { createPortGuard } from '@metad/metad-api';
+import { createPortGuard, parseJsonBody } from '@metad/metad-api';
 import { nodeId } from '@metad/raft-core';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import { parseAddress } from '../config/address.ts';
 import type { Call, CallOutcome } from '../consensus/call.ts';
 import { addBackupRoute, type BackupDeps } from './backup-route.ts';
-import { readJsonRequest } from './json-request.ts';
+import { addJoinRoute } from './join-route.ts';
+import { checkJson, readJsonRequest } from './json-request.ts';
 import { addKvRoutes, type KvDeps } from './kv-routes.ts';
 import { type BigJson, callAnswer, snapshotAnswer, stringifyBigJson } from './openraft-json.ts';
 
@@ -46,6 +47,11 @@ const BODIES = {
 export function createClusterApp(deps: ClusterAppDeps): Hono {
   const app = new Hono();
   app.get('/health', (c) => c.json({ status: 'up' }));
+  addJoinRoute(app, {
+    clusterToken: deps.clusterToken,
+    addLearner: (c, wish) => joinAnswer(c, deps, wish),
+    refuse: (c, status, message) => answer(c, status, failure(status, message)),
+  });
   app.use(guard(deps.clusterToken));
   addKvRoutes(app, deps);
   addBackupRoute(app, deps);
@@ -85,8 +91,21 @@ async function callRoute<T>(
   const { maxBodyBytes } = deps.limits;
   const request = await readJsonRequest(c, body, { maxBodyBytes, emptyMeansNull: true });
   if (request.type === 'refused') return answer(c, request.status, badRequest(request.reason));
-  const outcome = await deps.router.execute(toCall(request.value));
+  return executed(c, deps, toCall(request.value));
+}
+
+async function executed(c: Context, deps: ClusterAppDeps, call: Call): Promise<Response> {
+  const outcome = await deps.router.execute(call);
   return answer(c, statusOf(outcome), callAnswer(outcome, deps.addressOf));
+}
+
+async function joinAnswer(c: Context, deps: ClusterAppDeps, wish: string): Promise<Response> {
+  const json = parseJsonBody(wish);
+  if (json.type === 'problem') return answer(c, 400, badRequest(json.problem.message));
+  const request = checkJson(json.value, BODIES.addLearner);
+  if (request.type === 'refused') return answer(c, request.status, badRequest(request.reason));
+  const [node, addr] = request.value;
+  return executed(c, deps, { type: 'addLearner', node, addr });
 }
 
 /** Concerns the node that is asked, whoever leads. */

@@ -1,9 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
 
-// Both ends prove that they know the cluster's token, and neither shows it: each signs a number that the other has just
-// made up, together with all that it says of itself. Who does not know the token learns nothing about the node, and what
-// it has overheard is of no use again. Frames are not signed: a network that alters connections needs more than this.
+// Both ends of a peer connection, and of a request to join, prove that they know the cluster's token, and neither shows
+// it: each signs a number that the other has just made up, together with all that it says of itself. Who does not know the
+// token learns nothing about the node, and what it has overheard is of no use again. Frames are not signed: a network that
+// alters connections needs more than this.
 
 /** What the acceptor has made up; a dialler asks for it with the value {@link ASK}. */
 export const CHALLENGE = 'x-metad-challenge';
@@ -32,7 +32,7 @@ export class SignedRequest {
     this.headers = { ...headers, [CHALLENGE]: challenge, [NONCE]: nonce, [PROOF]: this.#proof };
   }
 
-  isAnsweredBy(headers: IncomingHttpHeaders): boolean {
+  isAnsweredBy(headers: SignedHeaders): boolean {
     return isEqual(headers[PROOF], answerProof(this.#token, this.#proof, headers));
   }
 }
@@ -60,7 +60,7 @@ export class TokenGate {
   }
 
   /** Null unless the headers answer a challenge of this gate, signed with its token, for the first time. */
-  open(headers: IncomingHttpHeaders): SignAnswer | null {
+  open(headers: SignedHeaders): SignAnswer | null {
     const { [CHALLENGE]: challenge, [NONCE]: nonce, [PROOF]: proof } = headers;
     if (typeof challenge !== 'string' || typeof nonce !== 'string') return null;
     const expected = requestProof(this.#token, { challenge, nonce, headers });
