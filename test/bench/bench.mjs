@@ -69,7 +69,8 @@ function parseOptions() {
       },
     });
   } catch (error) {
-    return error.message;
+    // The first sentence says what it is; the rest is about other command lines.
+    return error.message.split('. ')[0];
   }
   const { values, positionals } = parsed;
   const [seconds, passes, scale] = [Number(values.seconds), Number(values.passes), Number(values.scale)];

@@ -8,6 +8,8 @@ import { measureLearner } from './learner.mjs';
 import { measureRestart } from './restart.mjs';
 
 const SIZES = [1_000, 10_000, 100_000, 1_000_000];
+/** However small the scale is. */
+const LEAST = 10;
 const CONNECTIONS = 64;
 const LEAVES_PER_PUT = 5_000;
 const PUTS_AT_ONCE = 2;
@@ -37,7 +39,7 @@ const KINDS = [
 
 /** How the cost of reads and writes grows with the tree; a restart and a new learner with the largest. */
 export async function measureTree({ dir, seconds, passes, scale }) {
-  const sizes = SIZES.map((size) => Math.ceil(size * scale));
+  const sizes = [...new Set(SIZES.map((size) => Math.max(Math.round(size * scale), LEAST)))];
   const [least] = sizes;
   console.log(
     `Leaves of 200 bytes, 1,000 in each folder. Two clusters at once: one keeps ${least} leaves, the other one grows; each\n` +
