@@ -1,10 +1,9 @@
 import { assert } from '@metad/raft-core';
-import { Packr } from 'msgpackr';
 import type { Command, WriteCommand } from './command.ts';
 import { CommandFormatError } from './command-fields.ts';
 import { contentFields, readContent } from './content-codec.ts';
 import { FIRST_FEATURE_LEVEL } from './feature-level.ts';
-import { isPlainMessagePack } from './message-pack.ts';
+import { packPlain, unpackPlain } from './message-pack.ts';
 import { readWrite, writeFields } from './write-codec.ts';
 
 /** The first byte of every write. It grows when what follows changes its shape or its meaning. */
@@ -13,14 +12,13 @@ export const COMMAND_FORMAT = 2;
 /** The first byte of everything else: what a 0.1 has written, and what raises the feature level. */
 export const BARE_FORMAT = 1;
 
-// Commands are arrays of strings, small integers and arrays: no maps, so that equal commands have equal bytes.
-const packr = new Packr({ useRecords: false, moreTypes: false });
-
 /** How deep lists may lie in lists. */
 const MAX_BARE_DEPTH = 3;
 const MAX_WRITE_DEPTH = 5;
 
-/** Where a write's time stands, and where what MessagePack makes begins: 8 bytes, a big-endian double. */
+const BARE_FIELDS_OFFSET = 1;
+
+/** Where a write's time stands, a big-endian double, and where its fields begin. */
 const TIME_OFFSET = 1;
 const FIELDS_OFFSET = 9;
 
@@ -49,18 +47,18 @@ export function encodeCommand(command: Command, level: number = FIRST_FEATURE_LE
   const fields = contentFields(command);
   // What no node could read must not get into the log.
   readContent(fields);
-  return Buffer.concat([BARE_HEADER, packr.pack(fields)]);
+  const bytes = packPlain(fields, BARE_FIELDS_OFFSET);
+  bytes[0] = BARE_FORMAT;
+  return bytes;
 }
-
-const BARE_HEADER = Uint8Array.of(BARE_FORMAT);
 
 function encodeWrite(command: WriteCommand): Uint8Array {
   const fields = writeFields(command);
   readWrite(command.time, fields);
-  const header = Buffer.alloc(FIELDS_OFFSET);
-  header[0] = COMMAND_FORMAT;
-  header.writeDoubleBE(command.time, TIME_OFFSET);
-  return Buffer.concat([header, packr.pack(fields)]);
+  const bytes = packPlain(fields, FIELDS_OFFSET);
+  bytes[0] = COMMAND_FORMAT;
+  bytes.writeDoubleBE(command.time, TIME_OFFSET);
+  return bytes;
 }
 
 /** Checks everything: it also reads what came over the network. Throws a CommandFormatError. */
@@ -68,10 +66,10 @@ export function decodeCommand(bytes: Uint8Array): Command {
   switch (bytes[0]) {
     case COMMAND_FORMAT: {
       if (bytes.byteLength < FIELDS_OFFSET) throw new CommandFormatError('a write is cut off');
-      return readWrite(timeOf(bytes), unpack(bytes.subarray(FIELDS_OFFSET), MAX_WRITE_DEPTH));
+      return readWrite(timeOf(bytes), unpack(bytes, FIELDS_OFFSET, MAX_WRITE_DEPTH));
     }
     case BARE_FORMAT:
-      return readContent(unpack(bytes.subarray(1), MAX_BARE_DEPTH));
+      return readContent(unpack(bytes, BARE_FIELDS_OFFSET, MAX_BARE_DEPTH));
     default:
       throw new CommandFormatError(`unknown command format ${bytes[0] ?? '(no bytes)'}`);
   }
@@ -94,9 +92,10 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-function unpack(bytes: Uint8Array, maxDepth: number): unknown {
-  if (!isPlainMessagePack(bytes, maxDepth)) {
+function unpack(bytes: Uint8Array, start: number, maxDepth: number): unknown {
+  const value = unpackPlain(bytes, start, maxDepth);
+  if (value === undefined) {
     throw new CommandFormatError('not a MessagePack list of strings and small integers');
   }
-  return packr.unpack(bytes);
+  return value;
 }

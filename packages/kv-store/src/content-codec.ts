@@ -9,6 +9,7 @@ import type {
 } from './command.ts';
 import { CommandFormatError, list, only, pairs, path, text } from './command-fields.ts';
 import { FIRST_FEATURE_LEVEL, LAST_FEATURE_LEVEL } from './feature-level.ts';
+import type { Plain } from './message-pack.ts';
 import { ROOT } from './path.ts';
 
 /** A tree travels as its index. */
@@ -25,7 +26,7 @@ const OPCODE = {
 } as const;
 
 /** What a command is made of: lists of strings and small integers, at most two levels deep. */
-export function contentFields(command: ContentCommand | FeatureLevelCommand): unknown[] {
+export function contentFields(command: ContentCommand | FeatureLevelCommand): Plain[] {
   switch (command.type) {
     case 'merge':
       return [OPCODE.merge, TREES.indexOf(command.tree), command.leaves.flat()];

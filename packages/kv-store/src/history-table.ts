@@ -64,8 +64,10 @@ export class HistoryTable {
    * rows alone, so that every node, however it came by them, has the same ones.
    */
   add({ version, time, author, changes }: HistoryRow): Version | null {
-    const bytes = rowBytes + Buffer.byteLength(author) + (changes === null ? 0 : Buffer.byteLength(changes));
-    this.#insert.run(version, time, author, bytes, changes);
+    const changesBytes = changes === null ? 0 : Buffer.byteLength(changes);
+    const isKept = changesBytes <= this.#limits.maxVersionBytes;
+    const bytes = rowBytes + Buffer.byteLength(author) + (isKept ? changesBytes : 0);
+    this.#insert.run(version, time, author, bytes, isKept ? changes : null);
     this.#versions += 1;
     this.#bytes += bytes;
     const { maxVersions, maxBytes } = this.#limits;

@@ -44,9 +44,12 @@ export function follow(before: Position, entry: Entry, moves: Effect['moves']): 
   const { term, leader, index, payload } = entry;
   const applied = { term, leader, index };
   return {
-    ...before,
-    ...moves,
     applied,
+    version: moves.version ?? before.version,
+    featureLevel: moves.featureLevel ?? before.featureLevel,
+    time: moves.time ?? before.time,
+    versionFloor: moves.versionFloor ?? before.versionFloor,
+    historyStart: moves.historyStart ?? before.historyStart,
     membership:
       payload.type === 'membership' ? { logId: applied, membership: payload.membership } : before.membership,
     digest: createHash('sha256')

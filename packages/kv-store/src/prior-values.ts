@@ -7,20 +7,21 @@ export type ChangeKind = TreeName | 'rules';
 export type PriorValue = readonly [kind: ChangeKind, name: string, before: string | null];
 
 /** What a value takes besides its name and itself. */
-const overheadBytes = 16;
+const overhead = 16;
 
 /**
  * The values that one write replaces, each once, as they were before it. Too many of them are not held: a write may
  * remove more than memory holds, and must still go through.
  */
 export class PriorValues {
-  readonly #maxBytes: number;
+  readonly #maxLength: number;
   /** By kind and name; null once it got too much. */
   #values: Map<string, PriorValue> | null = new Map();
-  #bytes = 0;
+  #length = 0;
 
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
+  /** `maxLength` counts characters: about as many as `encode` would return. */
+  constructor(maxLength: number) {
+    this.#maxLength = maxLength;
   }
 
   /** Whether it is worth reading another value. */
@@ -34,15 +35,13 @@ export class PriorValues {
     const key = `${kind}:${name}`;
     if (this.#values.has(key)) return;
     this.#values.set(key, [kind, name, before]);
-    this.#bytes += name.length + (before?.length ?? 0) + overheadBytes;
-    if (this.#bytes > this.#maxBytes) this.#values = null;
+    this.#length += name.length + (before?.length ?? 0) + overhead;
+    if (this.#length > this.#maxLength) this.#values = null;
   }
 
   /** As `decodeChanges` reads it; null: it was too much. */
   encode(): string | null {
-    if (this.#values === null) return null;
-    const text = JSON.stringify([...this.#values.values()]);
-    return Buffer.byteLength(text) > this.#maxBytes ? null : text;
+    return this.#values === null ? null : JSON.stringify([...this.#values.values()]);
   }
 }
 

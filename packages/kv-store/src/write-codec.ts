@@ -8,17 +8,18 @@ import {
 } from './command.ts';
 import { CommandFormatError, list, path, text } from './command-fields.ts';
 import { contentFields, readContent, TREES } from './content-codec.ts';
+import type { Plain } from './message-pack.ts';
 import { type Version, version } from './version.ts';
 
 const CONDITION = { unchangedSince: 1, absent: 2, present: 3, equals: 4 } as const;
 
 /** All of a write but its time: lists of strings and small integers. */
-export function writeFields(write: WriteCommand): unknown[] {
+export function writeFields(write: WriteCommand): Plain[] {
   return [write.author, write.idempotencyKey, ...contentOf(write)];
 }
 
 /** What is asked for, whoever asks and when: equal requests have equal content. */
-export function contentOf({ preconditions, operations }: WriteCommand): [unknown[][], unknown[][]] {
+export function contentOf({ preconditions, operations }: WriteCommand): [Plain[][], Plain[][]] {
   return [preconditions.map(conditionFields), operations.map(contentFields)];
 }
 
@@ -37,7 +38,7 @@ export function readWrite(time: number, value: unknown): WriteCommand {
   };
 }
 
-function conditionFields(condition: Precondition): unknown[] {
+function conditionFields(condition: Precondition): Plain[] {
   const fields = [CONDITION[condition.type], TREES.indexOf(condition.tree), condition.path];
   switch (condition.type) {
     case 'unchangedSince':
