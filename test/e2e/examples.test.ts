@@ -31,6 +31,24 @@ describe('curl-tour', () => {
   });
 });
 
+describe('client', () => {
+  test('shows what it says, through any nodes, and leaves nothing behind', async () => {
+    const before = await cluster.readAll(1);
+    const urls = (port: 'metadata' | 'manage'): string =>
+      cluster.ids.map((id) => `http://127.0.0.1:${cluster.node(id).ports[port]}`).join(',');
+    const env = { METADATA: urls('metadata'), MANAGE: urls('manage') };
+    const tour = new ScriptProcess(example('client/tour.mjs'), [], env);
+    const exit = await tour.exited;
+    expect(exit, tour.log).toEqual({ code: 0, signal: null });
+    const steps = [...tour.log.matchAll(/^version \d+: \{"name":"client","step":"(\d)"\}$/gm)];
+    expect(steps.map(([, step]) => step)).toEqual(['1', '2', '3']);
+    expect(tour.log).toMatch(
+      /tour \(127\.0\.0\.1\) \{ kind: 'data', path: '\/tour\/step', before: '2', after: '3' \}/,
+    );
+    expect(await cluster.readAll(1)).toEqual(before);
+  });
+});
+
 describe('learner-capacity', () => {
   test('has both nodes answer reads, and says how many', async () => {
     const ports = await reserveRow(6);
