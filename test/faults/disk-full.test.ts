@@ -1,4 +1,5 @@
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -65,3 +66,13 @@ test.skipIf(missing)(
     expect((await agreedContent(cluster)).get('fill/2')).toBe(VALUE);
   },
 );
+
+test.skipIf(missing)('a disk that a killed test has left behind goes with the next one', () => {
+  const left = mkdtempSync(join(tmpdir(), 'metad-left-'));
+  const { pid } = spawnSync('true');
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', `metad-test-${pid}`, left]);
+  const own = cluster.scratch('own');
+  new SmallDisk(own, '1m').unmount();
+  expect(readFileSync('/proc/self/mounts', 'utf8')).not.toContain(left);
+  rmdirSync(left);
+});

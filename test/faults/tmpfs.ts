@@ -1,5 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+
+const MOUNTS = '/proc/self/mounts';
+/** The name of a disk of ours ends with the process that it belongs to. */
+const NAME = 'metad-test-';
+const LEFTOVER = new RegExp(`^${NAME}(\\d+) (\\S+) tmpfs `);
 
 /** A small disk of its own, in memory, at a folder that must be unmounted before it can be removed. */
 export class SmallDisk {
@@ -7,8 +12,10 @@ export class SmallDisk {
 
   /** Throws unless this process may mount. */
   constructor(folder: string, size: string) {
+    unmountLeftovers();
     mkdirSync(folder, { recursive: true });
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'metad-test', folder], { stdio: 'pipe' });
+    const name = `${NAME}${process.pid}`;
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, name, folder], { stdio: 'pipe' });
     this.#folder = folder;
   }
 
@@ -18,7 +25,7 @@ export class SmallDisk {
   }
 
   unmount(): void {
-    execFileSync('umount', [this.#folder], { stdio: 'pipe' });
+    unmount(this.#folder);
   }
 }
 
@@ -30,4 +37,19 @@ export function whyNoSmallDisk(folder: string): string | null {
   } catch (error) {
     return `no tmpfs can be mounted: ${error instanceof Error ? error.message.split('\n')[1] : error}`;
   }
+}
+
+/** Nobody else unmounts the disk of a process that was killed; its memory would stay in use. */
+function unmountLeftovers(): void {
+  if (!existsSync(MOUNTS)) return;
+  for (const line of readFileSync(MOUNTS, 'utf8').split('\n')) {
+    const [, pid, folder] = LEFTOVER.exec(line) ?? [];
+    if (pid === undefined || folder === undefined || existsSync(`/proc/${pid}`)) continue;
+    // A node that outlived its test may still hold the disk: it goes with the last file that is open.
+    unmount(folder, '--lazy');
+  }
+}
+
+function unmount(folder: string, ...flags: readonly string[]): void {
+  execFileSync('umount', [...flags, folder], { stdio: 'pipe' });
 }

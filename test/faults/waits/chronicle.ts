@@ -1,5 +1,5 @@
 import type { ScriptProcess } from '../../e2e/script-process.ts';
-import type { Audit, Observation, RecordedWrite, Sight } from './evidence.ts';
+import type { Audit, Observation, RecordedWrite, RefusedWrite, Sight } from './evidence.ts';
 import { applied, EMPTY_STATE, type ModelState, namedHosts } from './model-state.ts';
 import { see, seeAll, sorted } from './model-view.ts';
 
@@ -28,6 +28,8 @@ export interface Reasons {
   lostTrack: number;
 }
 
+/** A write of unknown outcome may come true later, but not after so many others. */
+const MAX_LATE_VERSIONS = 500;
 /** How many worlds are tried for each version, on average, before it is given up. */
 const MAX_TRIES_PER_VERSION = 200;
 
@@ -50,7 +52,7 @@ export class Chronicle {
   readonly reasons: Reasons = { seen: 0, ownAccess: 0, lostTrack: 0 };
   readonly #options: ChronicleOptions;
   readonly #worlds: World[];
-  /** Writes of unknown outcome that had made no version when they were judged: they may be late by that much. */
+  /** Writes of unknown outcome that have made no version so far. */
   #open: RecordedWrite[] = [];
   #tries = 0;
   /** What contradicts the choices that came furthest. */
@@ -76,13 +78,10 @@ export class Chronicle {
    * Goes on to version `until`: every write that was sent since the last call has its outcome, and none is under way.
    * Gives what is wrong; empty when nothing is.
    */
-  goOn(
-    until: number,
-    writes: readonly RecordedWrite[],
-    observations: readonly Observation[],
-  ): readonly string[] {
+  goOn(until: number, { writes, refused, observations }: Happenings): readonly string[] {
     const from = this.version;
-    const open = [...this.#open, ...writes.filter(({ version }) => version === null)];
+    const recent = this.#open.filter(({ after }) => after > from - MAX_LATE_VERSIONS);
+    const open = [...recent, ...writes.filter(({ version }) => version === null)];
     const claims = groupByVersion(writes.filter((write) => write.version !== null));
     const early = [...claims].filter(([version]) => version <= from || version > until);
     for (const [version, claimed] of early) {
@@ -90,15 +89,42 @@ export class Chronicle {
       return [`version ${version} is not between ${from} and ${until}: ${describe(claimed)}`];
     }
     const seen = groupByVersion(observations.filter(({ version }) => version > from));
-    this.#tries = MAX_TRIES_PER_VERSION * (until - from + 1);
+    const known = { until, claims, seen };
+    const used = this.#search({ ...known, open });
+    if (used === null) {
+      const { problems } = this.#furthest;
+      return [...new Set(problems), ...this.#suspicions({ ...known, open }, { writes, refused })];
+    }
+    this.#open = open.filter((write) => !used.has(write));
+    return observations.flatMap((observation) => this.judge(observation));
+  }
+
+  /** The writes that made the versions up to the last one; null when no choice is without contradiction. */
+  #search(known: Omit<Search, 'used'>): ReadonlySet<RecordedWrite> | null {
+    const from = this.version;
+    this.#tries = MAX_TRIES_PER_VERSION * (known.until - from + 1);
     this.#furthest = { version: from, problems: [] };
     const used = new Set<RecordedWrite>();
-    if (!this.#place({ until, open, claims, seen, used })) {
-      const isUndecided = this.#tries <= 0 ? ['there are too many ways to try them all; the furthest:'] : [];
-      return [...isUndecided, ...new Set(this.#furthest.problems)];
-    }
-    this.#open = writes.filter((write) => write.version === null && !used.has(write));
-    return observations.flatMap((observation) => this.judge(observation));
+    if (this.#place({ ...known, used })) return used;
+    if (this.#tries <= 0) this.#furthest.problems.unshift('there are too many ways to try them all');
+    return null;
+  }
+
+  /** Whether it would be explained by a write that was refused, or applied twice, after all. */
+  #suspicions(known: Omit<Search, 'used'>, { writes, refused }: Omit<Happenings, 'observations'>): string[] {
+    const from = this.version;
+    const again = writes.map((write) => ({ ...write, version: null }));
+    const used = this.#search({ ...known, open: [...known.open, ...refused, ...again] });
+    this.#worlds.length = from + 1;
+    if (used === null) return [];
+    return [
+      ...refused
+        .filter((write) => used.has(write))
+        .map((write) => `it was refused (${write.reason}), and applied: ${describe([write])}`),
+      ...again
+        .filter((write) => used.has(write))
+        .map((write) => `it was applied twice: ${describe([write])}`),
+    ];
   }
 
   /** What is wrong with an observation of a version that is known, and what its wait ended for. */
@@ -211,6 +237,14 @@ export class Chronicle {
     if (world === undefined) throw new Error(`version ${version} is not known`);
     return world;
   }
+}
+
+/** What happened since a version. */
+export interface Happenings {
+  readonly writes: readonly RecordedWrite[];
+  /** Only looked at to explain what is wrong. */
+  readonly refused: readonly RefusedWrite[];
+  readonly observations: readonly Observation[];
 }
 
 interface Search {

@@ -1,7 +1,7 @@
 import type { ScriptProcess } from '../../e2e/script-process.ts';
 import type { Operation } from './operation.ts';
 
-/** One write that may have been applied: those that a node refused for sure are not recorded. */
+/** One write that may have been applied. */
 export interface RecordedWrite {
   readonly writer: number;
   readonly operation: Operation;
@@ -9,6 +9,11 @@ export interface RecordedWrite {
   readonly after: number;
   /** That it was answered with; null when its outcome is unknown. */
   readonly version: number | null;
+}
+
+/** One write of which a node said that nothing has happened, and nothing will. */
+export interface RefusedWrite extends RecordedWrite {
+  readonly reason: string;
 }
 
 /** What a client of the metadata API was shown. */
@@ -53,11 +58,16 @@ export class Evidence {
   readonly problems: string[] = [];
   readonly cuts: Cut[] = [];
   #writes: RecordedWrite[] = [];
+  #refused: RefusedWrite[] = [];
   #observations: Observation[] = [];
 
   write(write: RecordedWrite): void {
     this.#writes.push(write);
     this.newest = Math.max(this.newest, write.version ?? 0);
+  }
+
+  refuse(write: RefusedWrite): void {
+    this.#refused.push(write);
   }
 
   observe(observation: Observation): void {
@@ -69,6 +79,12 @@ export class Evidence {
     const writes = this.#writes;
     this.#writes = [];
     return writes;
+  }
+
+  takeRefused(): RefusedWrite[] {
+    const refused = this.#refused;
+    this.#refused = [];
+    return refused;
   }
 
   takeObservations(): Observation[] {

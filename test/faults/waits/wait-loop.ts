@@ -162,7 +162,11 @@ export class WaitLoop {
     const evidence = this.#evidence;
     const observations = evidence.takeObservations();
     this.tally.observations += observations.length;
-    const problems = this.#chronicle.goOn(version, evidence.takeWrites(), observations);
+    const problems = this.#chronicle.goOn(version, {
+      writes: evidence.takeWrites(),
+      refused: evidence.takeRefused(),
+      observations,
+    });
     this.#expectNone([...evidence.problems, ...this.#cuts(), ...problems]);
   }
 

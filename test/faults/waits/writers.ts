@@ -49,7 +49,10 @@ export async function write(operation: Operation, options: WriteOptions): Promis
   const [first] = nodes;
   if (first === undefined) throw new Error('there is no node');
   const answer = await sendOnce(operation, first, idempotencyKey);
-  if (answer === 'refused') return 'refused';
+  if (typeof answer === 'string') {
+    evidence.refuse({ writer, operation, after, version: null, reason: `node ${first.id}: ${answer}` });
+    return 'refused';
+  }
   const version = answer ?? (idempotencyKey === '' ? null : await sendAgain(operation, options));
   evidence.write({ writer, operation, after, version });
   if (version === null) return 'unknown';
@@ -105,25 +108,30 @@ async function sendAgain(
   return null;
 }
 
-/** The version that a write was answered with; null when its outcome is unknown. */
+/** The version that a write was answered with; why it was refused for sure; null when its outcome is unknown. */
 async function sendOnce(
   operation: Operation,
   node: Node,
   idempotencyKey: string,
-): Promise<number | 'refused' | null> {
+): Promise<number | string | null> {
   const request = requestOf(operation, node);
+  const signal = AbortSignal.timeout(TIMEOUT_MS);
   const key = idempotencyKey === '' ? {} : { 'Idempotency-Key': idempotencyKey };
   try {
     const headers = { ...request.headers, ...key };
-    const reply = await send({ ...request, headers, timeoutMs: TIMEOUT_MS });
+    const reply = await send({ ...request, headers, signal });
     if (reply.status === 200) return versionOf(reply);
     // Whoever says 503 promises that nothing has happened, and nothing will.
-    if (reply.status === 503) return 'refused';
+    if (reply.status === 503) return `503 ${reply.headers['x-metad-error'] ?? reply.text}`;
     if (reply.status === 504) return null;
     throw new Error(`${JSON.stringify(operation)} was answered ${reply.status} ${reply.text}`);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : null;
-    if (code === null) throw error;
-    return code === 'ECONNREFUSED' ? 'refused' : null;
+    // Connections that end without an answer, whether one end or the wait for it was cut off.
+    if (!isNoAnswer(error)) throw error;
+    return 'code' in error && error.code === 'ECONNREFUSED' ? error.code : null;
   }
+}
+
+function isNoAnswer(error: unknown): error is Error {
+  return error instanceof Error && ('code' in error || error.name === 'TimeoutError');
 }
