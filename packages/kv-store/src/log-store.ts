@@ -13,6 +13,7 @@ import type Database from 'better-sqlite3';
 import { Checkpoints } from './checkpoint.ts';
 import { openForWriting } from './database.ts';
 import { encodeEntry } from './entry-codec.ts';
+import { FirstError } from './first-error.ts';
 import { DEFAULT_PURGE_LIMITS, type PurgeLimits, purgeFirst } from './log-purge.ts';
 import { damagedLog, LogRows } from './log-rows.ts';
 import { checkEntries, checkHardState } from './log-rules.ts';
@@ -67,7 +68,7 @@ export class LogStore implements LogReader {
   readonly #rows: LogRows;
   readonly #checkpoints: Checkpoints;
   readonly #commit: Database.Transaction<(batch: LogBatch, extra: ExtraRows) => void>;
-  #fault: unknown = null;
+  readonly #firstError: FirstError;
   #hardState: HardState;
   /** What is on disk: behind `#hardState`, by its commit index only. */
   #savedHardState: HardState;
@@ -79,6 +80,7 @@ export class LogStore implements LogReader {
 
   private constructor(file: string, db: Database.Database) {
     this.#file = file;
+    this.#firstError = new FirstError(file);
     this.#db = db;
     this.#statements = prepareLogStatements(db);
     this.#rows = new LogRows(file, this.#statements);
@@ -131,7 +133,7 @@ export class LogStore implements LogReader {
     const hardState = batch.hardState ?? this.#hardState;
     if (batch.sync) {
       const saved = this.#mustSave(hardState) ? hardState : null;
-      this.#run(() => this.#commit.immediate({ ...batch, hardState: saved }, {}));
+      this.#firstError.run(() => this.#commit.immediate({ ...batch, hardState: saved }, {}));
       this.#savedHardState = saved ?? this.#savedHardState;
     }
     this.#hardState = hardState;
@@ -144,14 +146,14 @@ export class LogStore implements LogReader {
    * longer. Returns false when the disk has no room for it: the log then grows as it is written.
    */
   reserve(): boolean {
-    return this.#run(() => reserveFile(`${this.#file}-wal`, RESERVED_WAL_BYTES));
+    return this.#firstError.run(() => reserveFile(`${this.#file}-wal`, RESERVED_WAL_BYTES));
   }
 
   /** Writes the first entries of an empty log together with who this node is. */
   initialize(batch: LogBatch, identity: NodeIdentity): void {
     assert(this.#lastLog.index === 0 && this.#hardState.term === 0, 'only an empty log can be initialized');
     this.#checkBatch(batch);
-    this.#run(() => this.#commit.immediate(batch, { identity }));
+    this.#firstError.run(() => this.#commit.immediate(batch, { identity }));
     this.#hardState = batch.hardState ?? this.#hardState;
     this.#savedHardState = this.#hardState;
     this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
@@ -171,7 +173,7 @@ export class LogStore implements LogReader {
     checkHardState(this.#hardState, hardState, true);
     checkEntries(batch.entries, last, last.index);
     const extra = identity === undefined ? { snapshot } : { snapshot, identity };
-    this.#run(() => this.#commit.immediate({ ...batch, hardState }, extra));
+    this.#firstError.run(() => this.#commit.immediate({ ...batch, hardState }, extra));
     this.#hardState = hardState;
     this.#savedHardState = hardState;
     this.#compacted = last;
@@ -188,7 +190,9 @@ export class LogStore implements LogReader {
     if (upTo <= this.#compacted.index) return this.#compacted;
     const to = this.logId(upTo);
     assert(to !== undefined, () => `entry ${upTo}, up to which to compact, is not in the log`);
-    this.#run(() => this.#unsynced(() => this.#statements.saveCompacted.run(to.term, to.leader, to.index)));
+    this.#firstError.run(() =>
+      this.#unsynced(() => this.#statements.saveCompacted.run(to.term, to.leader, to.index)),
+    );
     this.#compacted = to;
     this.#unpurged = true;
     return to;
@@ -198,23 +202,25 @@ export class LogStore implements LogReader {
   purge(limits: PurgeLimits = DEFAULT_PURGE_LIMITS): boolean {
     if (!this.#unpurged) return false;
     const { index } = this.#compacted;
-    this.#unpurged = this.#run(() => this.#unsynced(() => purgeFirst(this.#statements, index, limits)));
+    this.#unpurged = this.#firstError.run(() =>
+      this.#unsynced(() => purgeFirst(this.#statements, index, limits)),
+    );
     return this.#unpurged;
   }
 
   size(): LogSize {
     const entries = this.#lastLog.index - this.#compacted.index;
-    return this.#run(() => ({ entries, ...roomOf(this.#db) }));
+    return this.#firstError.run(() => ({ entries, ...roomOf(this.#db) }));
   }
 
   /** Moves the write-ahead log into the file if it is longer than that: a quiet moment is better than a write. */
   checkpointBeyond(pages: number): void {
-    this.#run(() => this.#checkpoints.runBeyond(pages));
+    this.#firstError.run(() => this.#checkpoints.runBeyond(pages));
   }
 
   /** Reads the whole file. Throws a StoreError unless it is what SQLite expects. */
   checkPages(): void {
-    this.#run(() => checkPages(this.#file, this.#db));
+    this.#firstError.run(() => checkPages(this.#file, this.#db));
   }
 
   entries(range: { readonly from: LogIndex; readonly to: LogIndex; readonly maxBytes: number }): Entry[] {
@@ -222,28 +228,30 @@ export class LogStore implements LogReader {
     assert(from > this.#compacted.index && from < to && to <= this.#lastLog.index + 1, () => {
       return `entries ${from} to ${to} asked of a log of ${this.#compacted.index + 1} to ${this.#lastLog.index}`;
     });
-    return this.#run(() => this.#rows.entries(range));
+    return this.#firstError.run(() => this.#rows.entries(range));
   }
 
   logId(index: LogIndex): LogId | undefined {
     if (index <= this.#compacted.index) return undefined;
     if (index === this.#lastLog.index) return this.#lastLog;
-    return this.#run(() => this.#rows.logId(index));
+    return this.#firstError.run(() => this.#rows.logId(index));
   }
 
   /** The membership entries behind `after`, in order. */
   memberships(after: LogIndex): StoredMembership[] {
-    return this.#run(() => this.#rows.memberships(after));
+    return this.#firstError.run(() => this.#rows.memberships(after));
   }
 
   /** Null until one was saved. */
   identity(): NodeIdentity | null {
-    return this.#run(() => this.#rows.identity());
+    return this.#firstError.run(() => this.#rows.identity());
   }
 
   /** On disk when it returns. */
   saveIdentity(identity: NodeIdentity): void {
-    this.#run(() => this.#commit.immediate({ entries: [], hardState: null, sync: true }, { identity }));
+    this.#firstError.run(() =>
+      this.#commit.immediate({ entries: [], hardState: null, sync: true }, { identity }),
+    );
   }
 
   /** Writes what waits in memory and gives up the lock. */
@@ -251,9 +259,9 @@ export class LogStore implements LogReader {
     if (!this.#db.open) return;
     try {
       const { committed } = this.#hardState;
-      if (committed > this.#savedHardState.committed && this.#fault === null) {
+      if (committed > this.#savedHardState.committed && !this.#firstError.hasCome) {
         const batch = { entries: [], hardState: this.#hardState, sync: true };
-        this.#run(() => this.#commit.immediate(batch, {}));
+        this.#firstError.run(() => this.#commit.immediate(batch, {}));
       }
     } finally {
       this.#db.close();
@@ -316,16 +324,6 @@ export class LogStore implements LogReader {
   /** The log id before `index`; undefined when the log does not reach that far, or no longer does. */
   #idBefore(index: LogIndex): LogId | undefined {
     return index === this.#compacted.index + 1 ? this.#compacted : this.logId(previousIndex(index));
-  }
-
-  #run<T>(action: () => T): T {
-    if (this.#fault !== null) throw this.#fault;
-    try {
-      return namingFile(this.#file, action);
-    } catch (error) {
-      this.#fault = error;
-      throw error;
-    }
   }
 }
 

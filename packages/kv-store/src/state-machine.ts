@@ -11,6 +11,7 @@ import { CommandFormatError } from './command-fields.ts';
 import { openForWriting } from './database.ts';
 import { DatabaseSize } from './database-size.ts';
 import { syncFile, syncFileAsync } from './durable-file.ts';
+import { FirstError } from './first-error.ts';
 import { checkKnownLevel, UPGRADE_ADVICE } from './known-level.ts';
 import { checkPages } from './page-check.ts';
 import {
@@ -51,10 +52,11 @@ export class StateMachine {
   #position: Position;
   /** What no crash takes any more. Zero at first: what the last process left may not be on the disk. */
   #durable: LogId = ZERO_LOG_ID;
-  #fault: unknown = null;
+  readonly #firstError: FirstError;
 
   private constructor(file: string, db: Database.Database, limits: StateLimits) {
     this.#file = file;
+    this.#firstError = new FirstError(file);
     this.#db = db;
     this.#commands = new CommandApplier(db, limits);
     this.#checkpoints = new Checkpoints(db);
@@ -128,7 +130,7 @@ export class StateMachine {
    * skipping it would split the cluster.
    */
   apply(entries: readonly Entry[]): AppliedEntries {
-    return this.#run(() => {
+    return this.#firstError.run(() => {
       const [position, result] = this.#applyAll.immediate(entries);
       this.#position = position;
       this.#checkpointIfLong();
@@ -139,7 +141,7 @@ export class StateMachine {
   /** Puts on disk what is applied. */
   makeDurable(): void {
     const { applied } = this;
-    this.#run(() => {
+    this.#firstError.run(() => {
       for (const file of this.#filesToSync()) syncFile(file);
     });
     this.#durable = applied;
@@ -151,7 +153,7 @@ export class StateMachine {
     try {
       for (const file of this.#filesToSync()) await syncFileAsync(file);
     } catch (error) {
-      this.#fault ??= error;
+      this.#firstError.note(error);
       throw error;
     }
     if (applied.index > this.#durable.index) this.#durable = applied;
@@ -159,7 +161,7 @@ export class StateMachine {
 
   /** Moves the write-ahead log into the file if it is longer than that: a quiet moment is better than a batch. */
   checkpointBeyond(pages: number): void {
-    this.#run(() => this.#checkpoints.runBeyond(pages));
+    this.#firstError.run(() => this.#checkpoints.runBeyond(pages));
   }
 
   /** Reads the whole file. Throws a StoreError unless it is what SQLite expects. */
@@ -194,26 +196,14 @@ export class StateMachine {
     if (!this.#db.open) return;
     this.#checkpoints.noteAttempt();
     if (outcome.type === 'failed') {
-      this.#fault ??= outcome.error;
+      this.#firstError.note(outcome.error);
       return;
     }
     const limit = outcome.complete ? MAX_THREAD_WAL_PAGES : 4 * MAX_THREAD_WAL_PAGES;
     try {
-      if (this.#checkpoints.pages >= limit) this.#run(() => this.#checkpoints.run());
+      if (this.#checkpoints.pages >= limit) this.#firstError.run(() => this.#checkpoints.run());
     } catch (error) {
-      // Nobody waits here: the next batch throws it.
-      this.#fault ??= error;
-    }
-  }
-
-  /** What fails once fails for ever: see LogStore. */
-  #run<T>(action: () => T): T {
-    if (this.#fault !== null) throw this.#fault;
-    try {
-      return namingFile(this.#file, action);
-    } catch (error) {
-      this.#fault = error;
-      throw error;
+      this.#firstError.note(error);
     }
   }
 
