@@ -1,11 +1,9 @@
-import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect } from 'node:net';
 import { type AppliedBatch, type Change, version } from '@metad/kv-store';
 import { logIndex, nodeId, term } from '@metad/raft-core';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AppliedVersion } from '../src/http-thread/applied-version.ts';
-import { ClientCount } from '../src/http-thread/client-count.ts';
+import { Attention, QUIET_MS } from '../src/http-thread/attention.ts';
 import { HttpPort } from '../src/http-thread/http-port.ts';
 import type { ToHttp } from '../src/http-thread/port.ts';
 
@@ -30,7 +28,7 @@ function open() {
 
 const BARRIER: ToHttp = { type: 'barrier', id: 1, outcome: { type: 'ready' } };
 
-test('while somebody is connected each batch crosses as it is applied', () => {
+test('while somebody may wait each batch crosses as it is applied', () => {
   const { sent, appliedVersion, port } = open();
   appliedVersion.setWatched(true);
   port.postBatch(batch(1));
@@ -41,7 +39,7 @@ test('while somebody is connected each batch crosses as it is applied', () => {
   ]);
 });
 
-test('while nobody is, they cross as one when somebody connects', () => {
+test('while nobody is, they cross as one when somebody comes', () => {
   const { sent, appliedVersion, port } = open();
   for (const at of [1, 2, 3]) port.postBatch(batch(at));
   expect(sent).toEqual([]);
@@ -75,7 +73,7 @@ test('a state that was replaced is told at once, behind what came before it', ()
   ]);
 });
 
-test('no more is held back than somebody who connects can be told soon', () => {
+test('no more is held back than somebody who comes can be told soon', () => {
   const { sent, port } = open();
   for (let at = 1; at <= 5000; at++) port.postBatch(batch(at));
   expect(sent.length).toBeGreaterThan(0);
@@ -85,28 +83,52 @@ test('no more is held back than somebody who connects can be told soon', () => {
   expect(changes).toEqual(Array.from({ length: 5000 }, (_, i) => change(i + 1)));
 });
 
-test('somebody is there from the first connection to the end of the last', async () => {
-  const seen: boolean[] = [];
-  const clients = new ClientCount((isSomebodyThere) => seen.push(isSomebodyThere));
-  const server = createServer();
-  clients.watch(server);
-  onTestFinished(() => void server.close());
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('a server that listens has a port');
-  const join = async () => {
-    const socket = connect(address.port, '127.0.0.1');
-    const [accepted] = await once(server, 'connection');
-    return { socket, accepted };
-  };
-  const [first, second] = [await join(), await join()];
-  expect(seen).toEqual([true]);
-  for (const { socket, accepted } of [first, second]) {
-    expect(seen).toEqual([true]);
-    const closed = once(accepted, 'close');
-    socket.destroy();
-    await closed;
-  }
-  expect(seen).toEqual([true, false]);
+describe('attention', () => {
+  let changes: boolean[];
+  let waiting: number;
+  let attention: Attention;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    changes = [];
+    waiting = 0;
+    attention = new Attention({ waiting: () => waiting, onChange: (isPaid) => changes.push(isPaid) });
+  });
+
+  afterEach(() => {
+    attention.stop();
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  test('is paid from the first request until all has been quiet for a while', () => {
+    attention.noteRequest();
+    attention.noteRequest();
+    expect(changes).toEqual([true]);
+    vi.advanceTimersByTime(QUIET_MS);
+    attention.noteRequest();
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(changes).toEqual([true]);
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(changes).toEqual([true, false]);
+    attention.noteRequest();
+    expect(changes).toEqual([true, false, true]);
+  });
+
+  test('is paid as long as somebody waits', () => {
+    attention.noteRequest();
+    waiting = 1;
+    vi.advanceTimersByTime(10 * QUIET_MS);
+    expect(changes).toEqual([true]);
+    waiting = 0;
+    vi.advanceTimersByTime(QUIET_MS);
+    expect(changes).toEqual([true, false]);
+  });
+
+  test('is called by any request to a server that is followed', () => {
+    const server = createServer();
+    attention.follow(server);
+    server.emit('request');
+    expect(changes).toEqual([true]);
+  });
 });

@@ -1,8 +1,8 @@
 import { type Version, version } from '@metad/kv-store';
 
 /**
- * The version that this node's state shows, how often a snapshot has replaced its file, and whether anybody is connected
- * who may wait for changes, in memory that both threads see. A batch takes a moment to cross the port; this says at once
+ * The version that this node's state shows, how often a snapshot has replaced its file, and whether anybody on
+ * the HTTP ports may wait for changes, in memory that both threads see. A batch takes a moment to cross the port; this says at once
  * that there is a newer state to read, so that nobody is shown less than was confirmed on this node.
  */
 export class AppliedVersion {

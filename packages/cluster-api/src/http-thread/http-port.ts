@@ -2,13 +2,12 @@ import type { AppliedBatch, Change } from '@metad/kv-store';
 import type { AppliedVersion } from './applied-version.ts';
 import type { ToHttp } from './port.ts';
 
-/** Who connects finds so many changes on their way at most, and memory holds no more of them. */
+/** Who begins to ask finds so many changes on their way at most, and memory holds no more of them. */
 const MAX_HELD_CHANGES = 1024;
 
 /**
- * What the consensus thread sends to the HTTP thread, in order. While nobody is connected there, nobody waits for
- * changes: batches are held back and cross as one, as each of them would wake that thread, which costs as much as a
- * tenth of a lone write. They cross before everything that was sent after they were applied.
+ * What the consensus thread sends to the HTTP thread, in order. While nobody asks or waits for anything there,
+ * batches are held back and cross as one: each of them would wake that thread, which costs a tenth of a lone write. They cross before everything that was sent after they were applied.
  */
 export class HttpPort {
   readonly #port: { postMessage(message: ToHttp): void };
@@ -39,7 +38,7 @@ export class HttpPort {
     if (this.#appliedVersion.isWatched || this.#changes.length >= MAX_HELD_CHANGES) this.flush();
   }
 
-  /** Sends what is held back: somebody has connected. */
+  /** Sends what is held back. */
   flush(): void {
     if (this.#last === null) return;
     const { applied, version } = this.#last;

@@ -118,7 +118,7 @@ export class PortReplica implements Replica {
     return this.#status;
   }
 
-  /** Whether there are clients, who may wait for changes. */
+  /** Whether anybody may wait for changes. */
   setWatched(isWatched: boolean): void {
     this.#appliedVersion.setWatched(isWatched);
     if (isWatched) this.#post({ type: 'watching' });

@@ -22,7 +22,7 @@ export type ToConsensus =
     }
   | { readonly type: 'barrier'; readonly id: number }
   | { readonly type: 'metrics'; readonly id: number }
-  /** Somebody is connected now: the batches that were held back are wanted. */
+  /** Somebody asks for something: the batches that were held back are wanted. */
   | { readonly type: 'watching' }
   /** The state is read from where the last snapshot has put it. */
   | { readonly type: 'reopened' }
@@ -34,7 +34,7 @@ export type ToConsensus =
 
 /**
  * Consensus thread → HTTP thread. The one port keeps the order: a batch arrives before the answers that it allows. While
- * nobody is connected batches are held back, and arrive as one.
+ * nobody asks or waits on the HTTP ports batches are held back, and arrive as one.
  */
 export type ToHttp =
   | { readonly type: 'applied'; readonly batch: AppliedBatch }

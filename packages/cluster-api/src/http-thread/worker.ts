@@ -14,7 +14,7 @@ import { closeServer, listen } from '../http-listener.ts';
 import { createLogger } from '../logger.ts';
 import { reasonOf } from '../reason.ts';
 import { AppliedVersion } from './applied-version.ts';
-import { ClientCount } from './client-count.ts';
+import { Attention } from './attention.ts';
 import { HttpMetrics } from './metrics.ts';
 import type { HttpThreadData, ToConsensus, ToHttp } from './port.ts';
 import { PortReplica } from './port-replica.ts';
@@ -34,7 +34,10 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     status: data.status,
     appliedVersion: new AppliedVersion(data.appliedVersion),
     maxEntryBytes: entryBytesLimit(config),
-    onStop: () => void stop(apps, servers, state, port),
+    onStop: () => {
+      attention.stop();
+      void stop(apps, servers, state, port);
+    },
   });
   const metrics = new HttpMetrics();
   const apps = createMetadApps({
@@ -54,11 +57,14 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     },
   });
   const servers: Server[] = [];
-  const clients = new ClientCount((isSomebodyThere) => replica.setWatched(isSomebodyThere));
+  const attention = new Attention({
+    waiting: () => apps.waiters(),
+    onChange: (isPaid) => replica.setWatched(isPaid),
+  });
   const open = async (options: Parameters<typeof listen>[0]) => {
     const server = await listen(options);
     // Before it can have accepted anybody.
-    clients.watch(server);
+    attention.follow(server);
     servers.push(server);
   };
   port.on('message', (message: ToHttp) => replica.receive(message));
