@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { Access } from '../src/access/access.ts';
 import type { ClientProfile } from '../src/access/client-profile.ts';
 import { readMapping } from '../src/access/mapping.ts';
-import { explain } from '../src/manage/explanation.ts';
+import { explain } from '../src/manage/clients/explanation.ts';
 import { readMetadata } from '../src/read/metadata-read.ts';
 import { InProcessReplica } from './in-process-replica.ts';
 import { JSON_TYPE, TestNode, versionOf } from './test-node.ts';

@@ -338,6 +338,20 @@ describe('differences', () => {
   );
 });
 
+test('only so many look into the past at once, and the next ones are told to come again', async () => {
+  const node = new TestNode();
+  for (let i = 0; i < 200; i += 1) await node.write('PUT', '/v1/data/a', String(i));
+  const targets = ['/v1/history/none', '/v1/diff?from=1', '/v1/data/a?version=1'];
+  const all = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => node.manage('GET', targets[i % targets.length] ?? '')),
+  );
+  const statuses = all.map((response) => response.status);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(8);
+  const refused = all.filter((response) => response.status === 503);
+  expect(refused.map((response) => response.headers.get('retry-after'))).toEqual(['1', '1', '1', '1']);
+  expect((await get(node, '/v1/data/a?version=1'))[0]).toBe(200);
+});
+
 describe('while the history goes on', () => {
   /** Writes that are made one by one, whenever the node has answered something in between. */
   function keepWriting(write: (number: number) => Promise<unknown>): () => Promise<number> {

@@ -4,12 +4,10 @@ import type { ApiRequest } from '../http/api-request.ts';
 import { etagOf, readEtags } from '../http/etag.ts';
 import type { Format } from '../http/negotiate.ts';
 import { readConsistency } from '../http/query-options.ts';
+import { CACHE_HEADERS } from '../read/answers.ts';
 import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import type { NamedChange } from '../wait/change-window.ts';
-
-/** The same URL has several forms. */
-const VARY = { Vary: 'Accept' };
 
 /** One read that found something, and how its answer may have changed. */
 interface Read {
@@ -21,7 +19,7 @@ interface Read {
 
 /** What goes with the answer to a read, so that the client can ask later whether it still holds. */
 export function tagHeaders(version: Version, format: Format): Readonly<Record<string, string>> {
-  return { ...VARY, ETag: etagOf(version, format) };
+  return { ...CACHE_HEADERS, ETag: etagOf(version, format) };
 }
 
 /**
@@ -37,7 +35,9 @@ export function findUnchanged(http: ApiRequest, feed: ChangeFeed, read: Read): A
   const isUnchanged =
     list.type === 'any' ||
     list.tags.some((tag) => (tag.format ?? format) === format && isUnchangedSince(tag.version, feed, read));
-  return isUnchanged ? notModifiedAnswer({ etag: etagOf(version, format), version, headers: VARY }) : null;
+  return isUnchanged
+    ? notModifiedAnswer({ etag: etagOf(version, format), version, headers: CACHE_HEADERS })
+    : null;
 }
 
 function isUnchangedSince(since: Version, feed: ChangeFeed, { version, concerns }: Read): boolean {

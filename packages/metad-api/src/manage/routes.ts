@@ -2,13 +2,14 @@ import { type Answer, answerOf } from '../http/answer.ts';
 import { record } from '../render/document.ts';
 import { type Form, renderDocument } from '../render/render.ts';
 import { BatchResource } from './batch-resource.ts';
+import { ExplainResource } from './clients/explain-resource.ts';
+import { PreviewResource } from './clients/preview-resource.ts';
 import { dataTree } from './data-tree.ts';
-import { DiffResource } from './diff-resource.ts';
-import { ExplainResource } from './explain-resource.ts';
-import { HistoryResource } from './history-resource.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { mappingTree } from './mapping-tree.ts';
-import { PreviewResource } from './preview-resource.ts';
+import { DiffResource } from './past/diff-resource.ts';
+import { HistoryResource } from './past/history-resource.ts';
+import { PastLimit } from './past/past-limit.ts';
 import { RuleResource } from './rule-resource.ts';
 import type { TreeKinds } from './tree-kind.ts';
 import { TreeResource } from './tree-resource.ts';
@@ -37,8 +38,9 @@ const JSON_FORM: Form = { format: 'json', pretty: false };
 /** All that the manage API serves. */
 export function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): Route[] {
   const kinds = { data: dataTree(parts.settings), mapping: mappingTree(parts.settings) };
+  const past = new PastLimit();
   const trees = Object.values(kinds).map((kind): Route => {
-    const resource = new TreeResource(kind, parts);
+    const resource = new TreeResource(kind, parts, past);
     return {
       path: `/v1/${kind.tree}`,
       isTree: true,
@@ -68,7 +70,7 @@ export function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): 
     ruleRoute,
     { path: '/v1/batch', isState: true, handlers: { POST: (request) => batch.post(request) } },
     ...clientRoutes(parts),
-    ...historyRoutes(parts, kinds),
+    ...historyRoutes(parts, { kinds, past }),
     healthRoute(),
     readyRoute(parts),
     ...(metrics ? [metricsRoute(metrics)] : []),
@@ -91,9 +93,12 @@ function clientRoutes(parts: ManageParts): Route[] {
 }
 
 /** What was before. */
-function historyRoutes(parts: ManageParts, kinds: TreeKinds): Route[] {
-  const history = new HistoryResource(parts, kinds);
-  const diff = new DiffResource(parts, kinds);
+function historyRoutes(
+  parts: ManageParts,
+  options: { readonly kinds: TreeKinds; readonly past: PastLimit },
+): Route[] {
+  const history = new HistoryResource(parts, options);
+  const diff = new DiffResource(parts, options);
   return [
     {
       path: '/v1/history',

@@ -8,7 +8,7 @@ import {
   type Version,
 } from '@metad/kv-store';
 import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
-import { badRequest, type Checked, NOT_FOUND, ok, type Problem, refuse, tooLarge } from '../http/problem.ts';
+import { badRequest, type Checked, NOT_FOUND, ok, refuse } from '../http/problem.ts';
 import { relativeTo } from '../read/data-read.ts';
 import { type Document, record } from '../render/document.ts';
 import { type Found, MISSING } from '../render/found.ts';
@@ -17,20 +17,18 @@ import type { NamedChange } from '../wait/change-window.ts';
 import { catchUpWithTags, findUnchanged, tagHeaders } from './conditional-read.ts';
 import { cursorOf, readCursor } from './cursor.ts';
 import { documentAnswer, documentForm } from './document-answer.ts';
-import { readChangesAfter } from './kept-changes.ts';
 import { readLeafPage } from './leaf-page.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { readLimit } from './page-query.ts';
-import { pastLeaves } from './past-tree.ts';
-import { PastValues } from './past-values.ts';
+import type { PastLimit } from './past/past-limit.ts';
+import { readPastTree } from './past/past-tree.ts';
 import type { TreeKind } from './tree-kind.ts';
 import { reachVersion, readVersionOption } from './version-query.ts';
+import { readWholeTree } from './whole-tree.ts';
 
 /** Leaves of one page; also what a page has that names a cursor only. */
 const MAX_PAGE_LEAVES = 1000;
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
-/** What is answered in one piece; as for the number of leaves, whoever wants more asks for pages. */
-const MAX_TREE_BYTES = 64 * 1024 * 1024;
 
 interface Page {
   readonly limit: number;
@@ -49,10 +47,12 @@ interface TreeQuery {
 export class TreeReads {
   readonly #kind: TreeKind;
   readonly #parts: ManageParts;
+  readonly #limit: PastLimit;
 
-  constructor(kind: TreeKind, parts: ManageParts) {
+  constructor(kind: TreeKind, parts: ManageParts, limit: PastLimit) {
     this.#kind = kind;
     this.#parts = parts;
+    this.#limit = limit;
   }
 
   async get(request: ManageRequest): Promise<Answer> {
@@ -76,28 +76,16 @@ export class TreeReads {
   /** As it was at an earlier version. */
   async #past(path: string, version: Version, { http, form }: ManageRequest): Promise<Answer> {
     const { feed, catchUp, settings } = this.#parts;
-    const { tree } = this.#kind;
     const problem = await reachVersion(version, http, catchUp);
     if (problem !== null) return problemAnswer(problem, form, feed.version);
-    const past = new PastValues(version);
-    const leaves = await readChangesAfter(feed, version, {
-      visit(changedAt, change) {
-        if (change.kind === tree && isAtOrBelow(change.path, path)) past.add(changedAt, change);
-      },
-      finish: (view) => {
-        const present = readLeaves(view, tree, path, settings);
-        return present.type === 'problem'
-          ? present
-          : ok(pastLeaves(view, { tree, path }, { present: present.value, past }));
-      },
-    });
+    const at = { tree: this.#kind.tree, path, version };
+    const leaves = await this.#limit.run(() => readPastTree(feed, at, settings));
     if (leaves.type === 'problem') return problemAnswer(leaves.problem, form, feed.version);
-    if (leaves.value.type === 'problem') return problemAnswer(leaves.value.problem, form, feed.version);
-    return this.#answerWith(foundIn(path, leaves.value.value), { path, version }, { http, form });
+    return this.#answerWith(foundIn(path, leaves.value), { path, version }, { http, form });
   }
 
   #whole(view: StateView, at: Place, request: ManageRequest): Answer {
-    const leaves = readLeaves(view, this.#kind.tree, at.path, this.#parts.settings);
+    const leaves = readWholeTree(view, { tree: this.#kind.tree, path: at.path }, this.#parts.settings);
     if (leaves.type === 'problem') return problemAnswer(leaves.problem, request.form, at.version);
     return this.#answerWith(foundIn(at.path, leaves.value), at, request);
   }
@@ -152,28 +140,11 @@ function readQuery(query: URLSearchParams | null, path: string): Checked<TreeQue
   return ok({ page: { limit: limit.value ?? MAX_PAGE_LEAVES, after: after.value }, at: null });
 }
 
-/** A tree that is too large for one answer is refused: to read it would hold up everybody else. */
-function readLeaves(
-  view: StateView,
-  tree: TreeName,
-  path: string,
-  { maxLeaves }: { readonly maxLeaves: number },
-): Checked<readonly Leaf[]> {
-  const at = { tree, path, after: null };
-  const { leaves, hasMore } = readLeafPage(view, at, { maxLeaves, maxBytes: MAX_TREE_BYTES });
-  return hasMore ? refuse(largeTree(maxLeaves)) : ok(leaves);
-}
-
 function foundIn(path: string, leaves: readonly Leaf[]): Found {
   const [first] = leaves;
   if (first?.[0] === path) return { type: 'leaf', value: first[1] };
   if (first === undefined && path !== ROOT) return MISSING;
   return { type: 'tree', leaves: relativeTo(path, leaves), emptyTrees: [] };
-}
-
-function largeTree(maxLeaves: number): Problem {
-  const most = `${maxLeaves} values or ${MAX_TREE_BYTES / 1024 / 1024} MiB`;
-  return tooLarge(`this is more than ${most}: read it in pages, with limit=1000 and the cursor of each page`);
 }
 
 function concernsTree(change: NamedChange, tree: TreeName, path: string): boolean {

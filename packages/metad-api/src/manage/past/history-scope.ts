@@ -1,7 +1,7 @@
 import { type HistoryChange, isAtOrBelow, ROOT, segmentsOf } from '@metad/kv-store';
-import { canonicalAddress } from '../http/ip-address.ts';
-import { badRequest, type Checked, ok, refuse } from '../http/problem.ts';
-import type { TreeKinds } from './tree-kind.ts';
+import { canonicalAddress } from '../../http/ip-address.ts';
+import { badRequest, type Checked, ok, refuse } from '../../http/problem.ts';
+import type { TreeKinds } from '../tree-kind.ts';
 
 /** Which changes are asked for. */
 export interface HistoryScope {

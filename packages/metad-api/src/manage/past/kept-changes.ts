@@ -1,6 +1,6 @@
 import type { HistoryChange, StateView, Version } from '@metad/kv-store';
-import { type Checked, ok, type Problem, refuse } from '../http/problem.ts';
-import type { ChangeFeed } from '../wait/change-feed.ts';
+import { type Checked, ok, type Problem, refuse } from '../../http/problem.ts';
+import type { ChangeFeed } from '../../wait/change-feed.ts';
 import { walkHistory } from './history-walk.ts';
 
 /** Goes through all changes after a version, and then looks at the present: both belong together. */

@@ -1,5 +1,5 @@
 import { type HistoryEntry, type StateView, type Version, version } from '@metad/kv-store';
-import type { ChangeFeed } from '../wait/change-feed.ts';
+import type { ChangeFeed } from '../../wait/change-feed.ts';
 
 /** What a walk is for. */
 export interface Walk<T> {

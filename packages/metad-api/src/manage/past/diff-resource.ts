@@ -1,14 +1,15 @@
 import { canonicalPath } from '@metad/kv-store';
-import { type Answer, problemAnswer } from '../http/answer.ts';
-import { describePathExcess, findPathExcess } from '../http/path-limits.ts';
-import { badRequest, type Checked, ok, type Problem, refuse } from '../http/problem.ts';
+import { type Answer, problemAnswer } from '../../http/answer.ts';
+import { describePathExcess, findPathExcess } from '../../http/path-limits.ts';
+import { badRequest, type Checked, ok, type Problem, refuse } from '../../http/problem.ts';
+import { documentAnswer } from '../document-answer.ts';
+import type { ManageParts, ManageRequest } from '../manage-request.ts';
+import { readLimit } from '../page-query.ts';
+import type { TreeKinds } from '../tree-kind.ts';
+import { reachVersion, readVersionOption } from '../version-query.ts';
 import { type DiffQuery, readDiff } from './diff.ts';
-import { documentAnswer } from './document-answer.ts';
 import { readScope } from './history-scope.ts';
-import type { ManageParts, ManageRequest } from './manage-request.ts';
-import { readLimit } from './page-query.ts';
-import type { TreeKinds } from './tree-kind.ts';
-import { reachVersion, readVersionOption } from './version-query.ts';
+import type { PastLimit } from './past-limit.ts';
 
 const MAX_LIMIT = 1000;
 
@@ -16,10 +17,12 @@ const MAX_LIMIT = 1000;
 export class DiffResource {
   readonly #parts: ManageParts;
   readonly #kinds: TreeKinds;
+  readonly #past: PastLimit;
 
-  constructor(parts: ManageParts, kinds: TreeKinds) {
+  constructor(parts: ManageParts, options: { readonly kinds: TreeKinds; readonly past: PastLimit }) {
     this.#parts = parts;
-    this.#kinds = kinds;
+    this.#kinds = options.kinds;
+    this.#past = options.past;
   }
 
   async get(request: ManageRequest): Promise<Answer> {
@@ -29,7 +32,7 @@ export class DiffResource {
     if (asked.type === 'problem') return problemAnswer(asked.problem, form, feed.version);
     const problem = await this.#prepare(asked.value, request);
     if (problem !== null) return problemAnswer(problem, form, feed.version);
-    const diff = await readDiff(feed, asked.value);
+    const diff = await this.#past.run(() => readDiff(feed, asked.value));
     if (diff.type === 'problem') return problemAnswer(diff.problem, form, feed.version);
     return documentAnswer(diff.value.document, form, { version: diff.value.version });
   }

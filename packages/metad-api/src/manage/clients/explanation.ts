@@ -1,9 +1,9 @@
 import { isAtOrBelow, joinPath, ROOT, type StateView } from '@metad/kv-store';
-import type { Ruling } from '../access/access.ts';
-import type { ClientProfile } from '../access/client-profile.ts';
-import { findMapped, type MappedKey } from '../access/mapping.ts';
-import { SELF } from '../read/self.ts';
-import { type PageLimits, readLeafPage } from './leaf-page.ts';
+import type { Ruling } from '../../access/access.ts';
+import type { ClientProfile } from '../../access/client-profile.ts';
+import { findMapped, type MappedKey } from '../../access/mapping.ts';
+import { SELF } from '../../read/self.ts';
+import { type PageLimits, readLeafPage } from '../leaf-page.ts';
 
 /** Why a client sees at a path of the metadata API what it sees there. */
 export interface Explanation {

@@ -1,17 +1,17 @@
 import { canonicalPath, type StateView, type Version } from '@metad/kv-store';
 import { unreachable } from '@metad/raft-core';
-import type { ClientProfile } from '../access/client-profile.ts';
-import { type Answer, problemAnswer } from '../http/answer.ts';
-import { describePathExcess, findPathExcess } from '../http/path-limits.ts';
-import { badRequest, type Checked, ok, refuse } from '../http/problem.ts';
-import { readMetadata } from '../read/metadata-read.ts';
-import { type Document, documentOf, record } from '../render/document.ts';
-import type { Found } from '../render/found.ts';
+import type { ClientProfile } from '../../access/client-profile.ts';
+import { type Answer, problemAnswer } from '../../http/answer.ts';
+import { describePathExcess, findPathExcess } from '../../http/path-limits.ts';
+import { badRequest, type Checked, ok, refuse } from '../../http/problem.ts';
+import { readMetadata } from '../../read/metadata-read.ts';
+import { type Document, documentOf, record } from '../../render/document.ts';
+import type { Found } from '../../render/found.ts';
+import { documentAnswer } from '../document-answer.ts';
+import type { ManageParts, ManageRequest } from '../manage-request.ts';
+import { readLimit } from '../page-query.ts';
 import { clientProfile, readClient } from './client-question.ts';
-import { documentAnswer } from './document-answer.ts';
 import { type Branch, explain, type LeafVerdict } from './explanation.ts';
-import type { ManageParts, ManageRequest } from './manage-request.ts';
-import { readLimit } from './page-query.ts';
 
 const LIMITS = { standard: 100, max: 1000 };
 const MAX_LISTED_BYTES = 4 * 1024 * 1024;

@@ -1,8 +1,8 @@
 import type { StateView, Version } from '@metad/kv-store';
-import type { Checked } from '../http/problem.ts';
-import { type Document, record } from '../render/document.ts';
-import { compareUtf8 } from '../render/utf8-order.ts';
-import type { ChangeFeed } from '../wait/change-feed.ts';
+import type { Checked } from '../../http/problem.ts';
+import { type Document, record } from '../../render/document.ts';
+import { compareUtf8 } from '../../render/utf8-order.ts';
+import type { ChangeFeed } from '../../wait/change-feed.ts';
 import { changeDocument, isSameDocument, presentDocument, priorDocument } from './change-document.ts';
 import type { HistoryScope } from './history-scope.ts';
 import { readChangesAfter } from './kept-changes.ts';

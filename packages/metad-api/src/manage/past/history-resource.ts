@@ -1,12 +1,13 @@
-import { type Answer, problemAnswer } from '../http/answer.ts';
-import { type Checked, ok } from '../http/problem.ts';
-import { documentAnswer } from './document-answer.ts';
+import { type Answer, problemAnswer } from '../../http/answer.ts';
+import { type Checked, ok } from '../../http/problem.ts';
+import { documentAnswer } from '../document-answer.ts';
+import type { ManageParts, ManageRequest } from '../manage-request.ts';
+import { readLimit } from '../page-query.ts';
+import type { TreeKinds } from '../tree-kind.ts';
+import { readVersionOption } from '../version-query.ts';
 import { type HistoryQuery, readHistoryPage } from './history-page.ts';
 import { readScope } from './history-scope.ts';
-import type { ManageParts, ManageRequest } from './manage-request.ts';
-import { readLimit } from './page-query.ts';
-import type { TreeKinds } from './tree-kind.ts';
-import { readVersionOption } from './version-query.ts';
+import type { PastLimit } from './past-limit.ts';
 
 const STANDARD_LIMIT = 100;
 const MAX_LIMIT = 1000;
@@ -15,10 +16,12 @@ const MAX_LIMIT = 1000;
 export class HistoryResource {
   readonly #parts: ManageParts;
   readonly #kinds: TreeKinds;
+  readonly #past: PastLimit;
 
-  constructor(parts: ManageParts, kinds: TreeKinds) {
+  constructor(parts: ManageParts, options: { readonly kinds: TreeKinds; readonly past: PastLimit }) {
     this.#parts = parts;
-    this.#kinds = kinds;
+    this.#kinds = options.kinds;
+    this.#past = options.past;
   }
 
   async get(request: ManageRequest): Promise<Answer> {
@@ -28,8 +31,9 @@ export class HistoryResource {
     if (asked.type === 'problem') return problemAnswer(asked.problem, form, feed.version);
     const problem = await freshness.ensure(http, query, 'linearizable');
     if (problem !== null) return problemAnswer(problem, form, feed.version);
-    const { document, version } = await readHistoryPage(feed, asked.value);
-    return documentAnswer(document, form, { version });
+    const page = await this.#past.run(async () => ok(await readHistoryPage(feed, asked.value)));
+    if (page.type === 'problem') return problemAnswer(page.problem, form, feed.version);
+    return documentAnswer(page.value.document, form, { version: page.value.version });
   }
 
   #read({ path, query }: ManageRequest): Checked<HistoryQuery> {

@@ -1,8 +1,8 @@
-import { type Answer, problemAnswer } from '../http/answer.ts';
-import { NOT_FOUND } from '../http/problem.ts';
-import { FAVICON } from '../read/metadata-api.ts';
+import { type Answer, problemAnswer } from '../../http/answer.ts';
+import { NOT_FOUND } from '../../http/problem.ts';
+import { FAVICON } from '../../read/metadata-api.ts';
+import type { ManageParts, ManageRequest } from '../manage-request.ts';
 import { readClient } from './client-question.ts';
-import type { ManageParts, ManageRequest } from './manage-request.ts';
 
 /** `/v1/preview/PATH?ip=ADDRESS`: what that client gets at that path of the metadata port, byte for byte. */
 export class PreviewResource {

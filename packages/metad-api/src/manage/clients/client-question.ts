@@ -1,9 +1,9 @@
 import type { StateView } from '@metad/kv-store';
-import type { ClientProfile } from '../access/client-profile.ts';
-import { profileAt } from '../access/client-profiles.ts';
-import { canonicalAddress } from '../http/ip-address.ts';
-import { badRequest, type Checked, ok, refuse } from '../http/problem.ts';
-import type { ManageParts } from './manage-request.ts';
+import type { ClientProfile } from '../../access/client-profile.ts';
+import { profileAt } from '../../access/client-profiles.ts';
+import { canonicalAddress } from '../../http/ip-address.ts';
+import { badRequest, type Checked, ok, refuse } from '../../http/problem.ts';
+import type { ManageParts } from '../manage-request.ts';
 
 /** The client that an operator asks about: `ip=ADDRESS`. */
 export function readClient(query: URLSearchParams | null): Checked<string> {

@@ -6,8 +6,8 @@ import {
   version,
 } from '@metad/kv-store';
 import { assert } from '@metad/raft-core';
-import { type Document, record } from '../render/document.ts';
-import type { ChangeFeed } from '../wait/change-feed.ts';
+import { type Document, record } from '../../render/document.ts';
+import type { ChangeFeed } from '../../wait/change-feed.ts';
 import { changeDocument, isSameDocument, presentDocument, priorDocument } from './change-document.ts';
 import type { HistoryScope } from './history-scope.ts';
 import { walkHistory } from './history-walk.ts';

@@ -1,6 +1,6 @@
 import { type AccessRule, decodeRules, type HistoryChange, type StateView } from '@metad/kv-store';
-import { type Document, record } from '../render/document.ts';
-import { writeJson } from '../render/json-writer.ts';
+import { type Document, record } from '../../render/document.ts';
+import { writeJson } from '../../render/json-writer.ts';
 
 /** Where a change was. */
 type Place = Pick<HistoryChange, 'kind' | 'path'>;
