@@ -42,7 +42,7 @@ export function copyDatabase(plan: {
   }
 }
 
-/** Every table has a key of one column, and no indexes besides it. */
+/** Every table has a key of one column; indexes besides it come with the table, by UNIQUE. */
 function tablesOf(db: Database.Database, without: string) {
   return db
     .prepare<[string], { readonly name: string; readonly sql: string }>(
