@@ -106,10 +106,11 @@ test('the waiter index finds by what shows and by host, and forgets all of a wai
     const access = Access.ofRules(paths.map((path) => ({ path, mode: path === '/c/x' ? 0 : 1 })));
     return { id, access, mapping: null, hasRules: true };
   };
+  const some = profile(2, '/a/b', '/c', '/c/x');
   const waiters = [
     { name: 'root', host: 'h1', path: '/', profile: profile(1, '/') },
-    { name: 'two', host: 'h1', path: '/', profile: profile(2, '/a/b', '/c', '/c/x') },
-    { name: 'alike', host: 'h2', path: '/', profile: profile(2, '/a/b', '/c', '/c/x') },
+    { name: 'two', host: 'h1', path: '/', profile: some },
+    { name: 'alike', host: 'h2', path: '/', profile: { ...some, id: 3 } },
     { name: 'nobody', host: null, path: '/', profile: NO_PROFILE },
   ];
   for (const waiter of waiters) index.add(waiter);

@@ -26,12 +26,15 @@ export class ClientProfiles {
   readonly #byHost: BoundedCache<Known>;
   /** Equal profiles, by all that they are made of. */
   readonly #byContent: BoundedCache<ClientProfile>;
+  /** By rule list. Those of clients whose mappings differ are the same one: see scopeOwner. */
+  readonly #byRules: BoundedCache<Access>;
   readonly #history: ProfileHistory;
   #lastId = NO_PROFILE.id;
 
   constructor(options: { readonly maxCachedClients: number }) {
     this.#byHost = new BoundedCache({ maxWeight: options.maxCachedClients });
     this.#byContent = new BoundedCache({ maxWeight: options.maxCachedClients });
+    this.#byRules = new BoundedCache({ maxWeight: options.maxCachedClients });
     this.#history = new ProfileHistory(options);
   }
 
@@ -88,12 +91,19 @@ export class ClientProfiles {
     this.#lastId += 1;
     const profile: ClientProfile = {
       id: this.#lastId,
-      access: rules ? Access.ofRules(rules) : Access.ofTargets((mapping ?? []).map(({ target }) => target)),
+      access: rules ? this.#accessOf(rules) : Access.ofTargets((mapping ?? []).map(({ target }) => target)),
       mapping,
       hasRules: rules !== undefined,
     };
     this.#byContent.set(content, profile);
     return profile;
+  }
+
+  #accessOf(rules: readonly AccessRule[]): Access {
+    const content = JSON.stringify(rules);
+    const access = this.#byRules.get(content) ?? Access.ofRules(rules);
+    this.#byRules.set(content, access);
+    return access;
   }
 }
 

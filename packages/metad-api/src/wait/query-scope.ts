@@ -29,6 +29,12 @@ export function scopeOf(profile: ClientProfile, path: string): QueryScope {
   };
 }
 
+/** What the scope at a path depends on: equal owners, equal scopes. Most paths have nothing to do with the mapping. */
+export function scopeOwner(profile: ClientProfile, path: string): object {
+  const isMapped = isAtOrBelow(path, SELF) || (path === ROOT && profile.mapping !== null);
+  return isMapped ? profile : (profile.access ?? NOTHING);
+}
+
 /** The paths of the data tree that the answer is made of. */
 function placesOf(profile: ClientProfile, path: string): readonly string[] {
   if (!isAtOrBelow(path, SELF)) return [path];

@@ -1,6 +1,6 @@
 import { parentOf } from '@metad/kv-store';
 import type { ClientProfile } from '../access/client-profile.ts';
-import { type QueryScope, scopeOf } from './query-scope.ts';
+import { type QueryScope, scopeOf, scopeOwner } from './query-scope.ts';
 
 export interface Indexed {
   /** Null when the client is unknown. */
@@ -20,24 +20,25 @@ interface Group<W> {
  * found, not on how many wait: whether a leaf shows is asked once for all who see the same.
  */
 export class WaiterIndex<W extends Indexed> {
-  readonly #groups = new Map<string, Group<W>>();
+  /** By path, and by whose scope it is. */
+  readonly #groups = new Map<string, Map<object, Group<W>>>();
   readonly #byInterest = new Map<string, Set<Group<W>>>();
   readonly #byHost = new Map<string, Set<W>>();
 
   add(waiter: W): void {
-    const key = groupKey(waiter);
-    const group = this.#groups.get(key) ?? this.#open(key, waiter);
+    const { host, path, profile } = waiter;
+    const group = this.#groups.get(path)?.get(scopeOwner(profile, path)) ?? this.#open(waiter);
     group.waiters.add(waiter);
-    if (waiter.host !== null) addTo(this.#byHost, waiter.host, waiter);
+    if (host !== null) addTo(this.#byHost, host, waiter);
   }
 
   /** `waiter` must be as it was added. */
   delete(waiter: W): void {
-    const key = groupKey(waiter);
-    const group = this.#groups.get(key);
+    const { host, path, profile } = waiter;
+    const group = this.#groups.get(path)?.get(scopeOwner(profile, path));
     group?.waiters.delete(waiter);
-    if (group?.waiters.size === 0) this.#close(key, group);
-    if (waiter.host !== null) deleteFrom(this.#byHost, waiter.host, waiter);
+    if (group?.waiters.size === 0) this.#close(group, waiter);
+    if (host !== null) deleteFrom(this.#byHost, host, waiter);
   }
 
   /** Calls `visit` with each waiter to whom the leaf at `path` shows, given that it exists; `visit` may delete it. */
@@ -55,21 +56,22 @@ export class WaiterIndex<W extends Indexed> {
     return [...(this.#byHost.get(host) ?? [])];
   }
 
-  #open(key: string, { profile, path }: W): Group<W> {
+  #open({ profile, path }: W): Group<W> {
     const group: Group<W> = { scope: scopeOf(profile, path), waiters: new Set() };
-    this.#groups.set(key, group);
+    const owner = scopeOwner(profile, path);
+    const atPath = this.#groups.get(path);
+    if (atPath === undefined) this.#groups.set(path, new Map([[owner, group]]));
+    else atPath.set(owner, group);
     for (const interest of group.scope.interests) addTo(this.#byInterest, interest, group);
     return group;
   }
 
-  #close(key: string, group: Group<W>): void {
-    this.#groups.delete(key);
+  #close(group: Group<W>, { profile, path }: W): void {
+    const atPath = this.#groups.get(path);
+    atPath?.delete(scopeOwner(profile, path));
+    if (atPath?.size === 0) this.#groups.delete(path);
     for (const interest of group.scope.interests) deleteFrom(this.#byInterest, interest, group);
   }
-}
-
-function groupKey({ profile, path }: Indexed): string {
-  return profile.id + path;
 }
 
 function addTo<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
