@@ -10,6 +10,9 @@ export class StateQuota {
   /** 0: no limit. */
   readonly maxBytes: number;
   readonly #usedBytes: () => number;
+  /** What the state may grow by until it must be looked at again: a look costs as much as applying half a command. */
+  #roomBytes = 0;
+  #lookedAt = 0;
 
   constructor(options: { readonly maxBytes: number; readonly usedBytes: () => number }) {
     this.maxBytes = options.maxBytes;
@@ -18,9 +21,27 @@ export class StateQuota {
 
   /** Whether the command may be proposed: there is room, or it only removes. Expects bytes of `encodeCommand`. */
   admits(command: Uint8Array): boolean {
-    if (this.maxBytes === 0 || this.#usedBytes() < this.maxBytes) return true;
+    if (this.maxBytes === 0 || this.#hasRoomFor(command)) return true;
     return isRemoval(decodeCommand(command));
   }
+
+  #hasRoomFor(command: Uint8Array): boolean {
+    this.#roomBytes -= growthAtMost(command);
+    const now = performance.now();
+    // Another node may have been leading meanwhile.
+    if (this.#roomBytes > 0 && now - this.#lookedAt < MAX_LOOK_AGE_MS) return true;
+    this.#roomBytes = this.maxBytes - this.#usedBytes();
+    this.#lookedAt = now;
+    return this.#roomBytes > 0;
+  }
+}
+
+const MAX_LOOK_AGE_MS = 1_000;
+const PAGE_BYTES = 4096;
+
+/** Each leaf, which takes four bytes at least, can split a page of its own. */
+function growthAtMost(command: Uint8Array): number {
+  return PAGE_BYTES * (4 + Math.ceil(command.byteLength / 4));
 }
 
 /** A level takes no room either. */
