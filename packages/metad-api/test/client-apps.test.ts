@@ -135,6 +135,18 @@ describe('the manage API', () => {
     await expect(other).rejects.toMatchObject({ kind: 'keyReused', status: 422 });
   });
 
+  test('deletes the children that are named, and with none named nothing', async () => {
+    const { manage } = await start();
+    await manage.data.merge('/a', { b: '1', c: '2', d: '3' });
+    for (const subs of [[], [''], ['other']]) await manage.data.delete('/a', { subs });
+    await manage.rules.delete([]);
+    expect(await manage.data.get('/a')).toMatchObject({ value: { b: '1', c: '2', d: '3' } });
+    await manage.data.delete('/a', { subs: ['b', 'c'] });
+    expect(await manage.data.get('/a')).toMatchObject({ value: { d: '3' } });
+    await manage.data.delete('/a');
+    expect(await manage.data.get('/a')).toMatchObject({ found: false });
+  });
+
   test('makes several changes at one version, or none', async () => {
     const { manage } = await start();
     const { version } = await manage.data.merge('/old', 'x');

@@ -55,13 +55,20 @@ describe('a write', () => {
     await client.mapping.replace('/10.0.0.1', { node: '/nodes/1' }, { author: 'somebody' });
     expect(lastOf(node)).toMatchObject({ method: 'POST', target: '/v1/mapping/10.0.0.1' });
     expect(lastOf(node).headers['x-metad-author']).toBe('somebody');
-    await client.data.delete('/a', { subs: ['b', 'c,'] });
-    expect(lastOf(node)).toMatchObject({ method: 'DELETE', target: '/v1/data/a?subs=b%2Cc%2C', body: '' });
+    await client.data.delete('/a', { subs: ['b', 'c'] });
+    expect(lastOf(node)).toMatchObject({ method: 'DELETE', target: '/v1/data/a?subs=b%2Cc', body: '' });
     await client.rules.set({ '10.0.0.1': [{ path: '/', mode: 1 }] });
     expect(lastOf(node)).toMatchObject({ method: 'PUT', target: '/v1/rule' });
     await client.rules.delete(['10.0.0.1', '::1']);
     expect(lastOf(node)).toMatchObject({ method: 'DELETE', target: '/v1/rule?hosts=10.0.0.1%2C%3A%3A1' });
     expect(client.version).toBe(12);
+  });
+
+  test('never deletes more than is named', async () => {
+    const { data } = clientOf([await deadUrl()]);
+    await expect(data.delete('/a', { subs: ['b,c'] })).rejects.toMatchObject({ kind: 'invalid' });
+    await expect(data.delete('/a/../b')).rejects.toMatchObject({ kind: 'invalid' });
+    await expect(data.replace('/a/..', 'x')).rejects.toMatchObject({ kind: 'invalid' });
   });
 
   test('says what must be there for it to be done', async () => {

@@ -9,7 +9,7 @@ export interface Outgoing {
   readonly target: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
-  /** From the moment the node is connected until the last byte of its answer. */
+  /** Until the last byte of the answer. */
   readonly timeLimitMs: number;
 }
 
@@ -57,14 +57,16 @@ export function exchange(
   if (aborted !== undefined) return Promise.reject(aborted.reason);
   const request = open(agent, node, outgoing);
   const ended = new AbortController();
+  const startedMs = performance.now();
   let isConnected = false;
   const endLate = (limitMs: number, what: string): NodeJS.Timeout =>
-    setTimeout(() => request.destroy(new ExchangeError(`${what} within ${limitMs} ms`)), limitMs);
-  let timer = endLate(limits.connectTimeoutMs, 'no connection');
+    setTimeout(() => request.destroy(new ExchangeError(`${what} within ${Math.round(limitMs)} ms`)), limitMs);
+  let timer = endLate(Math.min(limits.connectTimeoutMs, outgoing.timeLimitMs), 'no connection');
   const connected = (): void => {
     isConnected = true;
     clearTimeout(timer);
-    timer = endLate(outgoing.timeLimitMs, 'no whole answer');
+    const leftMs = outgoing.timeLimitMs - (performance.now() - startedMs);
+    timer = endLate(Math.max(leftMs, 1), 'no whole answer');
   };
   return new Promise<NodeAnswer | NoAnswer>((resolve, reject) => {
     for (const signal of signals) {

@@ -9,7 +9,7 @@ import {
 } from './manage-call.ts';
 import { MetadError } from './metad-error.ts';
 import { isMetadataValue, type MetadataState } from './metadata-value.ts';
-import { type Query, targetOf } from './target.ts';
+import { nameList, type Query, targetOf } from './target.ts';
 
 /** What can be written: a node stores strings, so that `1` becomes `"1"`, and an array an object with the keys 0, 1, … */
 export type JsonValue =
@@ -30,7 +30,7 @@ export interface TreeWriteOptions extends WriteOptions {
 }
 
 export interface TreeDeleteOptions extends TreeWriteOptions {
-  /** These children only. */
+  /** These children only; without a comma in their names. */
   readonly subs?: readonly string[] | undefined;
 }
 
@@ -90,13 +90,17 @@ export class ManagedTree {
   }
 
   /** Sets the values of a document at and below a path; others stay. */
-  merge(path: string, value: JsonValue, { onlyIf, ...options }: TreeWriteOptions = {}): Promise<WriteResult> {
+  async merge(
+    path: string,
+    value: JsonValue,
+    { onlyIf, ...options }: TreeWriteOptions = {},
+  ): Promise<WriteResult> {
     const target = this.#target(path);
     return this.#calls.write({ method: 'PUT', target, body: value, condition: onlyIf }, options);
   }
 
   /** Puts a document in the place of all that stands at and below a path. */
-  replace(
+  async replace(
     path: string,
     value: JsonValue,
     { onlyIf, ...options }: TreeWriteOptions = {},
@@ -106,8 +110,8 @@ export class ManagedTree {
   }
 
   /** Deletes what stands at and below a path. Where there is nothing it changes nothing. */
-  delete(path: string, { onlyIf, subs, ...options }: TreeDeleteOptions = {}): Promise<WriteResult> {
-    const target = this.#target(path, { subs: subs?.join(',') });
+  async delete(path: string, { onlyIf, subs, ...options }: TreeDeleteOptions = {}): Promise<WriteResult> {
+    const target = this.#target(path, { subs: subs && nameList(subs) });
     return this.#calls.write({ method: 'DELETE', target, condition: onlyIf }, options);
   }
 

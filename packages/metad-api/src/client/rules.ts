@@ -5,7 +5,7 @@ import {
   type WriteOptions,
   type WriteResult,
 } from './manage-call.ts';
-import { targetOf } from './target.ts';
+import { nameList, targetOf } from './target.ts';
 
 export interface AccessRule {
   /** `*` stands for one name. */
@@ -35,7 +35,7 @@ export class ManagedRules {
     readonly version: number;
   }> {
     // Without names the node shows all, which is not what an empty list asks for.
-    const names = hosts === undefined ? undefined : hosts.join(',') || ',';
+    const names = hosts === undefined ? undefined : nameList(hosts) || ',';
     const target = targetOf('/v1/rule', '/', { hosts: names, consistency });
     const { version, document } = await this.#calls.read(target, options);
     return { rules: expectDocument(document, isRuleSets, 'lists of rules'), version };
@@ -47,8 +47,8 @@ export class ManagedRules {
   }
 
   /** Deletes the rules of these clients. */
-  delete(hosts: readonly string[], options: WriteOptions = {}): Promise<WriteResult> {
-    const target = targetOf('/v1/rule', '/', { hosts: hosts.join(',') });
+  async delete(hosts: readonly string[], options: WriteOptions = {}): Promise<WriteResult> {
+    const target = targetOf('/v1/rule', '/', { hosts: nameList(hosts) });
     return this.#calls.write({ method: 'DELETE', target }, options);
   }
 }

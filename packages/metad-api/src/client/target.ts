@@ -13,6 +13,13 @@ export function targetOf(prefix: string, path: string, query: Query = {}): strin
   return `${prefix}${encoded}` === '' ? `/${searchOf(query)}` : `${prefix}${encoded}${searchOf(query)}`;
 }
 
+/** A parameter that lists names: none of them may hold what separates them. */
+export function nameList(names: readonly string[]): string {
+  const split = names.find((name) => name.includes(','));
+  if (split === undefined) return names.join(',');
+  throw new MetadError('invalid', `${JSON.stringify(split)} cannot stand in a list of names: it has a comma`);
+}
+
 function searchOf(query: Query): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
