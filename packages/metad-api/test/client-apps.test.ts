@@ -147,6 +147,14 @@ describe('the manage API', () => {
     expect(await manage.data.get('/a')).toMatchObject({ found: false });
   });
 
+  test('says at once that a write is too large', async () => {
+    const { manage } = await start({ maxBodyBytes: 100_000 });
+    for (const length of [200_000, 20_000_000]) {
+      const write = manage.data.merge('/large', { value: 'x'.repeat(length) });
+      await expect(write).rejects.toMatchObject({ kind: 'invalid', status: 413, mayHaveApplied: false });
+    }
+  });
+
   test('makes several changes at one version, or none', async () => {
     const { manage } = await start();
     const { version } = await manage.data.merge('/old', 'x');
