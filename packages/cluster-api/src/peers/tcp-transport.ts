@@ -10,16 +10,17 @@ import {
 } from '@metad/raft-core';
 import type { Call, CallOutcome } from '../consensus/call.ts';
 import type { DigestMark } from '../consensus/digest-check.ts';
-import { type DialOutcome, dial } from './dial.ts';
+import type { DialOutcome } from './dial.ts';
 import { type DialResult, PeerDialer } from './dialer.ts';
 import type { LinkDirection, PeerEvent } from './event.ts';
-import { checkToken, type DialPurpose, dialHeaders, judgeAnswer } from './handshake.ts';
+import { checkToken } from './handshake.ts';
 import { Identifier } from './identify.ts';
 import { isMeant, judgeRun } from './instance-rule.ts';
 import { DEFAULT_PEER_LIMITS, type PeerLimits } from './limits.ts';
 import { PeerLink } from './link.ts';
 import { linkTo, openLinks, type Peer } from './linked-peer.ts';
 import { type AcceptedConnection, PeerListener } from './listener.ts';
+import { type DialledMember, MemberDials } from './member-dials.ts';
 import { SPOKEN_PROTOCOLS } from './protocol.ts';
 import type { ProtocolRange } from './protocol-range.ts';
 import type { SnapshotChannel } from './snapshot-channel.ts';
@@ -53,12 +54,11 @@ export function createTcpTransport(options: TcpTransportOptions): TcpTransport {
 
 class Transport implements TcpTransport {
   readonly #handlers: PeerHandlers;
-  readonly #token: string | null;
-  readonly #protocols: ProtocolRange;
   readonly #limits: PeerLimits;
   readonly #onEvent: (event: PeerEvent) => void;
   readonly #random: () => number;
   readonly #listener: PeerListener;
+  readonly #dials: MemberDials;
   readonly #peers = new Map<NodeId, Peer>();
   /** Every link that is not closed yet, those that are no longer used included. */
   readonly #links = new Set<PeerLink>();
@@ -71,15 +71,20 @@ class Transport implements TcpTransport {
 
   constructor(options: TcpTransportOptions) {
     this.#handlers = options.handlers;
-    this.#token = options.token;
-    this.#protocols = options.protocols ?? SPOKEN_PROTOCOLS;
     this.#limits = { ...DEFAULT_PEER_LIMITS, ...options.limits };
     this.#onEvent = options.onEvent ?? ((): void => undefined);
     this.#random = options.random ?? Math.random;
+    const { token, protocols = SPOKEN_PROTOCOLS } = options;
+    this.#dials = new MemberDials({
+      handlers: options.handlers,
+      token,
+      protocols,
+      timeoutMs: this.#limits.dialTimeoutMs,
+    });
     this.#listener = new PeerListener({
       handlers: { identity: () => this.#handlers.identity(), admit: (peer) => this.#admitDialler(peer) },
-      token: this.#token,
-      protocols: this.#protocols,
+      token,
+      protocols,
       closeTimeoutMs: this.#limits.closeTimeoutMs,
       onEvent: this.#onEvent,
       onOpened: (identity, connection) => this.#accept(identity, connection),
@@ -164,9 +169,8 @@ class Transport implements TcpTransport {
   }
 
   identify(addr: string, timeoutMs: number): Promise<IdentifyOutcome> {
-    const headers = this.#dialHeaders({ type: 'identify' });
-    const question = { addr, headers, protocols: this.#protocols, token: this.#token, timeoutMs };
-    return this.#identifier.identify(question);
+    const question = this.#dials.question(addr, { type: 'identify' });
+    return this.#identifier.identify({ ...question, timeoutMs });
   }
 
   #peer(node: NodeId): Peer {
@@ -230,30 +234,23 @@ class Transport implements TcpTransport {
   }
 
   #dial(peer: Peer, settle: (result: DialResult) => void): () => void {
-    const { node, record } = peer;
+    const meant = () => this.#meant(peer);
+    const { addr } = meant().record;
+    return this.#dials.dial(meant, (outcome) => this.#settleDial(peer, addr, outcome, settle));
+  }
+
+  #meant({ node, record }: Peer): DialledMember {
     assert(record !== null, 'only members are dialled');
-    const purpose = { type: 'link', node, record, membership: this.#membership } as const;
-    const headers = this.#dialHeaders(purpose);
-    const timeoutMs = this.#limits.dialTimeoutMs;
-    const question = {
-      addr: record.addr,
-      headers,
-      protocols: this.#protocols,
-      token: this.#token,
-      timeoutMs,
-    };
-    return dial(question, (outcome) => {
-      this.#settleDial(peer, record.addr, outcome, settle);
-    });
+    return { node, record, membership: this.#membership };
   }
 
-  #dialHeaders(purpose: DialPurpose): Record<string, string> {
-    return dialHeaders(this.#handlers.identity(), purpose, this.#protocols);
-  }
-
-  #settleDial(peer: Peer, remote: string, outcome: DialOutcome, settle: (result: DialResult) => void): void {
+  #settleDial(
+    peer: Peer,
+    remote: string,
+    judged: Exclude<DialOutcome, { type: 'identified' }>,
+    settle: (result: DialResult) => void,
+  ): void {
     const { node } = peer;
-    const judged = this.#judgeDial(peer, outcome);
     if (judged.type === 'opened') {
       // Told first: opening the link reads what has come already, and that may close it again.
       settle('linked');
@@ -266,19 +263,6 @@ class Transport implements TcpTransport {
     if (type === 'failed') this.#onEvent({ type: 'dialFailed', node, remote, reason });
     else this.#onEvent({ type: 'linkRefused', node, direction: 'dialled', remote, reason });
     if (openLinks(peer).length === 0) this.#lost(node);
-  }
-
-  /** Turns a connection to somebody who is not wanted into a refusal of ours. */
-  #judgeDial(peer: Peer, outcome: DialOutcome): Exclude<DialOutcome, { type: 'identified' }> {
-    if (outcome.type === 'identified') return { type: 'failed', reason: 'answers with its identity only' };
-    if (outcome.type !== 'opened') return outcome;
-    assert(peer.record !== null, 'only members are dialled');
-    const expected = { node: peer.node, record: peer.record, membership: this.#membership };
-    const mismatch = judgeAnswer(outcome.peer, expected);
-    const admission = mismatch === null ? this.#handlers.admit(outcome.peer) : refused(mismatch);
-    if (admission.type === 'admitted') return outcome;
-    outcome.socket.destroy();
-    return admission;
   }
 
   /** What runs at the address of a member is that member: another process with its identity is not. */
@@ -359,8 +343,4 @@ function groupByReceiver(messages: readonly Message[]): Map<NodeId, Message[]> {
     else groups.set(message.to, [message]);
   }
   return groups;
-}
-
-function refused(reason: string): { readonly type: 'refused'; readonly reason: string } {
-  return { type: 'refused', reason };
 }
