@@ -1,4 +1,5 @@
-import { type SnapshotManifest, StateDatabase } from '@metad/kv-store';
+import { createHash } from 'node:crypto';
+import { type SnapshotManifest, StateDatabase, type StateView } from '@metad/kv-store';
 import type { LogId, Membership } from '@metad/raft-core';
 
 /** What a backup holds, a line for each thing. It must have been verified. */
@@ -23,10 +24,43 @@ export function contentRows(stateFile: string): [string, string][] {
       ['leaves', String(view.count('data'))],
       ['mappings', `${view.count('mapping')} names`],
       ['rules', `for ${view.allRules().length} clients`],
+      ['content', digestOf(view)],
     ]);
   } finally {
     state.close();
   }
+}
+
+/** What `content` is in the lines about a backup. */
+export function contentDigest(stateFile: string): string {
+  const state = StateDatabase.open(stateFile);
+  try {
+    return state.read(digestOf);
+  } finally {
+    state.close();
+  }
+}
+
+const PAGE_ROWS = 1024;
+
+/**
+ * SHA-256, in hex, over every value, target and rule as it is stored. Equal wherever the content is; the digest that goes
+ * with the log stands for what was applied, and would not notice a row that was changed by other means.
+ */
+function digestOf(view: StateView): string {
+  const hash = createHash('sha256');
+  for (const tree of ['data', 'mapping'] as const) {
+    for (let after: string | null = null, isEnd = false; !isEnd; ) {
+      const rows = view.values(tree, { after, limit: PAGE_ROWS });
+      for (const [path, value] of rows) hash.update(JSON.stringify([tree, path, value]));
+      after = rows.at(-1)?.[0] ?? after;
+      isEnd = rows.length < PAGE_ROWS;
+    }
+  }
+  for (const [host, rules] of view.allRules()) {
+    hash.update(JSON.stringify(['rules', host, rules.map(({ path, mode }) => [path, mode])]));
+  }
+  return hash.digest('hex');
 }
 
 export function formatLogId({ term, leader, index }: LogId): string {

@@ -58,9 +58,12 @@ export function buildProgram({ print, interruption }: Surroundings): Command {
   program
     .command('verify')
     .description('Check every byte of a backup, or of the data directory of a node that is stopped.')
-    .argument('<file|dir>', 'a backup, or a data directory')
-    .action((path: string) => verify(path, print))
-    .addHelpText('after', '\nExit code 0: it is whole. 1: it is damaged, quarantined, or cannot be read.');
+    .argument('<file|dir...>', 'a backup, or a data directory; several backups are compared, too')
+    .action((paths: readonly string[]) => verify(paths, print))
+    .addHelpText(
+      'after',
+      `${VERIFY_AFTERWORD}\nExit code 0: whole. 1: damaged, quarantined, different, or it cannot be read.`,
+    );
 
   program
     .command('restore')
@@ -90,6 +93,10 @@ export function buildProgram({ print, interruption }: Surroundings): Command {
 }
 
 const AFTERWORD = '\nExit code 0: done. 1: failed; the message says why.';
+
+const VERIFY_AFTERWORD = `
+Backups that were taken from several nodes with --local while nobody writes hold the same, or one of the nodes is wrong.
+`;
 
 const RESTORE_AFTERWORD = `
 The new cluster has an id of its own, so that no node of the old one can join it by mistake, and a version beyond any

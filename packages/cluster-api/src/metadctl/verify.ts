@@ -1,20 +1,67 @@
 import { statSync } from 'node:fs';
-import { StoreError, verifyBackup, verifyDataDirectory } from '@metad/kv-store';
+import { type SnapshotManifest, StoreError, verifyBackup, verifyDataDirectory } from '@metad/kv-store';
 import type { InitialState } from '@metad/raft-core';
 import { QuarantineError, refuseQuarantined } from '../quarantine.ts';
 import { reasonOf } from '../reason.ts';
 import { CommandError } from './command-error.ts';
-import { backupLines, contentRows, formatBytes, formatLogId, formatMembers, table } from './describe.ts';
+import {
+  backupLines,
+  contentDigest,
+  contentRows,
+  formatBytes,
+  formatLogId,
+  formatMembers,
+  table,
+} from './describe.ts';
 
-/** Reads a backup or a data directory to its last byte and says what it holds. Throws when it is not whole. */
-export function verify(path: string, print: (text: string) => void): void {
-  if (isDirectory(path)) {
-    verifyDirectory(path, print);
-    return;
+/**
+ * Reads each backup or data directory to its last byte and says what it holds. Several backups of one cluster at one log
+ * index are compared: whatever nodes they were taken from hold the same then. Throws when one is not whole, when they
+ * differ, or can't be compared.
+ */
+export function verify(paths: readonly string[], print: (text: string) => void): void {
+  const backups: VerifiedBackup[] = [];
+  for (const path of paths) {
+    if (!isDirectory(path)) backups.push(verifyFile(path, print));
+    else if (paths.length === 1) verifyDirectory(path, print);
+    else throw new CommandError(`${path} is a directory: only backups are compared`);
   }
+  const [first, ...others] = backups;
+  if (first === undefined || others.length === 0) return;
+  for (const other of others) expectAlike(first, other);
+  print(`all ${backups.length} backups hold the same`);
+}
+
+interface VerifiedBackup {
+  readonly path: string;
+  readonly manifest: SnapshotManifest;
+}
+
+function verifyFile(path: string, print: (text: string) => void): VerifiedBackup {
   const manifest = verifyBackup(path);
   print(`${path} is whole: a backup of ${formatBytes(manifest.bytes)}`);
   print(backupLines(path, manifest));
+  return { path, manifest };
+}
+
+function expectAlike(one: VerifiedBackup, other: VerifiedBackup): void {
+  const place = ({ manifest }: VerifiedBackup) =>
+    `${formatLogId(manifest.meta.last)} of cluster ${manifest.cluster ?? 'unknown'}`;
+  if (place(one) !== place(other)) {
+    throw new CommandError(
+      `${one.path} is at ${place(one)}, ${other.path} at ${place(other)}: ` +
+        'take them again while nobody writes, to compare them',
+    );
+  }
+  if (one.manifest.digest !== other.manifest.digest) throw differ(one, other, 'their digests');
+  if (contentDigest(one.path) !== contentDigest(other.path)) throw differ(one, other, 'their content');
+}
+
+function differ(one: VerifiedBackup, other: VerifiedBackup, where: string): CommandError {
+  return new CommandError(
+    `${one.path} and ${other.path} differ in ${where}, though both are at ${formatLogId(one.manifest.meta.last)}: ` +
+      'a third one tells which node is wrong and has to be rebuilt',
+  );
 }
 
 function verifyDirectory(path: string, print: (text: string) => void): void {
