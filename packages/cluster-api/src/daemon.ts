@@ -1,17 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestListener, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { type NodeIdentity, StateDatabase, Store, StoreError } from '@metad/kv-store';
-import { DEFAULT_RAFT_LIMITS, type RaftConfig } from '@metad/raft-core';
 import type { Logger } from 'pino';
 import { Backups } from './backup/backups.ts';
-import { type ClusterAppDeps, createClusterApp } from './cluster-http/cluster-app.ts';
-import { metricsAnswer } from './cluster-http/openraft-json.ts';
-import { createWriteDoor } from './cluster-http/write-door.ts';
-import { formatAddress } from './config/address.ts';
+import { createClusterListener } from './cluster-http/cluster-listener.ts';
 import type { NodeConfig } from './config/node-config.ts';
 import { packageVersion } from './config/package-version.ts';
+import { raftConfig } from './config/raft-config.ts';
 import { entryBytesLimit, MAX_FRAME_BYTES } from './config/wire-limits.ts';
 import { CallRouter } from './consensus/call-router.ts';
 import { DigestCheck } from './consensus/digest-check.ts';
@@ -22,7 +17,7 @@ import { ConsensusMetrics } from './consensus/metrics.ts';
 import { Node } from './consensus/node.ts';
 import { takeSample } from './consensus/sample.ts';
 import { StateQuota } from './consensus/state-quota.ts';
-import { closeServer, listen } from './http-listener.ts';
+import { boundAddress, closeServer, listen } from './http-listener.ts';
 import { HttpThread, replicaStatus } from './http-thread/thread.ts';
 import { admitPeer, describeStart, establishIdentity } from './identity.ts';
 import { JoinLoop } from './join-loop.ts';
@@ -186,7 +181,21 @@ export class Daemon {
       proposeTimeoutMs: config.limits.proposeTimeoutMs,
       membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
     });
-    this.handleCluster = this.#clusterListener();
+    this.handleCluster = createClusterListener({
+      node: this.#node,
+      store,
+      router: this.#router,
+      trace: this.#metrics.writeTrace,
+      state: this.#state,
+      backups: this.#backups,
+      snapshots: this.#snapshots,
+      config,
+      maxFeatureLevel: this.#levels.allowed,
+      onError: (err) => {
+        if (err instanceof StoreError) options.onFault(err);
+        else logger.error({ err }, 'a request on the cluster port failed');
+      },
+    });
     this.handlePeer = (request, socket, head) => this.#transport.handleUpgrade(request, socket, head);
   }
 
@@ -338,57 +347,4 @@ export class Daemon {
     this.#identity = identity;
     this.#options.logger.info({ cluster }, 'joined a cluster');
   }
-
-  #clusterListener(): RequestListener {
-    const { config } = this.#options;
-    const node = this.#node;
-    const deps: ClusterAppDeps = {
-      node,
-      router: this.#router,
-      trace: this.#metrics.writeTrace,
-      state: this.#state,
-      backups: this.#backups,
-      limits: config.limits,
-      clusterToken: config.clusterToken,
-      onError: (err) => {
-        if (err instanceof StoreError) this.#options.onFault(err);
-        else this.#options.logger.error({ err }, 'a request on the cluster port failed');
-      },
-      addressOf: (id) =>
-        [...node.status().membership.membership.nodes].find(([other]) => other === id)?.[1].addr ?? null,
-      takeSnapshot: () => this.#snapshots.take(),
-      metrics: () =>
-        metricsAnswer({
-          status: node.status(),
-          applied: this.#store.state.applied,
-          snapshot: this.#store.snapshots.newest?.last ?? null,
-          logIdOf: (index) => {
-            const { compacted } = this.#store.log;
-            return index === compacted.index ? compacted : this.#store.log.logId(index);
-          },
-          contact: node.contact,
-          featureLevel: { present: this.#store.state.featureLevel, max: this.#levels.allowed },
-        }),
-    };
-    return createWriteDoor(deps, getRequestListener(createClusterApp(deps).fetch));
-  }
-}
-
-function raftConfig(config: NodeConfig, { instance }: NodeIdentity): RaftConfig {
-  return {
-    ...DEFAULT_RAFT_LIMITS,
-    id: config.id,
-    instance,
-    // One heartbeat interval is one tick: the coarsest clock that still keeps a leader's peers informed.
-    heartbeatTicks: 1,
-    electionTimeoutTicks: Math.round(config.electionTimeoutMs / config.heartbeatIntervalMs),
-    maxUncommittedBytes: config.limits.maxUncommittedBytes,
-    random: Math.random,
-  };
-}
-
-function boundAddress(server: Server): string {
-  const address: string | AddressInfo | null = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the cluster port has no address');
-  return formatAddress({ host: address.address, port: address.port });
 }

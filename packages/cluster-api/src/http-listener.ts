@@ -5,7 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { formatAddress, type ListenAddress } from './config/address.ts';
 import type { NodeLimits } from './config/node-config.ts';
 
@@ -53,6 +53,14 @@ export function listen(options: {
       resolve(server);
     });
   });
+}
+
+/** Where a server listens, as one line. */
+export function boundAddress(server: Server): string {
+  const address: string | AddressInfo | null = server.address();
+  if (address === null || typeof address === 'string')
+    throw new Error('a server that listens has an address');
+  return formatAddress({ host: address.address, port: address.port });
 }
 
 function explainListenError(where: string, error: NodeJS.ErrnoException): string {
