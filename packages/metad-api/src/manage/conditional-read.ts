@@ -1,10 +1,11 @@
-import { type Version, version } from '@metad/kv-store';
+import type { Version } from '@metad/kv-store';
 import { type Answer, notModifiedAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
-import { etagOf, readEtags } from '../http/etag.ts';
+import { etagOf } from '../http/etag.ts';
 import type { Format } from '../http/negotiate.ts';
 import { readConsistency } from '../http/query-options.ts';
 import { CACHE_HEADERS } from '../read/answers.ts';
+import { heldVersion } from '../read/conditional.ts';
 import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import type { NamedChange } from '../wait/change-window.ts';
@@ -27,14 +28,10 @@ export function tagHeaders(version: Version, format: Format): Readonly<Record<st
  * not known what changed since.
  */
 export function findUnchanged(http: ApiRequest, feed: ChangeFeed, read: Read): Answer | null {
-  const header = http.header('if-none-match');
-  if (header === undefined) return null;
-  const list = readEtags(header);
-  if (list.type === 'malformed') return null;
   const { version, format } = read;
-  const isUnchanged =
-    list.type === 'any' ||
-    list.tags.some((tag) => (tag.format ?? format) === format && isUnchangedSince(tag.version, feed, read));
+  const held = heldVersion(http, format);
+  if (held === null) return null;
+  const isUnchanged = held === 'any' || isUnchangedSince(held, feed, read);
   return isUnchanged
     ? notModifiedAnswer({ etag: etagOf(version, format), version, headers: CACHE_HEADERS })
     : null;
@@ -53,16 +50,14 @@ function isUnchangedSince(since: Version, feed: ChangeFeed, { version, concerns 
  */
 export async function catchUpWithTags(
   http: ApiRequest,
-  query: URLSearchParams | null,
+  options: { readonly query: URLSearchParams | null; readonly format: Format },
   catchUp: CatchUp,
 ): Promise<void> {
-  const consistency = readConsistency(query, 'linearizable');
-  const header = http.header('if-none-match');
-  if (header === undefined || consistency.type === 'problem' || consistency.value === 'linearizable') return;
-  const list = readEtags(header);
-  if (list.type !== 'tags' || list.tags.length === 0) return;
-  const newest = version(Math.max(...list.tags.map((tag) => tag.version)));
-  await catchUp.reaches(newest, {
+  const consistency = readConsistency(options.query, 'linearizable');
+  const held = heldVersion(http, options.format);
+  if (consistency.type === 'problem' || consistency.value === 'linearizable') return;
+  if (held === null || held === 'any') return;
+  await catchUp.reaches(held, {
     address: http.peerAddress ?? '',
     onGone: (listener) => http.onGone(listener),
   });

@@ -21,7 +21,7 @@ export class RuleResource {
     const { feed, freshness, catchUp } = this.#parts;
     const problem = await freshness.ensure(http, query, 'linearizable');
     if (problem !== null) return problemAnswer(problem, form, feed.version);
-    await catchUpWithTags(http, query, catchUp);
+    await catchUpWithTags(http, { query, format: form.format }, catchUp);
     const names = (readNames(query, 'hosts') ?? []).filter((name) => name.trim() !== '');
     const isAll = (query?.get('hosts') ?? '') === '';
     const wanted = new Set(names.map((name) => canonicalAddress(name.trim())));

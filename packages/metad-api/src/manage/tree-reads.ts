@@ -65,7 +65,8 @@ export class TreeReads {
     if (problem !== null) return problemAnswer(problem, form, feed.version);
     const { page, at } = asked.value;
     if (at !== null && stored !== null) return this.#past(stored, at, request);
-    await catchUpWithTags(http, query, catchUp);
+    const { format } = page === null ? form : documentForm(form);
+    await catchUpWithTags(http, { query, format }, catchUp);
     return feed.read((view, version) => {
       if (stored === null) return problemAnswer(NOT_FOUND, form, version);
       const place = { path: stored, version };
