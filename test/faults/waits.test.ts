@@ -16,8 +16,12 @@ const LONG: readonly Strike[] = [
   ...(['leader', 'follower', 'again', 'two', 'all', 'stopLeader', 'stopFollower'] as const),
   ...(['pauseLeader', 'pauseFollower', 'cutLeader', 'cutFollower'] as const),
 ];
-/** Long enough that a node that was away for a moment need not get a snapshot, which would end all its waits. */
-const LOG = ['--snapshot_log_entries', '300', '--snapshot_keep_entries', '50'];
+const FLAGS = [
+  // Long enough that a node that was away for a moment need not get a snapshot, which would end all its waits.
+  ...['--snapshot_log_entries', '300', '--snapshot_keep_entries', '50'],
+  // A node that does not catch up in this time shows an older version to who comes with prev_version alone.
+  ...['--catch_up_wait', '30s'],
+];
 const LEARNER = 4;
 const ROUND_LIMIT_MS = 120_000;
 
@@ -27,8 +31,8 @@ const network = new PeerNetwork();
 afterAll(() => network.close());
 
 beforeAll(async () => {
-  await formBehind(cluster, network, ...LOG);
-  await cluster.add(LEARNER, ...LOG);
+  await formBehind(cluster, network, ...FLAGS);
+  await cluster.add(LEARNER, ...FLAGS);
   cluster.launch(LEARNER, '--standby');
   await cluster.listening(LEARNER);
   expect(await cluster.addLearner(1, LEARNER)).toHaveProperty('Ok');
