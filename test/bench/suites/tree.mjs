@@ -13,7 +13,7 @@ const LEAST = 10;
 const CONNECTIONS = 64;
 const LEAVES_PER_PUT = 5_000;
 const PUTS_AT_ONCE = 2;
-const WARM_UP_SECONDS = 3;
+const WARM_UP_SECONDS = 2;
 /** There are many cells. */
 const CELL_SHARE = 0.5;
 const VALUE = 'v'.repeat(200);
@@ -27,7 +27,7 @@ const KINDS = [
     request: { method: 'PUT', path: '/v1/data/leaves/{q}/{r}', body: `"{n8} ${VALUE}"` },
   },
   {
-    name: 'GET of one of 1,000 leaves, the leader',
+    name: 'GET of one of a thousand leaves, the leader',
     port: 'metadata',
     keys: 1000,
     request: { method: 'GET', path: '/leaves/{q}/{r}', headers: HEADERS },
@@ -56,20 +56,20 @@ export async function measureTree({ dir, seconds: asked, passes, scale }) {
   );
   const small = await Tree.start(join(dir, 'small'), least);
   const large = await Tree.start(join(dir, 'large'), least);
-  await warmUp([...small.cells(seconds), ...large.cells(seconds)], Math.max(WARM_UP_SECONDS * scale, 0.2));
   const rows = [];
   for (const size of sizes.slice(1)) {
     await large.growTo(size);
+    const [few, many] = [small.cells(seconds), large.cells(seconds)];
+    const cells = few.flatMap((cell, i) => [cell, many[i]]);
     // The one that has just been filled has files and caches of another size.
-    await warmUp(large.cells(seconds), Math.max(WARM_UP_SECONDS * scale * 0.5, 0.2));
-    const cells = small.cells(seconds).flatMap((cell, i) => [cell, large.cells(seconds)[i]]);
+    await warmUp(cells, Math.max(WARM_UP_SECONDS * scale, 0.2));
     rows.push(...(await measure(cells, passes)));
   }
   printGrowth(rows);
   await small.cluster.stop();
 
   const restart = await measureRestart(large, passes);
-  const learner = await measureLearner(large, { seconds });
+  const learner = await measureLearner(large, { seconds: asked });
   await large.cluster.stop();
   printGoals([...growthGoals(rows), ...restart, ...learner]);
 }
