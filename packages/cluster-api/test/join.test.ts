@@ -80,6 +80,10 @@ async function listener(answer: (request: IncomingMessage, response: ServerRespo
   return { requests, address: `127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
+function headersOf({ headers }: IncomingMessage): [string, string][] {
+  return Object.entries(headers).map(([name, value]) => [name, String(value)]);
+}
+
 function join(address: string) {
   const lines: string[] = [];
   const logger = pino({ level: 'debug' }, { write: (line: string) => lines.push(line) });
@@ -99,13 +103,11 @@ function join(address: string) {
 describe('--join', () => {
   test('is added by a member', async () => {
     const { app, wishes } = member(TOKEN);
-    const { address } = await listener(async (request, response) => {
-      const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [
-        name,
-        `${value}`,
-      ]);
-      const answer = await app.request('/join', { method: 'POST', headers });
-      response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
+    const { address } = await listener((request, response) => {
+      void Promise.resolve(app.request('/join', { method: 'POST', headers: headersOf(request) })).then(
+        async (answer) =>
+          response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text()),
+      );
     });
     const lines = join(address);
     await vi.waitFor(() => expect(lines.join('')).toContain('added as a learner'));
