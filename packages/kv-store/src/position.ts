@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Entry, LogId, StoredMembership } from '@metad/raft-core';
 import type { Change } from './change.ts';
 import type { WriteResult } from './command.ts';
@@ -43,6 +43,7 @@ export interface Effect {
 export function follow(before: Position, entry: Entry, moves: Effect['moves']): Position {
   const { term, leader, index, payload } = entry;
   const applied = { term, leader, index };
+  const header = encodeHeader(applied, PAYLOAD_TYPE[payload.type]);
   return {
     applied,
     version: moves.version ?? before.version,
@@ -52,11 +53,7 @@ export function follow(before: Position, entry: Entry, moves: Effect['moves']): 
     historyStart: moves.historyStart ?? before.historyStart,
     membership:
       payload.type === 'membership' ? { logId: applied, membership: payload.membership } : before.membership,
-    digest: createHash('sha256')
-      .update(before.digest)
-      .update(encodeHeader(applied, PAYLOAD_TYPE[payload.type]))
-      .update(encodePayload(payload))
-      .digest(),
+    digest: hash('sha256', Buffer.concat([before.digest, header, encodePayload(payload)]), 'buffer'),
   };
 }
 
