@@ -47,6 +47,9 @@ export interface MetadDependencies {
   readonly random?: () => number;
 }
 
+/** Changes that are applied are delivered in no time; whoever has to know them does not wait for longer. */
+const DELIVERY_TIMEOUT_MS = 500;
+
 /**
  * Builds the metadata and the manage API of one node. They listen nowhere: whoever builds them serves them.
  * Throws a RangeError when a setting makes no sense.
@@ -64,13 +67,19 @@ export function createMetadApps(dependencies: MetadDependencies): MetadApps {
     }
   });
   const { catchUpTimeoutMs } = settings;
-  const catchUp = new CatchUp({ feed, clock, catchUpTimeoutMs, limits: settings });
+  const common = { feed, clock, limits: settings };
+  const catchUp = new CatchUp({ ...common, catchUpTimeoutMs, present: () => feed.version });
+  const deliveries = new CatchUp({
+    ...common,
+    catchUpTimeoutMs: DELIVERY_TIMEOUT_MS,
+    present: () => feed.deliveredVersion,
+  });
   const waiters = new Waiters({ feed, profiles, clock, random });
   const streams = new EventStreams({ feed, waiters, clock, random });
   const freshness = new Freshness({ replica, feed, catchUp, clock });
   const held = new HeldRequests(settings);
   const answers = new Answers({ feed, profiles, settings });
-  const parts = { feed, answers, freshness, catchUp, waiters, held, settings };
+  const parts = { feed, answers, freshness, catchUp, deliveries, waiters, held, settings };
   const api = new MetadataApi({ ...parts, streams: new StreamOpener({ ...parts, streams }) });
   const metadata = createMetadataHandler(api, observer);
   return {
@@ -81,12 +90,13 @@ export function createMetadApps(dependencies: MetadDependencies): MetadApps {
       observer,
       metrics: dependencies.metrics,
     }),
-    waiters: () => held.count + catchUp.count,
+    waiters: () => held.count + catchUp.count + deliveries.count,
     stop() {
       feed.stop();
       waiters.stop();
       streams.stop();
       catchUp.stop();
+      deliveries.stop();
     },
   };
 }

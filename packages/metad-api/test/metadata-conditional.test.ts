@@ -100,13 +100,26 @@ describe('If-None-Match', () => {
     expect((await node.metadata('/b', holding('"2.json"'))).status).toBe(200);
   });
 
-  test('of a state that is ahead of the feed: not what it can not know', async () => {
+  test('of a state that is ahead of the feed: as soon as it is known what changed', async () => {
     const node = await openNode();
     node.replica.holdBack();
     node.replica.applyAll([{ type: 'merge', tree: 'data', leaves: [['/b/c', 'new']] }]);
-    const response = await node.metadata('/b', holding('"2.json"'));
-    expect([response.status, await response.json()]).toEqual([200, { c: 'new' }]);
+    const changed = await node.hold('/b', holding('"2.json"'));
+    const other = await node.hold('/a', holding('"2.json"'));
     expect((await node.metadata('/b', holding('"3.json"'))).status).toBe(304);
+    node.replica.deliverHeldBack();
+    expect(await changed.json()).toEqual({ c: 'new' });
+    expect((await other.response).status).toBe(304);
+    expect([node.apps.waiters(), node.clock.timerCount]).toEqual([0, 0]);
+  });
+
+  test('of a state that stays ahead of the feed: not what it can not know', async () => {
+    const node = await openNode();
+    node.replica.holdBack();
+    node.replica.applyAll([{ type: 'merge', tree: 'data', leaves: [['/b/c', 'new']] }]);
+    const changed = await node.hold('/b', holding('"2.json"'));
+    node.clock.advance(1000);
+    expect(await changed.json()).toEqual({ c: 'new' });
   });
 
   test('from the future: the node gets a moment to catch up', async () => {

@@ -67,7 +67,11 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     attention.follow(server);
     servers.push(server);
   };
-  port.on('message', (message: ToHttp) => replica.receive(message));
+  port.on('message', (message: ToHttp) => {
+    replica.receive(message);
+    // Nobody may be shown its state any more, nor is told of changes: those who wait must go elsewhere.
+    if (replica.status().quarantine) apps.stop();
+  });
   try {
     const { listen: metadata, listenManage: manage, limits } = config;
     await open({ setting: 'listen', address: metadata, handler: apps.metadataListener, limits });

@@ -10,7 +10,7 @@ import { parseTarget } from '../http/target.ts';
 import type { MetadSettings } from '../settings.ts';
 import type { EventStream } from '../stream/event-stream.ts';
 import type { StreamOpener } from '../stream/stream-opener.ts';
-import type { CatchUp } from '../wait/catch-up.ts';
+import type { CatchUp, CatchUpClient } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import type { HeldRequests } from '../wait/held-requests.ts';
 import type { Waiters } from '../wait/wait.ts';
@@ -34,6 +34,8 @@ interface MetadataParts {
   readonly answers: Answers;
   readonly freshness: Freshness;
   readonly catchUp: CatchUp;
+  /** Waits until all changes up to a version are delivered. */
+  readonly deliveries: CatchUp;
   readonly waiters: Waiters;
   readonly held: HeldRequests;
   readonly streams: StreamOpener;
@@ -95,6 +97,7 @@ export class MetadataApi {
         ? await this.#wait(question, query, request, readPreviousVersion(query) ?? seen)
         : await this.#catchUp(seen, question, request);
     if (refused !== null) return this.#problem(refused, form);
+    if (seen !== null && seen < this.#parts.feed.version) await this.#untilDelivered(question, request);
     return conditionalAnswer(this.#answers.answer(question), form.format, held, (since) =>
       this.#parts.waiters.maySeeOtherwise({ host, path, since }),
     );
@@ -147,6 +150,11 @@ export class MetadataApi {
     return outcome === 'stopped' ? unavailable('this node is stopping') : null;
   }
 
+  /** What is applied may be ahead of what is delivered, and with it of what can be said to be unchanged. */
+  async #untilDelivered(question: Question, request: ApiRequest): Promise<void> {
+    await this.#parts.deliveries.reaches(this.#parts.feed.version, clientOf(question, request));
+  }
+
   #problemAfter(end: WaitEnd): Problem | null {
     switch (end) {
       case 'changed':
@@ -165,6 +173,10 @@ export class MetadataApi {
   #problem(problem: Problem, form: Question['form']): Answer {
     return problemAnswer(problem, form, this.#parts.feed.version);
   }
+}
+
+function clientOf({ host }: Question, request: ApiRequest): CatchUpClient {
+  return { address: host ?? '', onGone: (listener) => request.onGone(listener) };
 }
 
 /** Whether headers ask for more than what this node has. */

@@ -8,7 +8,7 @@ interface Pending {
   readonly settle: (outcome: CatchUpOutcome) => void;
 }
 
-/** `behind`: this node has not applied that version in time, or too many wait for it, or the client has gone. */
+/** `behind`: this node has not come to that version in time, or too many wait for it, or the client has gone. */
 export type CatchUpOutcome = 'reached' | 'behind' | 'stopped';
 
 /** Who waits. */
@@ -18,9 +18,10 @@ export interface CatchUpClient {
   onGone(listener: () => void): () => void;
 }
 
-/** Lets requests that carry a newer version than this node has applied wait for it, for a bounded time. */
+/** Lets requests wait for a version that this node has not come to yet, for a bounded time. */
 export class CatchUp {
   readonly #feed: ChangeFeed;
+  readonly #present: () => Version;
   readonly #timeoutMs: number;
   readonly #held: HeldRequests;
   readonly #pending = new Set<Pending>();
@@ -30,11 +31,14 @@ export class CatchUp {
 
   constructor(options: {
     readonly feed: ChangeFeed;
+    /** How far this node has come; it may have come further after each delivery of the feed. */
+    readonly present: () => Version;
     readonly catchUpTimeoutMs: number;
     readonly limits: HeldRequestLimits;
     readonly clock: Clock;
   }) {
     this.#feed = options.feed;
+    this.#present = options.present;
     this.#timeoutMs = options.catchUpTimeoutMs;
     this.#held = new HeldRequests(options.limits);
     this.#deadlines = new Deadlines(options.clock, (pending) => this.#settle(pending, 'behind'));
@@ -45,11 +49,9 @@ export class CatchUp {
     return this.#held.count;
   }
 
-  /** Whether this node has applied `version`, now or within the time that is given to it. */
+  /** Whether this node has come to `version`, now or within the time that is given to it. */
   reaches(version: Version, client: CatchUpClient): CatchUpOutcome | Promise<CatchUpOutcome> {
-    // What is applied may be ahead of what has been delivered.
-    if (version <= this.#feed.version || version <= this.#feed.read((_, applied) => applied))
-      return 'reached';
+    if (version <= this.#present()) return 'reached';
     if (!this.#feed.isLive) return 'stopped';
     return this.#held.hold(client.address) === null ? this.#wait(version, client) : 'behind';
   }
@@ -74,7 +76,7 @@ export class CatchUp {
   }
 
   #release(): void {
-    const { version } = this.#feed;
+    const version = this.#present();
     if (version < this.#oldest) return;
     this.#oldest = Number.POSITIVE_INFINITY;
     for (const pending of this.#pending) {
