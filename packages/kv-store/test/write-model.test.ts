@@ -2,11 +2,13 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
+import { type ContentCommand, type Precondition, type WriteCommand, writeOf } from '../src/command.ts';
 import { STATE_LIMITS, type StateLimits } from '../src/command-applier.ts';
 import { buildSnapshot } from '../src/snapshot-file.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import type { StateView } from '../src/state-view.ts';
+import { version } from '../src/version.ts';
 import { anyWrite, bareEntry, dump, temporaryDirectory } from './fixtures.ts';
 import { NaiveWrites } from './naive-history.ts';
 
@@ -79,6 +81,46 @@ test('writes do what a naive model does: results, history, and every version tha
       });
     }),
     { numRuns: 200 },
+  );
+});
+
+const nearPath = fc.constantFrom('/a', '/a/b', '/a/b/c', '/d');
+const nearOperation: fc.Arbitrary<ContentCommand> = fc.oneof(
+  fc.record({
+    type: fc.constant('merge' as const),
+    tree: fc.constant('data' as const),
+    leaves: fc.array(fc.tuple(nearPath, fc.constantFrom('x', 'y')), { minLength: 1, maxLength: 2 }),
+  }),
+  fc.record({
+    type: fc.constant('deleteValue' as const),
+    tree: fc.constant('data' as const),
+    path: nearPath,
+  }),
+);
+
+test('nothing changed since a version: of each path, at each version, as of a naive model', () => {
+  fc.assert(
+    fc.property(fc.array(nearOperation, { minLength: 1, maxLength: 9 }), (operations) => {
+      const state = StateMachine.open(join(temporaryDirectory(), 'state.db'), LIMITS);
+      const naive = new NaiveWrites(MAX_VERSIONS);
+      const apply = (write: WriteCommand) => {
+        const [result] = state.apply([bareEntry(state.applied.index + 1, write)]).results;
+        expect(result).toEqual(naive.write(write));
+      };
+      const condition = (path: string, since: number): Precondition => {
+        return { type: 'unchangedSince', tree: 'data', path, version: version(since) };
+      };
+      for (const operation of operations) {
+        apply(writeOf([operation]));
+        for (let since = 0; since <= naive.state.version; since++) {
+          for (const path of ['/', '/a', '/a/b', '/a/b/c', '/d']) {
+            apply(writeOf([], { preconditions: [condition(path, since)] }));
+          }
+        }
+      }
+      state.close();
+    }),
+    { numRuns: 25 },
   );
 });
 

@@ -9,10 +9,11 @@ import {
 } from '../src/command.ts';
 import { STATE_LIMITS } from '../src/command-applier.ts';
 import { MAX_LOOK_BACK_VERSIONS } from '../src/preconditions.ts';
+import { PriorValues } from '../src/prior-values.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import { version } from '../src/version.ts';
-import { bareEntry, dump, openBoth, temporaryDirectory } from './fixtures.ts';
+import { bareEntry, dump, lookInto, openBoth, temporaryDirectory } from './fixtures.ts';
 
 const set = (path: string, value = 'x'): ContentCommand => ({
   type: 'merge',
@@ -138,6 +139,40 @@ describe('unchangedSince', () => {
     expect(holds('/none', 3)).toBe(false);
   });
 
+  test('of several trees counts what came after the version of each', () => {
+    const { state } = openBoth();
+    apply(state, writeOf([set('/quiet/x')]), writeOf([set('/busy/x')]), writeOf([set('/z')]));
+    const tries = [
+      [since('/quiet', 1), since('/busy', 2)],
+      [since('/busy', 2), since('/quiet', 1)],
+      [since('/quiet', 0), since('/busy', 1)],
+      [since('/quiet', 1), since('/busy', 1)],
+    ];
+    const results = tries.flatMap((preconditions) => apply(state, writeOf([], { preconditions })));
+    expect(results).toEqual([
+      { type: 'applied', version: 3 },
+      { type: 'applied', version: 3 },
+      { type: 'preconditionFailed', version: 3, precondition: 0 },
+      { type: 'preconditionFailed', version: 3, precondition: 1 },
+    ]);
+  });
+
+  test('of a tree reaches as far back as the history, and no further', () => {
+    const history = { ...STATE_LIMITS.history, maxVersions: 8 };
+    const file = join(temporaryDirectory(), 'state.db');
+    const state = StateMachine.open(file, { ...STATE_LIMITS, history });
+    onTestFinished(() => state.close());
+    apply(state, writeOf([set('/quiet/x')]));
+    apply(state, ...Array.from({ length: 20 }, (_, at) => writeOf([set('/busy', String(at))])));
+    const holds = (at: number) =>
+      only(apply(state, writeOf([], { preconditions: [since('/quiet', at)] }))).type === 'applied';
+    // Version 21, of which the latest seven or eight are kept.
+    const first = [...Array(22).keys()].findIndex(holds);
+    expect(first).toBeGreaterThanOrEqual(13);
+    expect(first).toBeLessThanOrEqual(14);
+    expect(lookInto(file, (view) => view.historyStart())).toBe(first);
+  });
+
   test('of a leaf is exact at any age, of a tree as far as is looked back', () => {
     const { state } = openBoth();
     apply(state, writeOf([set('/old/leaf')]));
@@ -162,7 +197,7 @@ describe('the history', () => {
   test('keeps no change that is too large, and such a version may have changed anything', () => {
     const { state, reader } = openBoth();
     const leaves = Array.from({ length: 2000 }, (_, i) => [`/big/${i}`, 'x'.repeat(1000)] as const);
-    apply(state, writeOf([set('/a')]), writeOf([{ type: 'merge', tree: 'data', leaves }]));
+    apply(state, writeOf([set('/a'), set('/quiet/a')]), writeOf([{ type: 'merge', tree: 'data', leaves }]));
     apply(state, writeOf([remove('/big')]), writeOf([set('/b/c')]));
     const history = reader.read((view) => view.history({ before: version(3), limit: 2 }));
     expect(history.map(({ version, changes }) => [version, changes?.length ?? null])).toEqual([
@@ -171,9 +206,9 @@ describe('the history', () => {
     ]);
     const results = apply(
       state,
-      writeOf([], { preconditions: [since('/b', 2)] }),
+      writeOf([], { preconditions: [since('/quiet', 2)] }),
       writeOf([], { preconditions: [since('/', 3)] }),
-      writeOf([], { preconditions: [since('/b', 4)] }),
+      writeOf([], { preconditions: [since('/quiet', 3)] }),
       writeOf([], { preconditions: [since('/a', 2)] }),
     );
     expect(results.map(({ type }) => type)).toEqual([
@@ -182,6 +217,14 @@ describe('the history', () => {
       'applied',
       'applied',
     ]);
+  });
+
+  test('holds no more old values at once than it may keep', () => {
+    const prior = new PriorValues(100);
+    prior.note('data', '/a', 'x'.repeat(50));
+    expect([prior.isOpen, prior.encode()]).toEqual([true, `[["data","/a","${'x'.repeat(50)}"]]`]);
+    prior.note('data', '/b', 'y'.repeat(50));
+    expect([prior.isOpen, prior.encode()]).toEqual([false, null]);
   });
 
   test('is bounded in bytes, and says where it begins', () => {
