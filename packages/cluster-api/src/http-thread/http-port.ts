@@ -6,8 +6,9 @@ import type { ToHttp } from './port.ts';
 const MAX_HELD_CHANGES = 1024;
 
 /**
- * What the consensus thread sends to the HTTP thread, in order. While nobody asks or waits for anything there,
- * batches are held back and cross as one: each of them would wake that thread, which costs a tenth of a lone write. They cross before everything that was sent after they were applied.
+ * What the consensus thread sends to the HTTP thread, in order. While nobody asks or waits for anything there, batches
+ * are held back and cross as one: each of them would wake that thread, which costs a tenth of a lone write. They cross
+ * before everything that was sent after they were applied.
  */
 export class HttpPort {
   readonly #port: { postMessage(message: ToHttp): void };

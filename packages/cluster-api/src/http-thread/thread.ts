@@ -18,11 +18,11 @@ export interface HttpThreadOptions {
   readonly router: CallRouter;
   readonly metrics: () => Promise<string>;
   readonly trace: Pick<WriteTrace, 'begin' | 'answered'>;
-  /** The thread died: without it the node serves nobody. */
   /** The state is in another file, which this thread opens with a little delay … */
   readonly onBehind: () => void;
   /** … and now it has. */
   readonly onReopened: () => void;
+  /** The thread died: without it the node serves nobody. */
   readonly onFault: (error: unknown) => void;
 }
 

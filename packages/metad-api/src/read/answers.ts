@@ -1,5 +1,5 @@
 import type { Version } from '@metad/kv-store';
-import { type ClientProfile, NO_PROFILE } from '../access/client-profile.ts';
+import { NO_PROFILE } from '../access/client-profile.ts';
 import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
 import { type Answer, answerOf, prepared, problemAnswer } from '../http/answer.ts';
 import { etagOf } from '../http/etag.ts';
@@ -9,6 +9,7 @@ import { type Form, renderFound } from '../render/render.ts';
 import type { MetadSettings } from '../settings.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import { AnswerCache } from './answer-cache.ts';
+import { AnswerKeys } from './answer-keys.ts';
 import { readMetadata } from './metadata-read.ts';
 import type { Question } from './question.ts';
 
@@ -20,6 +21,7 @@ export class Answers {
   readonly #feed: ChangeFeed;
   readonly #profiles: ClientProfiles;
   readonly #kept: AnswerCache;
+  readonly #keys = new AnswerKeys();
 
   constructor(parts: {
     readonly feed: ChangeFeed;
@@ -39,21 +41,27 @@ export class Answers {
     return this.#keptAnswer(question) ?? this.#freshAnswer(question);
   }
 
-  #keptAnswer({ host, path, form }: Question): Answer | undefined {
+  #keptAnswer(question: Question): Answer | undefined {
     // Without the feed nobody says when an answer is out of date.
     if (!this.#feed.isLive) return undefined;
+    const { host } = question;
     const { version, deliveredVersion } = this.#feed;
     const profile =
       host === null ? NO_PROFILE : this.#profiles.known(host, { version, changesKnownTo: deliveredVersion });
-    return profile === null ? undefined : this.#kept.get(version, answerKey(profile, path, form));
+    return profile === null ? undefined : this.#kept.get(version, this.#keys.keyOf(profile, question));
   }
 
-  #freshAnswer({ host, path, form }: Question): Answer {
+  #freshAnswer(question: Question): Answer {
+    const { host, path, form } = question;
     return this.#feed.read((view, version) => {
       const changesKnownTo = this.#feed.deliveredVersion;
       const profile = profileAt(this.#profiles, host, { view, version, changesKnownTo });
+      const key = this.#keys.keyOf(profile, question);
+      // Another client may just have been shown the same.
+      const shared = this.#kept.get(version, key);
+      if (shared !== undefined) return shared;
       const answer = prepared(answerTo(readMetadata(view, profile, path), form, version));
-      this.#kept.set(version, answerKey(profile, path, form), answer);
+      this.#kept.set(version, key, answer);
       return answer;
     });
   }
@@ -65,8 +73,4 @@ function answerTo(found: Found, form: Form, version: Version): Answer {
   }
   const headers = { ...CACHE_HEADERS, ETag: etagOf(version, form.format) };
   return answerOf({ form, body: renderFound(found, form), version, headers });
-}
-
-function answerKey(profile: ClientProfile, path: string, form: Form): string {
-  return `${profile.id}${form.format}${form.pretty ? '+' : ''}${path}`;
 }
