@@ -1,7 +1,7 @@
 import type { AppendEntries, Message, NodeId } from '@metad/raft-core';
 
 /** Long enough for a client that waits for one write to send the next one, too short for a reader to notice. */
-const HOLD_MS = 2;
+const HOLD_MS = 1;
 
 /**
  * Sends what the core hands out, in its order for each peer, but lets an append without entries wait for a moment: it
