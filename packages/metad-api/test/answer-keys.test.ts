@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { Access } from '../src/access/access.ts';
 import type { ClientProfile } from '../src/access/client-profile.ts';
 import { readMapping } from '../src/access/mapping.ts';
-import { AnswerKeys } from '../src/read/answer-keys.ts';
+import { answerKey } from '../src/read/answers.ts';
 import { readMetadata } from '../src/read/metadata-read.ts';
 import { renderFound } from '../src/render/render.ts';
 import { InProcessReplica } from './in-process-replica.ts';
@@ -54,7 +54,6 @@ test('questions with one key have one answer, whoever asks', () => {
       (stored, everybody, paths) => {
         const everything = stored.map(([at, value]): Leaf => [at, value.toWellFormed()]);
         replica.applyAll([{ type: 'replace', tree: 'data', path: '/', leaves: everything }]);
-        const keys = new AnswerKeys();
         const answers = new Map<string, string>();
         replica.state.read((view) => {
           for (const [rules, mapped] of everybody) {
@@ -62,7 +61,7 @@ test('questions with one key have one answer, whoever asks', () => {
             for (const at of paths) {
               const found = readMetadata(view, profile, at);
               const answer = found.type === 'missing' ? 'missing' : renderFound(found, FORM);
-              const key = keys.keyOf(profile, { path: at, form: FORM });
+              const key = answerKey(profile, { path: at, form: FORM });
               const known = answers.get(key);
               if (known !== undefined) shared += 1;
               expect(known ?? answer).toBe(answer);
@@ -79,7 +78,6 @@ test('questions with one key have one answer, whoever asks', () => {
 });
 
 test('clients with other rules share what is open to all of them', () => {
-  const keys = new AnswerKeys();
   const question = { path: '/self/k', form: FORM };
   const open = (own: string): ClientProfile =>
     profileOf(
@@ -89,7 +87,7 @@ test('clients with other rules share what is open to all of them', () => {
       ],
       [['/ip/k', '/a']],
     );
-  expect(keys.keyOf(open('/nodes/1'), question)).toBe(keys.keyOf(open('/nodes/2'), question));
+  expect(answerKey(open('/nodes/1'), question)).toBe(answerKey(open('/nodes/2'), question));
   const closed = profileOf(
     [
       { path: '/a', mode: 1 },
@@ -97,5 +95,5 @@ test('clients with other rules share what is open to all of them', () => {
     ],
     [['/ip/k', '/a']],
   );
-  expect(keys.keyOf(closed, question)).not.toBe(keys.keyOf(open('/nodes/1'), question));
+  expect(answerKey(closed, question)).not.toBe(answerKey(open('/nodes/1'), question));
 });

@@ -1,5 +1,5 @@
 import type { Version } from '@metad/kv-store';
-import { NO_PROFILE } from '../access/client-profile.ts';
+import { type ClientProfile, NO_PROFILE } from '../access/client-profile.ts';
 import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
 import { type Answer, answerOf, prepared, problemAnswer } from '../http/answer.ts';
 import { etagOf } from '../http/etag.ts';
@@ -9,8 +9,8 @@ import { type Form, renderFound } from '../render/render.ts';
 import type { MetadSettings } from '../settings.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import { AnswerCache } from './answer-cache.ts';
-import { AnswerKeys } from './answer-keys.ts';
 import { readMetadata } from './metadata-read.ts';
+import { openPlace } from './open-place.ts';
 import type { Question } from './question.ts';
 
 /** Every client sees its own: nobody else may be shown what one was answered, nor the same one without asking again. */
@@ -21,7 +21,6 @@ export class Answers {
   readonly #feed: ChangeFeed;
   readonly #profiles: ClientProfiles;
   readonly #kept: AnswerCache;
-  readonly #keys = new AnswerKeys();
 
   constructor(parts: {
     readonly feed: ChangeFeed;
@@ -48,7 +47,7 @@ export class Answers {
     const { version, deliveredVersion } = this.#feed;
     const profile =
       host === null ? NO_PROFILE : this.#profiles.known(host, { version, changesKnownTo: deliveredVersion });
-    return profile === null ? undefined : this.#kept.get(version, this.#keys.keyOf(profile, question));
+    return profile === null ? undefined : this.#kept.get(version, answerKey(profile, question));
   }
 
   #freshAnswer(question: Question): Answer {
@@ -56,7 +55,7 @@ export class Answers {
     return this.#feed.read((view, version) => {
       const changesKnownTo = this.#feed.deliveredVersion;
       const profile = profileAt(this.#profiles, host, { view, version, changesKnownTo });
-      const key = this.#keys.keyOf(profile, question);
+      const key = answerKey(profile, question);
       // Another client may just have been shown the same.
       const shared = this.#kept.get(version, key);
       if (shared !== undefined) return shared;
@@ -73,4 +72,11 @@ function answerTo(found: Found, form: Form, version: Version): Answer {
   }
   const headers = { ...CACHE_HEADERS, ETag: etagOf(version, form.format) };
   return answerOf({ form, body: renderFound(found, form), version, headers });
+}
+
+/** Names what an answer depends on: two questions with one key have one answer at one version. */
+export function answerKey(profile: ClientProfile, { path, form }: Pick<Question, 'path' | 'form'>): string {
+  const place = openPlace(profile, path);
+  const formKey = form.pretty ? `${form.format}+` : form.format;
+  return place === null ? `${profile.id}${formKey}${path}` : formKey + place;
 }

@@ -1,6 +1,7 @@
 import { isAtOrBelow, ROOT } from '@metad/kv-store';
 import type { ClientProfile } from '../access/client-profile.ts';
 import { findMapped } from '../access/mapping.ts';
+import { openPlace } from '../read/open-place.ts';
 import { SELF } from '../read/self.ts';
 
 /** Which changes of the data can change what one client sees at one path. */
@@ -29,8 +30,13 @@ export function scopeOf(profile: ClientProfile, path: string): QueryScope {
   };
 }
 
-/** What the scope at a path depends on: equal owners, equal scopes. Most paths have nothing to do with the mapping. */
-export function scopeOwner(profile: ClientProfile, path: string): object {
+/**
+ * What the scope at a path depends on: equal owners, equal scopes. A place that is open as a whole is one for all to whom
+ * it is; and most paths have nothing to do with the mapping.
+ */
+export function scopeOwner(profile: ClientProfile, path: string): object | string {
+  const place = openPlace(profile, path);
+  if (place !== null) return place;
   const isMapped = isAtOrBelow(path, SELF) || (path === ROOT && profile.mapping !== null);
   return isMapped ? profile : (profile.access ?? NOTHING);
 }

@@ -21,7 +21,7 @@ interface Group<W> {
  */
 export class WaiterIndex<W extends Indexed> {
   /** By path, and by whose scope it is. */
-  readonly #groups = new Map<string, Map<object, Group<W>>>();
+  readonly #groups = new Map<string, Map<object | string, Group<W>>>();
   readonly #byInterest = new Map<string, Set<Group<W>>>();
   readonly #byHost = new Map<string, Set<W>>();
 
