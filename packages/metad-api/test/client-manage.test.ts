@@ -1,11 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import {
-  type ManageConnectionOptions,
-  MetadError,
-  type MetadErrorKind,
-  MetadManageClient,
-} from '../src/client/index.ts';
-import { deadUrl, type Received, refuse, StubNode, show } from './client-stub.ts';
+import { type ManageConnectionOptions, type MetadErrorKind, MetadManageClient } from '../src/client/index.ts';
+import { deadUrl, failure, IN_ORDER, type Received, refuse, StubNode, show } from './client-stub.ts';
 
 function clientOf(
   endpoints: readonly string[],
@@ -13,22 +8,11 @@ function clientOf(
 ): MetadManageClient {
   const client = new MetadManageClient({
     endpoints,
-    startAt: 'first',
-    firstBackoffMs: 1,
-    maxBackoffMs: 5,
+    ...IN_ORDER,
     ...options,
   });
   onTestFinished(() => client.close());
   return client;
-}
-
-async function failure(call: Promise<unknown>): Promise<MetadError> {
-  const error = await call.then(
-    () => new Error('it did not reject'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof MetadError)) throw error;
-  return error;
 }
 
 const OK = { code: 200, type: 'OK' };

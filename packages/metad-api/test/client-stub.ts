@@ -1,6 +1,33 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
+import { type ConnectionOptions, MetadClient, MetadError } from '../src/client/index.ts';
+
+/** Nodes are asked in the order in which they are given, and soon again. */
+export const IN_ORDER = { startAt: 'first', firstBackoffMs: 1, maxBackoffMs: 5 } as const;
+
+export function clientOf(
+  endpoints: readonly string[],
+  options: Partial<ConnectionOptions> = {},
+): MetadClient {
+  const client = new MetadClient({
+    endpoints,
+    ...IN_ORDER,
+    ...options,
+  });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** What a call must reject with. */
+export async function failure(call: Promise<unknown>): Promise<MetadError> {
+  const error = await call.then(
+    () => new Error('it did not reject'),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof MetadError)) throw error;
+  return error;
+}
 
 /** A request as the stub has received it. */
 export interface Received {

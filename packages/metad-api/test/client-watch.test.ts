@@ -1,25 +1,8 @@
 import type http from 'node:http';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import {
-  type ConnectionOptions,
-  type MetadataState,
-  MetadClient,
-  type WatchOptions,
-} from '../src/client/index.ts';
-import { deadUrl, type Received, refuse, StubNode, show } from './client-stub.ts';
-
-function clientOf(endpoints: readonly string[], options: Partial<ConnectionOptions> = {}): MetadClient {
-  const client = new MetadClient({
-    endpoints,
-    startAt: 'first',
-    firstBackoffMs: 1,
-    maxBackoffMs: 5,
-    ...options,
-  });
-  onTestFinished(() => client.close());
-  return client;
-}
+import type { MetadataState, MetadClient, WatchOptions } from '../src/client/index.ts';
+import { clientOf, deadUrl, type Received, refuse, StubNode, show } from './client-stub.ts';
 
 /** Everything that a watch gives, as it comes. */
 class Watching {

@@ -1,31 +1,10 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { type ConnectionOptions, MetadClient, MetadError } from '../src/client/index.ts';
+import { MetadClient } from '../src/client/index.ts';
 import { NodeRing } from '../src/client/node-ring.ts';
-import { deadUrl, refuse, StubNode, show } from './client-stub.ts';
+import { clientOf, deadUrl, failure, refuse, StubNode, show } from './client-stub.ts';
 
 // The client against nodes that do as they are told. Against real ones it runs in client-apps.test.ts.
-
-function clientOf(endpoints: readonly string[], options: Partial<ConnectionOptions> = {}): MetadClient {
-  const client = new MetadClient({
-    endpoints,
-    startAt: 'first',
-    firstBackoffMs: 1,
-    maxBackoffMs: 5,
-    ...options,
-  });
-  onTestFinished(() => client.close());
-  return client;
-}
-
-async function failure(call: Promise<unknown>): Promise<MetadError> {
-  const error = await call.then(
-    () => new Error('it did not reject'),
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof MetadError)) throw error;
-  return error;
-}
 
 describe('get', () => {
   test('gives a tree, a value, or that nothing is there, each with its version', async () => {
