@@ -9,9 +9,7 @@ import { watchFiles } from './watched-files.ts';
 /** In memory where there is such a place: these disks lose their power often enough. */
 const PARENT = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
-/** SQLite syncs each transaction of it, but those that `logUnsynced` tells of. */
 const LOG_WAL = 'log.db-wal';
-const NOTHING: WalPosition = { salt: '', frames: 0 };
 
 /**
  * One node's disk: a directory that a crash replaces by a copy of itself, and that knows what a loss of power may take.
@@ -51,18 +49,9 @@ export class Disk {
     return join(this.#root, `${this.#count}`);
   }
 
-  /** From here on something is written to the log that no sync covers yet. */
-  logUnsynced(): void {
-    if (this.isLogSynced) this.#marks.set(LOG_WAL, [this.#position(LOG_WAL) ?? NOTHING]);
-  }
-
-  /** A transaction was synced, and all before it with it. */
-  logSynced(): void {
-    this.#marks.delete(LOG_WAL);
-  }
-
-  get isLogSynced(): boolean {
-    return !this.#marks.has(LOG_WAL);
+  /** SQLite has moved the whole log into its main file, and has synced both; no index beside the log tells of it. */
+  logMoved(): void {
+    this.#markAsSynced(LOG_WAL);
   }
 
   /** The process has ended: copies the files as they are, unless that was done when it ended within a call. */
@@ -109,8 +98,12 @@ export class Disk {
   #synced(name: string): void {
     this.#dirty.delete(name);
     this.#renames = this.#renames.filter(({ to }) => dirname(to) !== (name || '.'));
-    const position = name.endsWith('-wal') ? this.#position(name) : null;
-    if (position !== null) this.#marks.set(name, [position]);
+    if (name.endsWith('-wal')) this.#markAsSynced(name);
+  }
+
+  #markAsSynced(wal: string): void {
+    const position = this.#position(wal);
+    if (position !== null) this.#marks.set(wal, [position]);
   }
 
   #loseUnsynced(): void {
@@ -119,7 +112,6 @@ export class Disk {
         loseFileEnd(this.#file(name), this.#random);
     }
     for (const name of this.#walNames()) {
-      if (name === LOG_WAL && this.isLogSynced) continue;
       loseWalEnd(this.#file(name), this.#marks.get(name) ?? [], this.#random);
     }
     for (const { from, to } of this.#renames.toReversed()) {
@@ -128,8 +120,7 @@ export class Disk {
     }
     this.#forget();
     for (const name of this.#walNames()) {
-      const position = this.#position(name);
-      if (name !== LOG_WAL && position !== null) this.#marks.set(name, [position]);
+      this.#markAsSynced(name);
       // It was never on the disk.
       rmSync(this.#file(name.replace(/-wal$/, '-shm')), { force: true });
     }

@@ -1,11 +1,4 @@
-import {
-  encodeCommand,
-  type NodeIdentity,
-  type PurgeLimits,
-  StateDatabase,
-  Store,
-  type StoreStep,
-} from '@metad/kv-store';
+import { encodeCommand, type NodeIdentity, type PurgeLimits, StateDatabase, Store } from '@metad/kv-store';
 import {
   assert,
   type bootstrapLog,
@@ -79,19 +72,26 @@ class FileStore implements SimulatedStore {
     return this.#store.initialState();
   }
 
-  persist(ready: Ready, received: Snapshot | null): void {
+  write(ready: Ready, received: Snapshot | null): void {
     this.#mayEndWithin(() => {
       if (ready.snapshot !== null) {
         assert(received !== null, 'a snapshot is installed once it was received');
         this.#receive(received);
       }
-      const reset = this.#store.persist(ready);
-      if (ready.mustSync) this.#disk.logSynced();
-      if (this.#disk.isLogSynced && this.#random.chance(0.1)) this.#store.log.checkpointBeyond(1);
+      const reset = this.#store.write(ready);
       if (reset?.stateFile === undefined) return;
       this.#reader.reopen(reset.stateFile);
       if (this.#random.chance(0.7)) this.#store.removeReplacedStates();
     });
+  }
+
+  sync(): void {
+    const { log } = this.#store;
+    if (this.#random.chance(0.1)) {
+      log.checkpointBeyond(1);
+      this.#disk.logMoved();
+    }
+    log.syncNow();
   }
 
   apply(entries: readonly Entry[]): void {
@@ -138,7 +138,6 @@ class FileStore implements SimulatedStore {
     const { log } = this.#store;
     if (to <= log.compacted.index) return null;
     return this.#mayEndWithin(() => {
-      this.#disk.logUnsynced();
       const compacted = this.#store.compact(to);
       this.#reached('compacted');
       while (this.#random.chance(0.7) && log.purge(this.#drawPurge())) this.#reached('purged');
@@ -182,13 +181,7 @@ class FileStore implements SimulatedStore {
   }
 
   #openStore(): Store {
-    return Store.open(this.#disk.path, { onStep: (step) => this.#onStep(step) });
-  }
-
-  #onStep(step: StoreStep): void {
-    // What is between is SQLite's, and synced.
-    if (step === 'switched') this.#disk.logSynced();
-    this.#reached(step);
+    return Store.open(this.#disk.path, { onStep: (step) => this.#reached(step) });
   }
 
   #closeAll(): void {

@@ -1,5 +1,4 @@
 import { closeSync, openSync, readSync, statSync, truncateSync, writeSync } from 'node:fs';
-import { assert } from '@metad/raft-core';
 import type { Random } from '@metad/raft-core/simulation';
 import { readWal, WAL_HEADER_BYTES, type WalPosition } from './wal-file.ts';
 
@@ -15,8 +14,10 @@ export function loseWalEnd(file: string, synced: readonly WalPosition[], random:
   const wal = readWal(file);
   if (wal === null) return;
   const { frames, frameBytes } = wal;
-  const safe = Math.max(0, ...synced.filter(({ salt }) => salt === wal.salt).map((mark) => mark.frames));
-  assert(safe <= frames, 'what was synced is there');
+  const marks = synced.filter(({ salt }) => salt === wal.salt).map((mark) => mark.frames);
+  // A mark may have counted frames of a future that was lost: when those before them are written once more, byte for byte,
+  // they count again, until others are written in their place.
+  const safe = Math.min(frames, Math.max(0, ...marks));
   const kept = safe + random.below(frames - safe + 1);
   if (kept === frames) return;
   const end = WAL_HEADER_BYTES + kept * frameBytes;

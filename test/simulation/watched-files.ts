@@ -30,7 +30,7 @@ export function watchFiles(directory: string, events: FileEvents): () => void {
 
 /** Those that a store uses; each does what it did, and then tells. */
 function patchFileFunctions(): void {
-  const { openSync, closeSync, writeSync, fsyncSync, renameSync, rmSync } = fs;
+  const { openSync, closeSync, writeSync, fsyncSync, fdatasyncSync, renameSync, rmSync } = fs;
   Object.assign(fs, {
     openSync(...args: Parameters<typeof openSync>): number {
       const handle = openSync(...args);
@@ -48,6 +48,10 @@ function patchFileFunctions(): void {
     },
     fsyncSync(handle: number): void {
       fsyncSync(handle);
+      tell(files.get(handle), (events, file) => events.synced(file));
+    },
+    fdatasyncSync(handle: number): void {
+      fdatasyncSync(handle);
       tell(files.get(handle), (events, file) => events.synced(file));
     },
     renameSync(from: string, to: string): void {

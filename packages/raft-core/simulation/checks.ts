@@ -4,6 +4,7 @@ import type { Invariant } from './invariant.ts';
 export class Checks implements Required<Invariant> {
   readonly started: Required<Invariant>['started'];
   readonly moved: Required<Invariant>['moved'];
+  readonly written: Required<Invariant>['written'];
   readonly persisted: Required<Invariant>['persisted'];
   readonly sent: Required<Invariant>['sent'];
   readonly applied: Required<Invariant>['applied'];
@@ -16,6 +17,7 @@ export class Checks implements Required<Invariant> {
   constructor(invariants: readonly Invariant[]) {
     this.started = all(invariants.flatMap((one) => one.started?.bind(one) ?? []));
     this.moved = all(invariants.flatMap((one) => one.moved?.bind(one) ?? []));
+    this.written = all(invariants.flatMap((one) => one.written?.bind(one) ?? []));
     this.persisted = all(invariants.flatMap((one) => one.persisted?.bind(one) ?? []));
     this.sent = all(invariants.flatMap((one) => one.sent?.bind(one) ?? []));
     this.applied = all(invariants.flatMap((one) => one.applied?.bind(one) ?? []));

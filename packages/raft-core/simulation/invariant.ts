@@ -23,6 +23,8 @@ export interface Transition {
 export interface Invariant {
   started?(node: NodeView, initial: InitialState): void;
   moved?(transition: Transition, nodes: readonly NodeView[]): void;
+  /** The entries are in the log, instead of what was there, but may not be on the disk yet. */
+  written?(node: NodeView, entries: readonly Entry[]): void;
   persisted?(node: NodeView, entries: readonly Entry[]): void;
   /** A message leaves, at a moment when its driver thinks that it may. */
   sent?(node: NodeView, message: Message, status: RaftStatus): void;

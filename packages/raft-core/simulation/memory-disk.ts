@@ -8,6 +8,7 @@ import {
   type LogId,
   type LogIndex,
   type LogReader,
+  nextIndex,
   type Ready,
   type StoredMembership,
   ZERO_LOG_ID,
@@ -16,10 +17,19 @@ import {
 /** The part of a Ready that goes to the disk. */
 export type DiskWrite = Pick<Ready, 'snapshot' | 'entries' | 'hardState' | 'mustSync'>;
 
-/** A disk in memory: hard state and log. Writes are atomic; one that no sync covers may be lost with the power. */
+/** What a write has replaced, for as long as no sync covers it. */
+interface Replaced {
+  readonly hardState: HardState;
+  /** From where on the log was written. */
+  readonly from: LogIndex;
+  readonly entries: readonly Entry[];
+}
+
+/** A disk in memory: hard state and log. Writes are atomic; those that no sync covers are lost with the power. */
 export class MemoryDisk implements LogReader {
   #hardState: HardState;
-  #syncedHardState: HardState;
+  /** By each write since the last sync, the first one first. */
+  #unsynced: Replaced[] = [];
   #compacted: LogId = ZERO_LOG_ID;
   /** Without a gap, behind what is compacted. */
   #log: Entry[];
@@ -28,7 +38,7 @@ export class MemoryDisk implements LogReader {
     hardState = INITIAL_HARD_STATE,
     log = [],
   }: { readonly hardState?: HardState; readonly log?: readonly Entry[] } = {}) {
-    this.#hardState = this.#syncedHardState = hardState;
+    this.#hardState = hardState;
     this.#log = [...log];
   }
 
@@ -60,20 +70,39 @@ export class MemoryDisk implements LogReader {
     return { hardState, compacted, lastLog: last, applied, memberships };
   }
 
-  /** Entries replace whatever is at or behind the first of them; a snapshot replaces the whole log before. */
-  persist({ snapshot, entries, hardState, mustSync }: DiskWrite): void {
+  /** `write` and `sync` in one. */
+  persist(write: DiskWrite): void {
+    this.write(write);
+    if (write.mustSync) this.sync();
+  }
+
+  /**
+   * Entries replace whatever is at or behind the first of them; a snapshot replaces the whole log before, and is synced at
+   * once, with all that was written before it.
+   */
+  write({ snapshot, entries, hardState, mustSync }: DiskWrite): void {
+    assert(mustSync || (entries.length === 0 && snapshot === null), 'entries and snapshots are synced');
     if (snapshot !== null) {
       this.#compacted = snapshot.last;
       this.#log = [];
     }
-    this.#append(entries);
+    const from = entries[0]?.index ?? nextIndex(this.last.index);
+    const replaced = this.#append(entries);
+    this.#unsynced.push({ hardState: this.#hardState, from, entries: replaced });
     if (hardState !== null) this.#hardState = hardState;
-    if (mustSync) this.#syncedHardState = this.#hardState;
-    else assert(entries.length === 0 && snapshot === null, 'entries and snapshots are synced');
+    if (snapshot !== null) this.sync();
+  }
+
+  sync(): void {
+    this.#unsynced = [];
   }
 
   loseUnsynced(): void {
-    this.#hardState = this.#syncedHardState;
+    for (const { hardState, from, entries } of this.#unsynced.toReversed()) {
+      this.#log.splice(from - this.#compacted.index - 1, Number.POSITIVE_INFINITY, ...entries);
+      this.#hardState = hardState;
+    }
+    this.sync();
   }
 
   compact({ term, leader, index }: LogId): void {
@@ -106,13 +135,15 @@ export class MemoryDisk implements LogReader {
     return found;
   }
 
-  #append(entries: readonly Entry[]): void {
+  /** Returns what was there instead. */
+  #append(entries: readonly Entry[]): readonly Entry[] {
     const [first] = entries;
-    if (first === undefined) return;
+    if (first === undefined) return [];
     assert(first.index > this.#compacted.index, 'nothing compacted is written again');
     assert(first.index <= this.last.index + 1, 'the log on disk has no gap');
-    this.#log.length = first.index - this.#compacted.index - 1;
+    const replaced = this.#log.splice(first.index - this.#compacted.index - 1);
     for (const entry of entries) this.#log.push(entry);
+    return replaced;
   }
 
   #after(index: LogIndex): readonly Entry[] {

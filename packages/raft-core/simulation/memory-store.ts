@@ -63,12 +63,22 @@ export class MemoryStore implements SimulatedStore {
     return this.#disk.initialState(this.#state.applied, this.#state.stored);
   }
 
+  /** `write` and `sync` in one. */
   persist(write: DiskWrite, received: Snapshot | null): void {
+    this.write(write, received);
+    if (write.mustSync) this.sync();
+  }
+
+  write(write: DiskWrite, received: Snapshot | null): void {
     if (write.snapshot !== null) {
       assert(received !== null, 'a snapshot is installed once it was received');
       this.#state = this.#durable = received.content as State;
     }
-    this.#disk.persist(write);
+    this.#disk.write(write);
+  }
+
+  sync(): void {
+    this.#disk.sync();
   }
 
   apply(entries: readonly Entry[]): void {
@@ -106,9 +116,12 @@ export class MemoryStore implements SimulatedStore {
   }
 
   crash({ loseUnsynced }: { readonly loseUnsynced: boolean }): void {
-    if (!loseUnsynced) return;
-    this.#disk.loseUnsynced();
-    this.#state = this.#durable;
+    if (loseUnsynced) {
+      this.#disk.loseUnsynced();
+      this.#state = this.#durable;
+    }
+    // Who starts next goes by what it finds, and puts that on the disk first.
+    this.#disk.sync();
   }
 
   wipe(): void {

@@ -5,9 +5,11 @@ import {
   checkStep,
   checkTick,
   checkTransition,
+  type Entry,
   type LogIndex,
   type Message,
   type NodeId,
+  onDiskBefore,
   Raft,
   type RaftConfig,
   type RaftStatus,
@@ -25,7 +27,15 @@ import type { World } from './world.ts';
 import type { Write } from './write.ts';
 
 /** The driver's part of the contract of Ready, in its order; it can be cut short before each of them. */
-const STEPS = ['sendEarly', 'persist', 'sendMessages', 'apply', 'advance'] as const;
+const STEPS = [
+  'sendEarly',
+  'write',
+  'applyWhileSyncing',
+  'sync',
+  'sendMessages',
+  'apply',
+  'advance',
+] as const;
 type Step = (typeof STEPS)[number];
 
 /** A Ready that its driver has not finished. */
@@ -245,8 +255,8 @@ export class SimulatedProcess {
   #waitAfter(step: Step, { mustSync }: Ready): number {
     const { troubles, random } = this.#world;
     if (step !== 'advance' && random.chance(troubles.stallWithinTurn)) return 1 + random.below(2 * TICK);
-    // The disk works while the early messages travel.
-    return step === 'sendEarly' && mustSync ? this.#node.syncLength : 0;
+    // The disk works while the early messages travel and more of them come.
+    return step === 'applyWhileSyncing' && mustSync ? this.#node.syncLength : 0;
   }
 
   #do(step: Step, ready: Ready): void {
@@ -254,8 +264,14 @@ export class SimulatedProcess {
       case 'sendEarly':
         this.#send(ready.early);
         return;
-      case 'persist':
-        this.#persist(ready);
+      case 'write':
+        this.#write(ready);
+        return;
+      case 'applyWhileSyncing':
+        this.#applyWhileSyncing(ready);
+        return;
+      case 'sync':
+        this.#sync(ready);
         return;
       case 'sendMessages':
         this.#send(ready.messages);
@@ -269,13 +285,13 @@ export class SimulatedProcess {
     }
   }
 
-  #persist(ready: Ready): void {
+  #write(ready: Ready): void {
     const { snapshot, entries } = ready;
     const { coverage } = this.#world;
     const received = snapshot === null ? null : (this.#received.get(snapshot.last.index) ?? null);
     const [first] = entries;
     if (first !== undefined && first.index <= this.#node.store.lastLog.index) coverage.met('log truncated');
-    this.#unlessEnded(() => this.#node.store.persist(ready, received));
+    this.#unlessEnded(() => this.#node.store.write(ready, received));
     // A snapshot is installed in several steps, and by one of them: the process may have ended before or behind it.
     if (this.#ended && this.#node.store.compacted.index < (snapshot?.last.index ?? Infinity)) return;
     if (snapshot !== null) {
@@ -288,28 +304,47 @@ export class SimulatedProcess {
       this.#world.checks.installed(this.#node);
     }
     if (entries.length > 0) this.#node.note(() => `writes [${entries.map(describeEntry).join(', ')}]`);
+    this.#world.checks.written(this.#node, entries);
+    if (snapshot !== null) this.#world.checks.persisted(this.#node, entries);
+  }
+
+  #sync({ snapshot, entries, mustSync }: Ready): void {
+    if (snapshot !== null) return;
+    if (mustSync) this.#node.store.sync();
     this.#world.checks.persisted(this.#node, entries);
   }
 
-  #apply({ committed, reads, droppedReads }: Ready): void {
-    if (committed.length > 0) {
-      this.#node.store.apply(committed);
-      this.#node.note(
-        () =>
-          `applies up to ${describeLogId(this.#node.store.state.applied)}, version ${this.#node.store.state.version}`,
-      );
-      this.#world.checks.applied(this.#node, committed, this.#status);
-      for (const entry of committed) {
-        if (entry.payload.type === 'membership')
-          this.#noteMembership(entry.payload.membership.configs.length);
-        this.#calls.applied(entry);
-      }
+  #applyEntries(entries: readonly Entry[]): void {
+    if (entries.length === 0) return;
+    this.#node.store.apply(entries);
+    this.#node.note(
+      () =>
+        `applies up to ${describeLogId(this.#node.store.state.applied)}, version ${this.#node.store.state.version}`,
+    );
+    this.#world.checks.applied(this.#node, entries, this.#status);
+    for (const entry of entries) {
+      if (entry.payload.type === 'membership') this.#noteMembership(entry.payload.membership.configs.length);
+      this.#calls.applied(entry);
     }
-    for (const read of reads) {
+  }
+
+  /** What the disk need not have got for it. */
+  #applyWhileSyncing(ready: Ready): void {
+    this.#applyEntries(onDiskBefore(ready));
+    for (const read of ready.reads) {
       this.#world.checks.readIndexed(this.#node, read.id, read.index);
       this.#calls.indexed(read);
     }
-    for (const id of droppedReads) this.#calls.dropped(id);
+    for (const id of ready.droppedReads) this.#calls.dropped(id);
+    this.#serveReads();
+  }
+
+  #apply(ready: Ready): void {
+    this.#applyEntries(ready.committed.slice(onDiskBefore(ready).length));
+    this.#serveReads();
+  }
+
+  #serveReads(): void {
     this.#calls.serve(this.#node.store.state.applied.index, (key) => this.#node.store.read(key));
   }
 

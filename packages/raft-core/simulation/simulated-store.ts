@@ -38,8 +38,13 @@ export interface SimulatedStore {
   readonly state: AppliedState;
   /** What a node that starts now finds. */
   initialState(): InitialState;
-  /** Snapshot, entries and hard state as one write. `received` is what came with the snapshot. */
-  persist(ready: Ready, received: Snapshot | null): void;
+  /**
+   * Snapshot, entries and hard state as one write. `received` is what came with the snapshot, which is on the disk at
+   * once; the rest is after `sync`.
+   */
+  write(ready: Ready, received: Snapshot | null): void;
+  /** Puts on disk what was written. */
+  sync(): void;
   apply(entries: readonly Entry[]): void;
   read(key: string): string | null;
   /** A command whose effect `read` shows. */

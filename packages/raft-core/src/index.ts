@@ -34,7 +34,7 @@ export {
 export type { MembershipChange, MembershipRefusal, MembershipResult } from './membership-change.ts';
 export type * from './message.ts';
 export { Raft } from './raft.ts';
-export { type HardState, INITIAL_HARD_STATE, type Ready, type Role } from './ready.ts';
+export { type HardState, INITIAL_HARD_STATE, onDiskBefore, type Ready, type Role } from './ready.ts';
 export { checkReady } from './ready-invariants.ts';
 export type { PeerStatus, RaftPlace, RaftStatus, Timers } from './status.ts';
 export type { TransferResult } from './transfer.ts';

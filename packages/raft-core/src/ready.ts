@@ -17,9 +17,12 @@ export type Role = 'learner' | 'follower' | 'preCandidate' | 'candidate' | 'lead
  * What the driver must do now, in this order:
  *
  *     send(ready.early)                     a leader's entries may leave before its own sync (thesis §10.2.1)
- *     persist(ready)                        snapshot, then entries, then hard state; one sync for all
+ *     write(ready), begin to sync it        snapshot, then entries, then hard state; one sync for all
+ *     apply(onDiskBefore(ready))            while the disk is at it; inputs may come meanwhile as well
+ *     note ready.reads and droppedReads     each read is answered once its index is applied
+ *     wait until it is on disk
  *     send(ready.messages)                  votes and acknowledgements promise what is now on disk (thesis §3.8)
- *     apply(ready.committed), answer(ready.reads)
+ *     apply(the rest of ready.committed)
  *     raft.advance(ready)
  */
 export interface Ready {
@@ -37,8 +40,17 @@ export interface Ready {
   readonly messages: readonly Message[];
   /** To apply, in order: all of them are committed and, after the write above, on this node's disk. */
   readonly committed: readonly Entry[];
-  /** Reads that may be served once `index` is applied (this Ready's `committed` included). */
+  /** Reads that may be served once `index` is applied: with this Ready's `committed`, at the latest. */
   readonly reads: readonly { readonly id: ReadId; readonly index: LogIndex }[];
   /** Reads that got no read index (leader lost, or none known): they may be asked for again. */
   readonly droppedReads: readonly ReadId[];
+}
+
+/** The first of `committed`: those that no entry of this Ready's own write is among, so that they are on disk already. */
+export function onDiskBefore({ snapshot, entries, committed }: Ready): readonly Entry[] {
+  if (snapshot !== null) return [];
+  const [first] = entries;
+  if (first === undefined) return committed;
+  const written = committed.findIndex(({ index }) => index >= first.index);
+  return written === -1 ? committed : committed.slice(0, written);
 }

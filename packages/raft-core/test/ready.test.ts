@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { nodeId } from '../src/ids.ts';
+import { onDiskBefore } from '../src/ready.ts';
+import { membershipOf } from './cluster.ts';
 import { append, Solo } from './solo.ts';
 
 /* The contract with the driver. */
@@ -44,6 +47,24 @@ describe('the driver', () => {
     }
     expect(portions).toEqual([2, 2, 1]);
     expect(solo.status.applied).toBe(6);
+  });
+
+  test('what may be applied while the disk works is what an earlier Ready has put there', () => {
+    const solo = new Solo();
+    solo.receive(append(solo, { from: 2, term: 2, previous: [1, 1], terms: [2, 2] }));
+    const next = append(solo, { from: 2, term: 2, previous: [2, 3], terms: [2, 2], committed: 4 });
+    solo.act((raft) => raft.step(next));
+    const ready = solo.act((raft) => raft.ready());
+    expect(ready.entries.map(({ index }) => index)).toEqual([4, 5]);
+    expect(ready.committed.map(({ index }) => index)).toEqual([2, 3, 4]);
+    expect(onDiskBefore(ready).map(({ index }) => index)).toEqual([2, 3]);
+    expect(onDiskBefore({ ...ready, entries: [] })).toEqual(ready.committed);
+    const snapshot = {
+      last: next.previous,
+      membership: membershipOf([nodeId(1)]),
+      membershipLogId: next.previous,
+    };
+    expect(onDiskBefore({ ...ready, snapshot })).toEqual([]);
   });
 
   test('an idle node has nothing to do', () => {

@@ -1,10 +1,10 @@
-import type { LogIndex, Message, RaftStatus, Term } from '@metad/raft-core';
+import { type LogIndex, type Message, previousIndex, type RaftStatus, type Term } from '@metad/raft-core';
 import { type Invariant, type NodeView, Violation } from '../invariant.ts';
 
 /** What a node acknowledges is on its disk when it does, is the leader's, and is there again when it starts (paper §5.3). */
 export function acknowledgedOnDisk(): Invariant {
-  /** How far the log on each disk reached when it was last written. */
-  const written = new Map<string, LogIndex>();
+  /** How far the log on each disk reaches for certain. */
+  const onDisk = new Map<string, LogIndex>();
   /** The terms of the entries of each term's leader, as far as it has sent them. */
   const sent = new Map<Term, Map<LogIndex, Term>>();
 
@@ -38,11 +38,16 @@ export function acknowledgedOnDisk(): Invariant {
       // what it was about. Every majority that could have committed it includes a node that would not have voted so.
       if (message.term === term) checkAcknowledged(node, term, message.result.matched);
     },
+    written({ instance }, [first]) {
+      const before = onDisk.get(instance);
+      if (first !== undefined && before !== undefined && first.index <= before)
+        onDisk.set(instance, previousIndex(first.index));
+    },
     persisted({ instance, store }) {
-      written.set(instance, store.lastLog.index);
+      onDisk.set(instance, store.lastLog.index);
     },
     started({ id, instance }, { lastLog }) {
-      const before = written.get(instance);
+      const before = onDisk.get(instance);
       if (before !== undefined && lastLog.index < before) {
         throw new Violation(
           'acknowledged on disk',
