@@ -1,4 +1,4 @@
-import { namingFile } from './store-error.ts';
+import { namingFile, namingFileAsync } from './store-error.ts';
 
 /**
  * What fails once fails for ever: after a failed write SQLite's view of its file, and the kernel's of the file's pages,
@@ -23,6 +23,17 @@ export class FirstError {
       return namingFile(this.#file, action);
     } catch (error) {
       this.#error = error;
+      throw error;
+    }
+  }
+
+  /** The same of what ends later. */
+  async runAsync<T>(action: () => Promise<T>): Promise<T> {
+    if (this.#error !== null) throw this.#error;
+    try {
+      return await namingFileAsync(this.#file, action);
+    } catch (error) {
+      this.#error ??= error;
       throw error;
     }
   }

@@ -71,8 +71,9 @@ export const LOG_CONNECTION: ConnectionOptions = {
     // Before the first access of the WAL: its index then lives in this process's memory, and the lock dies with it.
     'locking_mode = EXCLUSIVE',
     'journal_mode = WAL',
-    // Every transaction is synced before it returns. Said outright: what SQLite defaults to depends on its build.
-    'synchronous = FULL',
+    // The log store syncs the write-ahead log itself, as it can do so beside other work; SQLite syncs both files around
+    // its checkpoints. Said outright: what SQLite defaults to depends on its build.
+    'synchronous = NORMAL',
     // SQLite's own checkpoints hide their errors: see checkpoint.ts.
     'wal_autocheckpoint = 0',
     'journal_size_limit = 33554432',

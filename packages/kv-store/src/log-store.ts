@@ -30,6 +30,7 @@ import type { NodeIdentity } from './node-identity.ts';
 import { checkPages } from './page-check.ts';
 import { reserveFile } from './reserve-file.ts';
 import { namingFile } from './store-error.ts';
+import { WalSync } from './wal-sync.ts';
 
 /** What must be on disk together. */
 export interface LogBatch {
@@ -37,8 +38,8 @@ export interface LogBatch {
   readonly entries: readonly Entry[];
   readonly hardState: HardState | null;
   /**
-   * Whether it must be on disk when `write` returns. False only when nothing but `committed` moved: that value waits in
-   * memory until some more entries are committed, as losing it costs a longer recovery and nothing else.
+   * Whether it must get on the disk. False only when nothing but `committed` moved: that value waits in memory until some
+   * more entries are committed, as losing it costs a longer recovery and nothing else.
    */
   readonly sync: boolean;
 }
@@ -58,8 +59,9 @@ interface ExtraRows {
 }
 
 /**
- * log.db. What `write` has taken with `sync` survives a power failure, whole or not at all. The first error is final:
- * SQLite's view of a file whose sync failed cannot be trusted, so every later call throws the same error.
+ * log.db. What `write` has taken with `sync`, or `append` and then `sync`, survives a power failure; each batch is there
+ * whole or not at all, and none without those before it. The first error is final: SQLite's view of a file whose sync
+ * failed cannot be trusted, so every later call throws the same error.
  */
 export class LogStore implements LogReader {
   readonly #db: Database.Database;
@@ -67,7 +69,9 @@ export class LogStore implements LogReader {
   readonly #statements: LogStatements;
   readonly #rows: LogRows;
   readonly #checkpoints: Checkpoints;
+  readonly #wal: WalSync;
   readonly #commit: Database.Transaction<(batch: LogBatch, extra: ExtraRows) => void>;
+  readonly #purge: Database.Transaction<(upTo: LogIndex, limits: PurgeLimits) => boolean>;
   readonly #firstError: FirstError;
   #hardState: HardState;
   /** What is on disk: behind `#hardState`, by its commit index only. */
@@ -85,7 +89,9 @@ export class LogStore implements LogReader {
     this.#statements = prepareLogStatements(db);
     this.#rows = new LogRows(file, this.#statements);
     this.#checkpoints = new Checkpoints(db);
+    this.#wal = new WalSync(file);
     this.#commit = db.transaction((batch, extra) => this.#writeRows(batch, extra));
+    this.#purge = db.transaction((upTo, limits) => purgeFirst(this.#statements, upTo, limits));
     const { hardState, compacted } = this.#rows.hardState();
     this.#hardState = hardState;
     this.#savedHardState = hardState;
@@ -97,11 +103,17 @@ export class LogStore implements LogReader {
     }
   }
 
-  /** Opens the log and creates it when absent. Holds a lock on the file until it is closed or the process ends. */
+  /**
+   * Opens the log and creates it when absent. Holds a lock on the file until it is closed or the process ends. All that is
+   * in it is on disk then: what a process has left that was killed between a write and its sync would otherwise be
+   * acknowledged as if it were.
+   */
   static open(file: string): LogStore {
     const db = openForWriting(file, LOG_FORMAT, LOG_CONNECTION);
     try {
-      return namingFile(file, () => new LogStore(file, db));
+      const log = namingFile(file, () => new LogStore(file, db));
+      log.syncNow();
+      return log;
     } catch (error) {
       db.close();
       throw error;
@@ -127,8 +139,14 @@ export class LogStore implements LogReader {
     return this.#lastLog;
   }
 
-  /** Writes one batch in one transaction, with one sync whatever its size. */
+  /** Writes one batch in one transaction; on disk when it returns, with one sync whatever its size. */
   write(batch: LogBatch): void {
+    this.append(batch);
+    if (batch.sync) this.syncNow();
+  }
+
+  /** The same, but on disk only after a `sync` that begins later. */
+  append(batch: LogBatch): void {
     this.#checkBatch(batch);
     const hardState = batch.hardState ?? this.#hardState;
     if (batch.sync) {
@@ -139,6 +157,15 @@ export class LogStore implements LogReader {
     this.#hardState = hardState;
     this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
     if (batch.sync) this.checkpointBeyond(MAX_LOG_WAL_PAGES);
+  }
+
+  /** Puts on disk all that was written, while this thread goes on. What is written meanwhile may be left out. */
+  sync(): Promise<void> {
+    return this.#firstError.runAsync(() => this.#wal.beside());
+  }
+
+  syncNow(): void {
+    this.#firstError.run(() => this.#wal.now());
   }
 
   /**
@@ -153,7 +180,7 @@ export class LogStore implements LogReader {
   initialize(batch: LogBatch, identity: NodeIdentity): void {
     assert(this.#lastLog.index === 0 && this.#hardState.term === 0, 'only an empty log can be initialized');
     this.#checkBatch(batch);
-    this.#firstError.run(() => this.#commit.immediate(batch, { identity }));
+    this.#commitSynced(batch, { identity });
     this.#hardState = batch.hardState ?? this.#hardState;
     this.#savedHardState = this.#hardState;
     this.#lastLog = logIdOfEntry(batch.entries.at(-1)) ?? this.#lastLog;
@@ -173,7 +200,7 @@ export class LogStore implements LogReader {
     checkHardState(this.#hardState, hardState, true);
     checkEntries(batch.entries, last, last.index);
     const extra = identity === undefined ? { snapshot } : { snapshot, identity };
-    this.#firstError.run(() => this.#commit.immediate({ ...batch, hardState }, extra));
+    this.#commitSynced({ ...batch, hardState }, extra);
     this.#hardState = hardState;
     this.#savedHardState = hardState;
     this.#compacted = last;
@@ -190,9 +217,7 @@ export class LogStore implements LogReader {
     if (upTo <= this.#compacted.index) return this.#compacted;
     const to = this.logId(upTo);
     assert(to !== undefined, () => `entry ${upTo}, up to which to compact, is not in the log`);
-    this.#firstError.run(() =>
-      this.#unsynced(() => this.#statements.saveCompacted.run(to.term, to.leader, to.index)),
-    );
+    this.#firstError.run(() => this.#statements.saveCompacted.run(to.term, to.leader, to.index));
     this.#compacted = to;
     this.#unpurged = true;
     return to;
@@ -202,9 +227,7 @@ export class LogStore implements LogReader {
   purge(limits: PurgeLimits = DEFAULT_PURGE_LIMITS): boolean {
     if (!this.#unpurged) return false;
     const { index } = this.#compacted;
-    this.#unpurged = this.#firstError.run(() =>
-      this.#unsynced(() => purgeFirst(this.#statements, index, limits)),
-    );
+    this.#unpurged = this.#firstError.run(() => this.#purge.immediate(index, limits));
     return this.#unpurged;
   }
 
@@ -249,9 +272,7 @@ export class LogStore implements LogReader {
 
   /** On disk when it returns. */
   saveIdentity(identity: NodeIdentity): void {
-    this.#firstError.run(() =>
-      this.#commit.immediate({ entries: [], hardState: null, sync: true }, { identity }),
-    );
+    this.#commitSynced({ entries: [], hardState: null, sync: true }, { identity });
   }
 
   /** Writes what waits in memory and gives up the lock. */
@@ -260,10 +281,10 @@ export class LogStore implements LogReader {
     try {
       const { committed } = this.#hardState;
       if (committed > this.#savedHardState.committed && !this.#firstError.hasCome) {
-        const batch = { entries: [], hardState: this.#hardState, sync: true };
-        this.#firstError.run(() => this.#commit.immediate(batch, {}));
+        this.#commitSynced({ entries: [], hardState: this.#hardState, sync: true }, {});
       }
     } finally {
+      this.#wal.close();
       this.#db.close();
     }
   }
@@ -291,14 +312,9 @@ export class LogStore implements LogReader {
     this.#statements.saveStateGeneration.run(stateGeneration);
   }
 
-  /** Runs one transaction that the next synced one, or the next checkpoint, takes to the disk: never after it. */
-  #unsynced<T>(change: () => T): T {
-    this.#db.pragma('synchronous = NORMAL');
-    try {
-      return this.#db.transaction(change).immediate();
-    } finally {
-      this.#db.pragma('synchronous = FULL');
-    }
+  #commitSynced(batch: LogBatch, extra: ExtraRows): void {
+    this.#firstError.run(() => this.#commit.immediate(batch, extra));
+    this.syncNow();
   }
 
   /** A commit index alone would write another page with each batch. */

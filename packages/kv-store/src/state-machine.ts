@@ -150,12 +150,9 @@ export class StateMachine {
   /** `makeDurable` without holding up the thread; what is applied meanwhile may be left out. */
   async makeDurableAsync(): Promise<void> {
     const { applied } = this;
-    try {
+    await this.#firstError.runAsync(async () => {
       for (const file of this.#filesToSync()) await syncFileAsync(file);
-    } catch (error) {
-      this.#firstError.note(error);
-      throw error;
-    }
+    });
     if (applied.index > this.#durable.index) this.#durable = applied;
   }
 

@@ -97,14 +97,22 @@ export class Store {
     this.log.initialize({ entries: [entry], hardState, sync: true }, identity);
   }
 
+  /** Does what a Ready asks of the disk, as `write` does; on disk when it returns. */
+  persist(ready: PersistedReady): AppliedBatch | null {
+    const installed = this.write(ready);
+    if (ready.mustSync) this.log.syncNow();
+    return installed;
+  }
+
   /**
-   * Does what a Ready asks of the disk. When it has a snapshot, which must have been received whole, that one becomes
-   * the state, and what the readers are told of it is returned; null otherwise.
+   * Writes what a Ready asks for; when it has `mustSync`, it is on disk only after a `log.sync`. A snapshot, which must
+   * have been received whole, becomes the state at once and durably, and what the readers are told of it is returned;
+   * null otherwise.
    */
-  persist({ snapshot, entries, hardState, mustSync }: PersistedReady): AppliedBatch | null {
+  write({ snapshot, entries, hardState, mustSync }: PersistedReady): AppliedBatch | null {
     const batch = { entries, hardState, sync: mustSync };
     if (snapshot !== null) return this.#install(snapshot, batch);
-    if (entries.length > 0 || hardState !== null) this.log.write(batch);
+    if (entries.length > 0 || hardState !== null) this.log.append(batch);
     return null;
   }
 
