@@ -1,5 +1,6 @@
+import { EventEmitter, once } from 'node:events';
 import { encodeCommand, StateDatabase } from '@metad/kv-store';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { type Member, NodeCluster } from './node-cluster.ts';
 
 let cluster: NodeCluster;
@@ -54,11 +55,11 @@ test('what arrives in one turn is one batch in the log', async () => {
   cluster = new NodeCluster(3);
   const leader = await cluster.leader();
   await put(leader, '/first');
-  const write = leader.store.log.write.bind(leader.store.log);
+  const append = leader.store.log.append.bind(leader.store.log);
   const batches: number[] = [];
-  leader.store.log.write = (batch) => {
+  leader.store.log.append = (batch) => {
     if (batch.entries.length > 0) batches.push(batch.entries.length);
-    write(batch);
+    append(batch);
   };
   await Promise.all(Array.from({ length: 100 }, (_, i) => put(leader, `/k/${i}`)));
   expect(batches).toEqual([100]);
@@ -118,19 +119,106 @@ test('a restarted node goes on with what it had, and catches up with what it mis
   expect(again.store.state.digest).toBe(leader.store.state.digest);
 });
 
-test('a disk that fails stops the node and tells why; the others go on', async () => {
+test.for(['append', 'sync'] as const)(
+  'a disk that fails in %s stops the node and tells why; the others go on',
+  async (call) => {
+    cluster = new NodeCluster(3);
+    const leader = await cluster.leader();
+    const { log } = leader.store;
+    const healthy = log[call];
+    log[call] = () => {
+      throw new Error('disk I/O error');
+    };
+    const outcome = await put(leader, '/a');
+    Object.assign(log, { [call]: healthy });
+    expect(outcome.type).toBe('unknown');
+    expect(leader.faults).toEqual([new Error('disk I/O error')]);
+    cluster.cut(leader.id);
+    expect(await put(await cluster.leader(), '/b')).toMatchObject({ type: 'done' });
+  },
+);
+
+/** Syncs of that member's log end once the returned function was called, and not before. */
+function holdDisk({ store: { log } }: Member): () => void {
+  const sync = log.sync.bind(log);
+  const released = new EventEmitter();
+  const isReleased = once(released, 'released');
+  log.sync = async () => {
+    await isReleased;
+    await sync();
+  };
+  return () => void released.emit('released');
+}
+
+test('nothing is acknowledged before the disk has it, and the thread waits for no disk', async () => {
   cluster = new NodeCluster(3);
   const leader = await cluster.leader();
-  const write = leader.store.log.write;
-  leader.store.log.write = () => {
-    throw new Error('disk I/O error');
+  await put(leader, '/before');
+  const releases = others(leader).map(holdDisk);
+  let isDone = false;
+  const write = put(leader, '/a').then((outcome) => {
+    isDone = true;
+    return outcome;
+  });
+  // The followers have the entry and can't sync it; they still hear the leader, whose own disk is quick.
+  const at = leader.store.log.lastLog.index + 1;
+  await vi.waitFor(() =>
+    expect(others(leader).map(({ store }) => store.log.lastLog.index)).toEqual([at, at]),
+  );
+  expect(isDone).toBe(false);
+  expect(leader.node.status().committed).toBeLessThan(at);
+  for (const release of releases) release();
+  expect(await write).toMatchObject({ type: 'done' });
+});
+
+test('entries that are on disk are applied while the disk is busy with those that follow', async () => {
+  cluster = new NodeCluster(1);
+  const leader = await cluster.leader();
+  const { log } = leader.store;
+  const sync = log.sync.bind(log);
+  let second: ReturnType<typeof put> | undefined;
+  let release: (() => void) | undefined;
+  log.sync = async () => {
+    await sync();
+    log.sync = sync;
+    release = holdDisk(leader);
+    // In time for the Ready that has the first one to apply.
+    second = put(leader, '/second');
   };
-  const outcome = await put(leader, '/a');
-  leader.store.log.write = write;
-  expect(outcome.type).toBe('unknown');
-  expect(leader.faults).toEqual([new Error('disk I/O error')]);
-  cluster.cut(leader.id);
-  expect(await put(await cluster.leader(), '/b')).toMatchObject({ type: 'done' });
+  expect(await put(leader, '/first')).toMatchObject({ type: 'done' });
+  expect(log.lastLog.index).toBe(leader.store.state.applied.index + 1);
+  release?.();
+  expect(await second).toMatchObject({ type: 'done' });
+});
+
+test('what needs the core to be idle ends the sync that is under way', async () => {
+  cluster = new NodeCluster(1);
+  const leader = await cluster.leader();
+  await put(leader, '/before');
+  const release = holdDisk(leader);
+  const write = put(leader, '/a');
+  await vi.waitFor(() => expect(leader.node.status().lastLog.index).toBe(leader.store.log.lastLog.index));
+  const applied = leader.store.state.applied.index;
+  leader.node.compactLog(applied);
+  expect(leader.store.log.compacted.index).toBe(applied);
+  expect(await write).toMatchObject({ type: 'done' });
+  release();
+  expect(await put(leader, '/b')).toMatchObject({ type: 'done' });
+});
+
+test('a node that stops while its disk is busy leaves nothing behind', async () => {
+  cluster = new NodeCluster(1);
+  const leader = await cluster.leader();
+  const release = holdDisk(leader);
+  const write = put(leader, '/a');
+  await vi.waitFor(() => expect(leader.node.status().lastLog.index).toBe(leader.store.log.lastLog.index));
+  await cluster.stop(leader.id);
+  expect(await write).toMatchObject({ type: 'unknown' });
+  release();
+  const again = cluster.start(leader.id);
+  expect(await again.node.readBarrier()).toEqual({ type: 'ready' });
+  expect(leader.faults).toEqual([]);
+  expect(read(again, '/a')).toBe('x');
 });
 
 test('stopping answers what is open', async () => {
@@ -145,15 +233,13 @@ test('stopping answers what is open', async () => {
   expect(await put(leader, '/b')).toEqual({ type: 'refused', error: { type: 'stopping' } });
 });
 
-test('whoever waits for something gives the loop its turn first', async () => {
+test('whoever waits for something again and again does not keep the loop from running', async () => {
   cluster = new NodeCluster(1);
   const leader = await cluster.leader();
-  let turns = 0;
-  leader.node.onApplied(() => {
-    turns += 1;
+  let isDone = false;
+  const write = put(leader, '/a').then(() => {
+    isDone = true;
   });
-  const write = put(leader, '/a');
-  await leader.node.until(() => true, 10);
-  expect(turns).toBe(1);
-  expect(await write).toMatchObject({ type: 'done' });
+  while (!isDone) expect(await leader.node.until(() => true, 10)).toBe(true);
+  await write;
 });

@@ -1,5 +1,12 @@
 import type { Store } from '@metad/kv-store';
-import { assert, type Entry, type InstallSnapshot, type Raft, type Ready } from '@metad/raft-core';
+import {
+  assert,
+  type Entry,
+  type InstallSnapshot,
+  onDiskBefore,
+  type Raft,
+  type Ready,
+} from '@metad/raft-core';
 import type { PeerTransport } from '../peers/transport.ts';
 import { CommitNotices } from './commit-notices.ts';
 import type { Proposals } from './proposals.ts';
@@ -16,31 +23,58 @@ export interface DriverOptions {
   readonly proposals: Proposals;
   readonly barriers: ReadBarriers;
   readonly trace: WriteTrace;
+  /** Runs what follows a sync, unless the node has stopped meanwhile, and then whatever that makes ready. */
+  readonly resume: (finish: () => void) => void;
+  readonly fail: (error: unknown) => void;
 }
 
-/** Carries out what the core makes ready: sends, persists, applies, answers, and advances the core. */
+/** A Ready whose write is on its way to the disk. */
+interface Turn {
+  readonly ready: Ready;
+  /** Those that can be applied only once it is there. */
+  readonly unapplied: readonly Entry[];
+}
+
+/**
+ * Carries out what the core makes ready: sends, writes, applies, answers, and advances the core, in the order that
+ * `Ready` demands. The disk has the thread wait for nothing: what comes while it syncs is stepped, and is in the next Ready.
+ */
 export class Driver {
   readonly #options: DriverOptions;
   readonly #outgoing: CommitNotices;
+  #turn: Turn | null = null;
 
   constructor(options: DriverOptions) {
     this.#options = options;
     this.#outgoing = new CommitNotices((messages) => options.transport.send(messages));
   }
 
-  /** Persist, send, answer, advance: in the order that `Ready` demands. */
+  /** Does it all, or begins to: the core is advanced when it has no Ready out any more. */
   carryOut(ready: Ready): void {
-    const { raft, store, barriers, trace } = this.#options;
+    const { storage, trace, resume, fail } = this.#options;
     this.#sendEarly(ready);
     trace.writing(ready.entries);
-    this.#persist(ready);
-    trace.written(ready.entries);
-    this.#outgoing.send(ready.messages);
-    if (ready.committed.length > 0) this.#apply(ready.committed);
-    const { applied } = store.state;
-    for (const { id, index } of ready.reads) barriers.confirm(id, index, applied.index);
-    for (const id of ready.droppedReads) barriers.drop(id);
-    raft.advance(ready);
+    this.#write(ready);
+    const applicable = onDiskBefore(ready);
+    const turn = { ready, unapplied: ready.committed.slice(applicable.length) };
+    this.#turn = turn;
+    const isOnItsWay = ready.mustSync && ready.snapshot === null;
+    if (isOnItsWay) {
+      storage.sync().then(
+        () => resume(() => this.#finish(turn)),
+        (error: unknown) => fail(error),
+      );
+    }
+    this.#apply(applicable);
+    this.#noteReads(ready);
+    if (!isOnItsWay) this.#finish(turn);
+  }
+
+  /** Ends what waits for the disk, and has the thread wait for it: the core has no Ready out when it returns. */
+  complete(): void {
+    if (this.#turn === null) return;
+    this.#options.store.log.syncNow();
+    this.#finish(this.#turn);
   }
 
   /** Lets the peers know at once what is committed: a client of one of them waits for it. */
@@ -59,15 +93,34 @@ export class Driver {
     this.#outgoing.send(others);
   }
 
-  #persist(ready: Ready): void {
+  /** What the write was needed for. Nothing when that was done already. */
+  #finish(turn: Turn): void {
+    if (this.#turn !== turn) return;
+    this.#turn = null;
+    const { raft, trace } = this.#options;
+    const { ready, unapplied } = turn;
+    trace.written(ready.entries);
+    this.#outgoing.send(ready.messages);
+    this.#apply(unapplied);
+    raft.advance(ready);
+  }
+
+  #noteReads({ reads, droppedReads }: Ready): void {
+    const { store, barriers } = this.#options;
+    for (const { id, index } of reads) barriers.confirm(id, index, store.state.applied.index);
+    for (const id of droppedReads) barriers.drop(id);
+  }
+
+  #write(ready: Ready): void {
     const { storage, proposals, barriers } = this.#options;
-    const installed = storage.persist(ready);
+    const installed = storage.write(ready);
     if (installed === null) return;
     proposals.skip(installed.applied.index);
     barriers.applied(installed.applied.index);
   }
 
   #apply(entries: readonly Entry[]): void {
+    if (entries.length === 0) return;
     const { store, storage, proposals, barriers, trace } = this.#options;
     trace.applying(entries);
     const results = storage.apply(entries);

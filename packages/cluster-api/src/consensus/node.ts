@@ -48,7 +48,7 @@ const MAX_TURN_MS = 20;
 
 /**
  * The consensus loop: ticks, messages, proposals and reads go into one `Raft`, and what it makes ready is carried out
- * in turns: persist, send, answer, advance. What arrives while a disk sync holds up one turn is taken together in the
+ * in turns: persist, send, answer, advance. What arrives while the disk syncs for one turn is taken together in the
  * next: that is the group commit.
  */
 export class Node {
@@ -80,6 +80,8 @@ export class Node {
       proposals: this.#proposals,
       barriers: this.#barriers,
       trace: options.metrics.writeTrace,
+      resume: (finish) => this.#enter(finish),
+      fail: (error) => this.fail(error),
     });
     const { role, term, leader } = this.#raft.place();
     this.#state = new StateFeed({ role, term, leader, caughtUp: false, quarantine: null });
@@ -156,7 +158,10 @@ export class Node {
 
   /** Takes the message of a snapshot that was received whole; that is installed, or never will be, when it returns. */
   installSnapshot(message: InstallSnapshot): void {
-    this.#enter(() => this.#take(message));
+    this.#enter(() => {
+      this.#driver.complete();
+      this.#take(message);
+    });
     if (this.#turn === null) return;
     // Not with the next turn: another one may be received until then.
     clearImmediate(this.#turn);
@@ -170,7 +175,10 @@ export class Node {
 
   /** Lets the log begin behind that entry, or behind a little less: no further than the state is durable. */
   compactLog(upTo: LogIndex): void {
-    this.#enter(() => this.#raft.compacted(this.#options.store.compact(upTo)));
+    this.#enter(() => {
+      this.#driver.complete();
+      this.#raft.compacted(this.#options.store.compact(upTo));
+    });
   }
 
   #take(message: Message): void {

@@ -7,6 +7,7 @@ import type { ConsensusMetrics } from './metrics.ts';
 export class Storage {
   readonly #store: Store;
   readonly #metrics: ConsensusMetrics;
+  #writingSince = 0;
   readonly #listeners = new Set<(batch: AppliedBatch) => void>();
 
   constructor(store: Store, metrics: ConsensusMetrics) {
@@ -19,16 +20,22 @@ export class Storage {
     this.#listeners.add(listener);
   }
 
-  /** On disk when it returns. A snapshot that was installed is returned. */
-  persist(ready: Ready): AppliedBatch | null {
-    const started = performance.now();
-    const installed = this.#store.persist(ready);
+  /** On disk once a `sync` after it has ended; a snapshot, which is returned, is installed when it returns. */
+  write(ready: Ready): AppliedBatch | null {
     if (ready.mustSync) {
-      this.#metrics.logSyncSeconds.observe((performance.now() - started) / 1000);
+      this.#writingSince = performance.now();
       this.#metrics.batchEntries.observe(ready.entries.length);
     }
+    const installed = this.#store.write(ready);
     if (installed !== null) this.#tell(installed);
     return installed;
+  }
+
+  /** Resolves when the last `write` is on disk; rejects with a StoreError. */
+  async sync(): Promise<void> {
+    const since = this.#writingSince;
+    await this.#store.log.sync();
+    this.#metrics.logSyncSeconds.observe((performance.now() - since) / 1000);
   }
 
   /** In one transaction, or in several, so that one ends at each index where nodes compare their digests. */
