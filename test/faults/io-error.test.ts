@@ -8,7 +8,7 @@ import { SHORT_LOG } from './kill-loop.ts';
 import { Load } from './load.ts';
 import { compilePreload } from './preload.ts';
 
-// The disk of the leader fails under load: in a sync of the log, in a write and in a sync of the state.
+// The disk of the leader fails under load: in a sync of the log, in a write and in a sync of the state, or it hangs.
 
 const preload = compilePreload('failing-disk');
 const missing = 'missing' in preload ? preload.missing : null;
@@ -65,5 +65,26 @@ test.skipIf(missing)(
     expect((await cluster.post(failing, '/snapshot', null)).status).toBe(200);
     expect(await load.problems()).toEqual([]);
     expect(cluster.process(failing).exit).toBeNull();
+  },
+);
+
+test.skipIf(missing)(
+  'a leader whose disk hangs gives way, answers from what it has, and goes on when its disk does',
+  async () => {
+    const load = await Load.start(cluster, 'hang');
+    await load.goesOn();
+    const hung = await cluster.leader();
+    writeFileSync(trigger, `hang ${constants.errno.EIO} ${cluster.node(hung).dataDir}/log.db`);
+    await waitUntil(async () => {
+      const { current_leader } = (await cluster.metrics(hung)).Ok;
+      return current_leader !== null && current_leader !== hung;
+    }, `node ${hung} to follow another one`);
+    await load.goesOn();
+    expect((await cluster.manage(hung, 'GET', '/health')).status).toBe(200);
+
+    rmSync(trigger);
+    await load.goesOn();
+    expect(await load.problems()).toEqual([]);
+    expect(cluster.process(hung).exit).toBeNull();
   },
 );

@@ -53,7 +53,7 @@ async function compact(limits: { logEntries?: number; logBytes?: number; keepEnt
     settings: { logBytes: 2 ** 30, logEntries: 100, keepEntries: 10, ...limits },
     status: () => ({ peers }) as RaftStatus,
     neededForSnapshots: () => neededForSnapshots,
-    compact: (upTo) => store.compact(upTo),
+    compact: async (upTo) => void store.compact(upTo),
     onFault: (error) => faults.push(error),
     logger: pino({ level: 'silent' }),
   });

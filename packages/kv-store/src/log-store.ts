@@ -236,8 +236,12 @@ export class LogStore implements LogReader {
     return this.#firstError.run(() => ({ entries, ...roomOf(this.#db) }));
   }
 
-  /** Moves the write-ahead log into the file if it is longer than that: a quiet moment is better than a write. */
+  /**
+   * Moves the write-ahead log into the file if it is longer than that: a quiet moment is better than a write. No moment is
+   * quiet while the disk is syncing: this thread would have to wait for it.
+   */
   checkpointBeyond(pages: number): void {
+    if (this.#wal.isRunning) return;
     this.#firstError.run(() => this.#checkpoints.runBeyond(pages));
   }
 

@@ -22,6 +22,11 @@ export class WalSync {
     this.#file = `${database}-wal`;
   }
 
+  /** Whether the disk is at it, beside this thread. */
+  get isRunning(): boolean {
+    return this.#running > 0;
+  }
+
   /** Throws a StoreError; what is on the disk is then unknown, also after another attempt. */
   now(): void {
     const handle = this.#open();

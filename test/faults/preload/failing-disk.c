@@ -1,6 +1,7 @@
 /*
  * Makes the disk fail: once the file named by FAULT_TRIGGER is there, it says what fails, as "CALL ERROR PART": "sync" or
- * "write", a number of errno, and a part of the path of the files that are meant. For use with LD_PRELOAD.
+ * "write", a number of errno, and a part of the path of the files that are meant. A "hang" is a sync that does not end
+ * before that file is gone; its number counts for nothing. For use with LD_PRELOAD.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -44,15 +45,23 @@ static int fails(const char *kind, int fd) {
   return error != 0;
 }
 
+static void hang(int fd) {
+  int saved = errno;
+  while (failure("hang", fd) != 0) usleep(10 * 1000);
+  errno = saved;
+}
+
 int fsync(int fd) {
   static int (*next)(int);
   if (next == NULL) next = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+  hang(fd);
   return fails("sync", fd) ? -1 : next(fd);
 }
 
 int fdatasync(int fd) {
   static int (*next)(int);
   if (next == NULL) next = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+  hang(fd);
   return fails("sync", fd) ? -1 : next(fd);
 }
 

@@ -43,6 +43,7 @@ export class Driver {
   readonly #options: DriverOptions;
   readonly #outgoing: CommitNotices;
   #turn: Turn | null = null;
+  readonly #whenIdle: (() => void)[] = [];
 
   constructor(options: DriverOptions) {
     this.#options = options;
@@ -70,6 +71,11 @@ export class Driver {
     if (!isOnItsWay) this.#finish(turn);
   }
 
+  /** Resolves when the core has no Ready out, or will never be advanced again. */
+  async idle(): Promise<void> {
+    while (this.#turn !== null) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+  }
+
   /** Ends what waits for the disk, and has the thread wait for it: the core has no Ready out when it returns. */
   complete(): void {
     if (this.#turn === null) return;
@@ -84,6 +90,7 @@ export class Driver {
 
   stop(): void {
     this.#outgoing.stop();
+    this.#end();
   }
 
   #sendEarly({ early }: Ready): void {
@@ -96,13 +103,18 @@ export class Driver {
   /** What the write was needed for. Nothing when that was done already. */
   #finish(turn: Turn): void {
     if (this.#turn !== turn) return;
-    this.#turn = null;
+    this.#end();
     const { raft, trace } = this.#options;
     const { ready, unapplied } = turn;
     trace.written(ready.entries);
     this.#outgoing.send(ready.messages);
     this.#apply(unapplied);
     raft.advance(ready);
+  }
+
+  #end(): void {
+    this.#turn = null;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 
   #noteReads({ reads, droppedReads }: Ready): void {

@@ -173,12 +173,13 @@ export class Node {
     this.#enter(() => this.#raft.reportSnapshot(peer, result));
   }
 
-  /** Lets the log begin behind that entry, or behind a little less: no further than the state is durable. */
-  compactLog(upTo: LogIndex): void {
-    this.#enter(() => {
-      this.#driver.complete();
-      this.#raft.compacted(this.#options.store.compact(upTo));
-    });
+  /**
+   * Lets the log begin behind that entry, or behind a little less: no further than the state is durable. Waits until the
+   * disk has what it is being given; a disk that hangs must not hold up the thread.
+   */
+  async compactLog(upTo: LogIndex): Promise<void> {
+    await this.#driver.idle();
+    this.#enter(() => this.#raft.compacted(this.#options.store.compact(upTo)));
   }
 
   #take(message: Message): void {

@@ -10,7 +10,7 @@ export interface LogUpkeepOptions {
   /** Behind which entry the log must stay for the snapshots that are being sent. */
   readonly neededForSnapshots: () => LogIndex | null;
   /** Lets the log begin behind that entry, which the state has durably, or behind a little less. */
-  readonly compact: (upTo: LogIndex) => void;
+  readonly compact: (upTo: LogIndex) => Promise<void>;
   readonly onFault: (error: unknown) => void;
   readonly logger: Logger;
 }
@@ -74,7 +74,8 @@ export class LogUpkeep {
       await state.makeDurableAsync();
       if (this.#stopped || store.state !== state) return;
       const before = store.log.compacted.index;
-      compact(target);
+      await compact(target);
+      if (this.#stopped || store.state !== state) return;
       logger.info(
         { upTo: store.log.compacted.index, entries: store.log.compacted.index - before },
         'compacted the log',
