@@ -1,6 +1,5 @@
 import { createServer, type RequestListener, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { TestNode } from './test-node.ts';
 
@@ -128,7 +127,7 @@ describe('the metadata API over a connection', () => {
 describe('the manage API over a connection', () => {
   test('spells its headers as documented', async () => {
     const node = new TestNode();
-    const port = await serve(getRequestListener(node.apps.manage.fetch));
+    const port = await serve(node.apps.manageListener);
     for (const [method, path] of [
       ['GET', '/v1/data'],
       ['HEAD', '/v1/rule'],
@@ -143,7 +142,7 @@ describe('the manage API over a connection', () => {
 
   test('answers a body that is too large, and goes on', async () => {
     const node = new TestNode({ maxBodyBytes: 1000 });
-    const port = await serve(getRequestListener(node.apps.manage.fetch));
+    const port = await serve(node.apps.manageListener);
     expect((await send(port, 'PUT', '/v1/data/a', {}, 'x'.repeat(5000))).status).toBe(413);
     const chunked = await send(
       port,
@@ -156,5 +155,53 @@ describe('the manage API over a connection', () => {
     expect((await send(port, 'PUT', '/v1/data/a', { 'transfer-encoding': 'chunked' }, '"x"')).status).toBe(
       200,
     );
+  });
+
+  test('drops a body that nobody has read, and carries the next request on the same connection', async () => {
+    const node = new TestNode();
+    const port = await serve(node.apps.manageListener);
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (data) => (received += data));
+    const answers = () => received.match(/HTTP\/1\.1 \d+/g) ?? [];
+    const body = 'x'.repeat(300_000);
+    socket.write(`PATCH /v1/data HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`);
+    await vi.waitFor(() => expect(answers()).toEqual(['HTTP/1.1 405']));
+    socket.write(`${body}GET /health HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await vi.waitFor(() => expect(answers()).toEqual(['HTTP/1.1 405', 'HTTP/1.1 200']));
+    socket.destroy();
+  });
+
+  test('does not wait for the end of such a body for long', async () => {
+    const node = new TestNode({ maxBodyBytes: 10 });
+    const port = await serve(node.apps.manageListener);
+    for (const [method, answer] of [
+      ['PATCH', /^HTTP\/1\.1 405/],
+      ['PUT', /^HTTP\/1\.1 413/],
+    ] as const) {
+      const socket = connect(port, '127.0.0.1');
+      let received = '';
+      socket.on('data', (data) => (received += data));
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.on('error', () => undefined);
+      socket.write(`${method} /v1/data/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
+      const endless = setInterval(() => socket.write('20\r\n01234567890123456789012345678901\r\n'), 5);
+      await closed;
+      clearInterval(endless);
+      expect(received).toMatch(answer);
+    }
+  });
+
+  test('leaves nothing behind of a body that breaks off', async () => {
+    const errors: unknown[] = [];
+    const node = new TestNode({}, { onError: (error) => errors.push(error) });
+    const port = await serve(node.apps.manageListener);
+    const socket = connect(port, '127.0.0.1');
+    socket.write('PUT /v1/data/a HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"');
+    await new Promise((resolve) => setImmediate(resolve));
+    socket.end();
+    await vi.waitFor(() => expect(errors).toHaveLength(1));
+    expect(node.replica.commands).toEqual([]);
+    expect((await send(port, 'PUT', '/v1/data/a', {}, '"x"')).status).toBe(200);
   });
 });

@@ -1,5 +1,5 @@
 import type { StateDatabase, Version } from '@metad/kv-store';
-import { bodyOf, readBody } from '@metad/metad-api';
+import { readBody } from '@metad/metad-api';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Node } from '../consensus/node.ts';
@@ -7,6 +7,7 @@ import { readJsonRequest, refuse } from './json-request.ts';
 import { parseKvKey } from './kv-key.ts';
 import { peerAddress } from './peer-address.ts';
 import { ReadAll } from './read-all.ts';
+import { bodyOf } from './request-body.ts';
 import { answerWrite, reasonFields, versionField, type WriteAnswer, type WriteDeps } from './write-answer.ts';
 
 export interface KvDeps extends WriteDeps {

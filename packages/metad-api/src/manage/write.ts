@@ -11,7 +11,7 @@ import { describeFailure } from './write-conditions.ts';
 import { readWriteHeaders } from './write-headers.ts';
 
 export async function readJson(request: ManageRequest, parts: ManageParts): Promise<Checked<JsonValue>> {
-  const body = await readBody(request.body, parts.settings.maxBodyBytes);
+  const body = await readBody(request.http.body, parts.settings.maxBodyBytes);
   return body.type === 'ok' ? parseJsonBody(body.value) : body;
 }
 
