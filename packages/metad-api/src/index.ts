@@ -1,4 +1,5 @@
 export { createTokenCheck } from './http/bearer-token.ts';
+export { BodyText } from './http/body-text.ts';
 export { canonicalAddress } from './http/ip-address.ts';
 export type { RequestReport } from './http/observer.ts';
 export { describePathExcess, findPathExcess, type PathLimits } from './http/path-limits.ts';
