@@ -64,7 +64,7 @@ export class CallRouter {
     this.#openCalls += 1;
     try {
       const outcome = await this.#route(call);
-      this.#options.metrics.calls.inc({ type: call.type, outcome: outcome.type });
+      this.#options.metrics.calls.add(call.type, outcome.type);
       return outcome;
     } finally {
       this.#openCalls -= 1;
