@@ -124,6 +124,48 @@ describe('the metadata API over a connection', () => {
   });
 });
 
+describe('an answer', () => {
+  test('leaves as one write, and the answers to requests sent ahead leave whole and in order', async () => {
+    const node = new TestNode();
+    await node.allow('127.0.0.1', '/');
+    const large = 'ü'.repeat(60_000);
+    await node.write('PUT', '/v1/data', { small: 'größe', empty: '', large });
+    let writes = 0;
+    const port = await serve((incoming, outgoing) => {
+      const { socket } = incoming;
+      const write = socket._write.bind(socket);
+      const writev = socket._writev?.bind(socket);
+      socket._write = (...rest) => {
+        writes += 1;
+        write(...rest);
+      };
+      socket._writev = (...rest) => {
+        writes += 100;
+        writev?.(...rest);
+      };
+      door(node)(incoming, outgoing);
+    });
+    expect((await send(port, 'GET', '/small')).text).toBe('größe');
+    expect(writes).toBe(1);
+    const ahead = ['GET /small', 'GET /large', 'HEAD /large', 'GET /empty', 'GET /none', 'GET /large'];
+    const socket = connect(port, '127.0.0.1');
+    const received: Buffer[] = [];
+    socket.on('data', (chunk) => received.push(chunk));
+    const ended = new Promise((resolve) => socket.on('close', resolve));
+    const requests = ahead.map((line, i) => {
+      const last = i === ahead.length - 1 ? 'Connection: close\r\n' : '';
+      return `${line} HTTP/1.1\r\nHost: x\r\n${last}\r\n`;
+    });
+    socket.write(requests.join(''));
+    await ended;
+    const bodies = Buffer.concat(received)
+      .toString()
+      .split(/HTTP\/1\.1 .*?\r\n\r\n/s)
+      .slice(1);
+    expect(bodies).toEqual(['größe', large, '', '', 'Not found\n', large]);
+  });
+});
+
 describe('the manage API over a connection', () => {
   test('spells its headers as documented', async () => {
     const node = new TestNode();

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { BodyText, createPortGuard } from '@metad/metad-api';
+import { BodyText, createPortGuard, endWith } from '@metad/metad-api';
 import { addressOf } from './peer-address.ts';
 import { answerWrite, type Fields, type WriteDeps } from './write-answer.ts';
 
@@ -66,5 +66,5 @@ function write(outgoing: ServerResponse, { status, fields, body }: PlainAnswer):
   // A flat list: Node walks through it as it is, an object it would have to take apart.
   const own = ['Content-Type', 'application/json', 'Content-Length', String(body.length)];
   outgoing.writeHead(status, [...own, ...fields]);
-  outgoing.end(body);
+  endWith(outgoing, body);
 }

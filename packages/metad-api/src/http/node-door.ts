@@ -4,6 +4,7 @@ import type { EventSink } from '../stream/event-sink.ts';
 import { type Answer, wireFormOf } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
 import { dropRest } from './drop-rest.ts';
+import { endWith } from './end-with.ts';
 import { REQUEST_ID_HEADER } from './header-names.ts';
 import { headerOf } from './node-header.ts';
 import { type BodySource, nodeBody } from './read-body.ts';
@@ -59,7 +60,8 @@ class NodeReply implements ReplyDoor {
     const { fields, body } = wireFormOf(answer);
     // A flat list: Node walks through it as it is, an object it would have to take apart.
     this.#outgoing.writeHead(answer.status, [...fields, REQUEST_ID_HEADER, requestId]);
-    this.#outgoing.end(method === 'HEAD' ? undefined : body);
+    if (method === 'HEAD') this.#outgoing.end();
+    else endWith(this.#outgoing, body);
     if (method !== 'GET' && method !== 'HEAD' && !this.#incoming.complete) dropRest(this.#incoming);
   }
 
