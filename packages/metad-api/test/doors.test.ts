@@ -199,6 +199,21 @@ describe('the manage API over a connection', () => {
     );
   });
 
+  test('reads the path as it stands on the request line, and needs no name of a host', async () => {
+    const node = new TestNode();
+    const port = await serve(node.apps.manageListener);
+    expect((await send(port, 'PUT', '//v1/x/../data/a%20b%2Fc\\d', {}, '"1"')).status).toBe(200);
+    const tree = await send(port, 'GET', '/v1/data', { accept: 'application/json' });
+    expect(JSON.parse(tree.text)).toEqual({ 'a b': { 'c\\d': '1' } });
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (data) => (received += data));
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.write('GET /health HTTP/1.0\r\n\r\n');
+    await closed;
+    expect(received).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   test('drops a body that nobody has read, and carries the next request on the same connection', async () => {
     const node = new TestNode();
     const port = await serve(node.apps.manageListener);
