@@ -166,3 +166,36 @@ describe('a call', () => {
     expect(outcome).toEqual(refused({ type: 'forwardToLeader', leader: null }));
   });
 });
+
+test('calls that have ended are counted, and those that failed are not open any more', async () => {
+  const metrics = new ConsensusMetrics('test');
+  const outcomes = [Promise.resolve(done), Promise.resolve(done), Promise.reject(new Error('broken'))];
+  const calls = new CallRouter({
+    node: {
+      id: nodeId(1),
+      isStopped: false,
+      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp: true, quarantine: null },
+      onState: () => undefined,
+      until: () => Promise.resolve(false),
+      appliedHere: () => Promise.resolve(true),
+    },
+    leaderCalls: { execute: () => outcomes.shift() ?? Promise.resolve(unknown) },
+    transport: { call: () => Promise.resolve(unknown) },
+    metrics,
+    tickMs: 1,
+    maxOpenCalls: 1,
+    leaderWaitMs: 1,
+    proposeTimeoutMs: 1_000,
+    membershipTimeoutMs: 1_000,
+  });
+  const first = calls.execute(call);
+  expect(calls.openCalls).toBe(1);
+  expect(await calls.execute(call)).toEqual(refused({ type: 'overloaded' }));
+  expect([await first, await calls.execute(call)]).toEqual([done, done]);
+  await expect(calls.execute(call)).rejects.toThrow('broken');
+  expect(calls.openCalls).toBe(0);
+  expect(await calls.execute(call)).toBe(unknown);
+  const lines = metrics.calls.text().split('\n');
+  expect(lines).toContain('metad_calls_total{type="propose",outcome="done"} 2');
+  expect(lines).toContain('metad_calls_total{type="propose",outcome="unknown"} 1');
+});

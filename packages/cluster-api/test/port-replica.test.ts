@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import {
   type AppliedBatch,
+  type Change,
+  type Command,
   decodeCommand,
   encodeCommand,
   StateDatabase,
@@ -14,6 +16,8 @@ import {
 import { logIndex, nodeId, term } from '@metad/raft-core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { AppliedVersion } from '../src/http-thread/applied-version.ts';
+import { type PackedBatch, packChange } from '../src/http-thread/packed-batch.ts';
+import { type PackedProposals, unpackProposals } from '../src/http-thread/packed-proposals.ts';
 import type { ToConsensus, ToHttp } from '../src/http-thread/port.ts';
 import { PortReplica } from '../src/http-thread/port-replica.ts';
 
@@ -71,26 +75,67 @@ function answer(message: ToHttp): void {
 const put = (path: string, value = 'x') =>
   replica.propose(writeOf([{ type: 'merge', tree: 'data', leaves: [[path, value]] }]));
 
+const CHANGE: Change = { type: 'data', version: version(1), paths: ['/a', '/b'] };
+
+function packed(batch: AppliedBatch): PackedBatch {
+  const changes: (string | number)[] = [];
+  for (const change of batch.changes) packChange(change, changes);
+  return { ...batch, changes };
+}
+
+function unpacked(proposals: PackedProposals): { id: number; command: Command }[] {
+  const found: { id: number; command: Command }[] = [];
+  unpackProposals(proposals, (id, command) => found.push({ id, command: decodeCommand(command) }));
+  return found;
+}
+
 test('the commands of one turn cross the port together, and each gets its own outcome', async () => {
   const outcomes = [put('/a'), put('/b')];
   const message = await next();
   if (message.type !== 'propose') throw new Error(`unexpected ${message.type}`);
-  expect(message.proposals.map(({ command }) => decodeCommand(command))).toMatchObject([
+  const proposals = unpacked(message.proposals);
+  expect(proposals.map(({ command }) => command)).toMatchObject([
     { operations: [{ leaves: [['/a', 'x']] }] },
     { operations: [{ leaves: [['/b', 'x']] }] },
   ]);
-  const [a, b] = message.proposals;
+  const [a, b] = proposals;
   answer({
     type: 'outcomes',
-    outcomes: [
-      { id: b?.id ?? 0, outcome: { type: 'unknown', message: 'who knows' } },
-      { id: a?.id ?? 0, outcome: { type: 'applied', version: version(4), repeated: false } },
-    ],
+    batch: null,
+    applied: [a?.id ?? 0, 4],
+    others: [{ id: b?.id ?? 0, outcome: { type: 'unknown', message: 'who knows' } }],
   });
   expect(await Promise.all(outcomes)).toEqual([
     { type: 'applied', version: 4, repeated: false },
     { type: 'unknown', message: 'who knows' },
   ]);
+});
+
+test('commands of several turns and barriers between them get the outcomes that are theirs', async () => {
+  const outcomes = [];
+  const ids: number[] = [];
+  for (const path of ['/a', '/b', '/c']) {
+    outcomes.push(put(path));
+    const message = await next();
+    if (message.type !== 'propose') throw new Error(`unexpected ${message.type}`);
+    ids.push(...unpacked(message.proposals).map(({ id }) => id));
+    void replica.readBarrier();
+    await next();
+  }
+  answer({ type: 'outcomes', batch: null, applied: ids.flatMap((id, i) => [id, 10 + i]), others: [] });
+  expect(await Promise.all(outcomes)).toMatchObject([{ version: 10 }, { version: 11 }, { version: 12 }]);
+});
+
+test('the batch of an outcome is delivered before the outcome', async () => {
+  const order: string[] = [];
+  const outcome = put('/a').then(() => order.push('outcome'));
+  const message = await next();
+  if (message.type !== 'propose') throw new Error(`unexpected ${message.type}`);
+  replica.subscribe(({ changes }) => order.push(`batch of ${changes.length}`));
+  const batch = packed({ applied: store.state.applied, version: version(1), changes: [CHANGE] });
+  answer({ type: 'outcomes', batch, applied: [message.proposals.firstId, 1], others: [] });
+  await outcome;
+  expect(order).toEqual(['batch of 1', 'outcome']);
 });
 
 test('a command that no entry can hold is refused before it crosses the port', async () => {
@@ -113,12 +158,19 @@ test('all who ask for a barrier in one turn share it; who asks later gets anothe
 test('batches reach those who subscribed, until they no longer do, and status is the latest', async () => {
   const seen: AppliedBatch[] = [];
   const unsubscribe = replica.subscribe((batch) => seen.push(batch));
-  const batch: AppliedBatch = { applied: store.state.applied, version: version(1), changes: [] };
-  answer({ type: 'applied', batch });
+  const changes: Change[] = [
+    CHANGE,
+    { type: 'mapping', version: version(2), hosts: ['10.0.0.1'] },
+    { type: 'rules', version: version(3), hosts: ['10.0.0.1', '10.0.0.2'] },
+    { type: 'data', version: version(4), paths: [] },
+    { type: 'reset', version: version(5) },
+  ];
+  const batch: AppliedBatch = { applied: store.state.applied, version: version(1), changes };
+  answer({ type: 'applied', batch: packed(batch) });
   answer({ type: 'status', status: { caughtUp: true, hasLeader: true } });
   while (!replica.status().caughtUp) await new Promise((resolve) => setImmediate(resolve));
   unsubscribe();
-  answer({ type: 'applied', batch });
+  answer({ type: 'applied', batch: packed(batch) });
   answer({ type: 'status', status: { caughtUp: true, hasLeader: false } });
   while (replica.status().hasLeader) await new Promise((resolve) => setImmediate(resolve));
   expect(seen).toEqual([batch]);
@@ -146,7 +198,8 @@ function replacedState(name: string, values: readonly string[]): string {
 function replaceState(stateFile: string, versionAfter: number): void {
   const changed = version(versionAfter);
   const changes = [{ type: 'reset', version: changed }] as const;
-  answer({ type: 'applied', batch: { applied: store.state.applied, version: changed, changes, stateFile } });
+  const batch = packed({ applied: store.state.applied, version: changed, changes, stateFile });
+  answer({ type: 'applied', batch });
   applied.noteReplacement();
   applied.set(changed);
 }

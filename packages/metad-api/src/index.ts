@@ -1,9 +1,11 @@
 export { createTokenCheck } from './http/bearer-token.ts';
+export { BodyText } from './http/body-text.ts';
+export { endWith } from './http/end-with.ts';
 export { canonicalAddress } from './http/ip-address.ts';
 export type { RequestReport } from './http/observer.ts';
 export { describePathExcess, findPathExcess, type PathLimits } from './http/path-limits.ts';
 export { createPortGuard } from './http/port-guard.ts';
-export { bodyOf, readBody } from './http/read-body.ts';
+export { type BodySource, nodeBody, readBody, webBody } from './http/read-body.ts';
 export { parseJsonBody } from './manage/json-body.ts';
 export type { MetricsPage } from './manage/routes.ts';
 export { createMetadApps, type MetadApps, type MetadDependencies } from './metad-apps.ts';

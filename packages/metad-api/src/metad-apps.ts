@@ -1,9 +1,8 @@
 import type { RequestListener } from 'node:http';
-import type { Hono } from 'hono';
 import { ClientProfiles } from './access/client-profiles.ts';
 import { createNodeListener } from './http/node-door.ts';
 import { Observer, type RequestReport } from './http/observer.ts';
-import { createManageApp } from './manage/manage-app.ts';
+import { createManageHandler, type ManageHandler } from './manage/manage-handler.ts';
 import type { MetricsPage } from './manage/routes.ts';
 import { Answers } from './read/answers.ts';
 import { Freshness } from './read/freshness.ts';
@@ -24,7 +23,9 @@ export interface MetadApps {
   readonly metadata: MetadataHandler;
   /** The metadata API for a `node:http` server. */
   readonly metadataListener: RequestListener;
-  readonly manage: Hono;
+  /** The manage API, in the same two ways. */
+  readonly manage: ManageHandler;
+  readonly manageListener: RequestListener;
   /** Requests and streams that are held open now. */
   waiters(): number;
   /** Releases every waiter with 503 and `Retry-After`, ends every stream, and holds no more. Plain reads go on. */
@@ -82,14 +83,16 @@ export function createMetadApps(dependencies: MetadDependencies): MetadApps {
   const parts = { feed, answers, freshness, catchUp, deliveries, waiters, held, settings };
   const api = new MetadataApi({ ...parts, streams: new StreamOpener({ ...parts, streams }) });
   const metadata = createMetadataHandler(api, observer);
+  const manage = createManageHandler({
+    parts: { replica, feed, freshness, catchUp, profiles, answers, settings },
+    observer,
+    metrics: dependencies.metrics,
+  });
   return {
     metadata,
     metadataListener: createNodeListener(metadata),
-    manage: createManageApp({
-      parts: { replica, feed, freshness, catchUp, profiles, answers, settings },
-      observer,
-      metrics: dependencies.metrics,
-    }),
+    manage,
+    manageListener: createNodeListener(manage),
     waiters: () => held.count + catchUp.count + deliveries.count,
     stop() {
       feed.stop();

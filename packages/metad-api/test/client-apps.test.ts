@@ -1,6 +1,5 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type MetadataState, MetadClient, MetadManageClient } from '../src/client/index.ts';
 import type { MetadSettings } from '../src/settings.ts';
@@ -26,7 +25,7 @@ async function start(settings: Partial<MetadSettings> = {}) {
   const node = new TestNode(settings);
   const client = new MetadClient({ endpoints: [await serve(node.apps.metadataListener)] });
   const manage = new MetadManageClient({
-    endpoints: [await serve(getRequestListener(node.apps.manage.fetch))],
+    endpoints: [await serve(node.apps.manageListener)],
     author: 'tests',
   });
   onTestFinished(() => {

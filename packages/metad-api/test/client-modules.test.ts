@@ -30,7 +30,5 @@ test('the built client loads nothing but its own folder and Node', () => {
 });
 
 test('the server is no such thing', () => {
-  expect([...modulesFrom(join(DIST, 'index.js'))]).toEqual(
-    expect.arrayContaining(['@metad/kv-store', 'hono']),
-  );
+  expect([...modulesFrom(join(DIST, 'index.js'))]).toContain('@metad/kv-store');
 });

@@ -1,6 +1,5 @@
 import { createServer, type RequestListener, request } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { TestNode } from './test-node.ts';
 
@@ -125,10 +124,52 @@ describe('the metadata API over a connection', () => {
   });
 });
 
+describe('an answer', () => {
+  test('leaves as one write, and the answers to requests sent ahead leave whole and in order', async () => {
+    const node = new TestNode();
+    await node.allow('127.0.0.1', '/');
+    const large = 'ü'.repeat(60_000);
+    await node.write('PUT', '/v1/data', { small: 'größe', empty: '', large });
+    let writes = 0;
+    const port = await serve((incoming, outgoing) => {
+      const { socket } = incoming;
+      const write = socket._write.bind(socket);
+      const writev = socket._writev?.bind(socket);
+      socket._write = (...rest) => {
+        writes += 1;
+        write(...rest);
+      };
+      socket._writev = (...rest) => {
+        writes += 100;
+        writev?.(...rest);
+      };
+      door(node)(incoming, outgoing);
+    });
+    expect((await send(port, 'GET', '/small')).text).toBe('größe');
+    expect(writes).toBe(1);
+    const ahead = ['GET /small', 'GET /large', 'HEAD /large', 'GET /empty', 'GET /none', 'GET /large'];
+    const socket = connect(port, '127.0.0.1');
+    const received: Buffer[] = [];
+    socket.on('data', (chunk) => received.push(chunk));
+    const ended = new Promise((resolve) => socket.on('close', resolve));
+    const requests = ahead.map((line, i) => {
+      const last = i === ahead.length - 1 ? 'Connection: close\r\n' : '';
+      return `${line} HTTP/1.1\r\nHost: x\r\n${last}\r\n`;
+    });
+    socket.write(requests.join(''));
+    await ended;
+    const bodies = Buffer.concat(received)
+      .toString()
+      .split(/HTTP\/1\.1 .*?\r\n\r\n/s)
+      .slice(1);
+    expect(bodies).toEqual(['größe', large, '', '', 'Not found\n', large]);
+  });
+});
+
 describe('the manage API over a connection', () => {
   test('spells its headers as documented', async () => {
     const node = new TestNode();
-    const port = await serve(getRequestListener(node.apps.manage.fetch));
+    const port = await serve(node.apps.manageListener);
     for (const [method, path] of [
       ['GET', '/v1/data'],
       ['HEAD', '/v1/rule'],
@@ -143,7 +184,7 @@ describe('the manage API over a connection', () => {
 
   test('answers a body that is too large, and goes on', async () => {
     const node = new TestNode({ maxBodyBytes: 1000 });
-    const port = await serve(getRequestListener(node.apps.manage.fetch));
+    const port = await serve(node.apps.manageListener);
     expect((await send(port, 'PUT', '/v1/data/a', {}, 'x'.repeat(5000))).status).toBe(413);
     const chunked = await send(
       port,
@@ -156,5 +197,68 @@ describe('the manage API over a connection', () => {
     expect((await send(port, 'PUT', '/v1/data/a', { 'transfer-encoding': 'chunked' }, '"x"')).status).toBe(
       200,
     );
+  });
+
+  test('reads the path as it stands on the request line, and needs no name of a host', async () => {
+    const node = new TestNode();
+    const port = await serve(node.apps.manageListener);
+    expect((await send(port, 'PUT', '//v1/x/../data/a%20b%2Fc\\d', {}, '"1"')).status).toBe(200);
+    const tree = await send(port, 'GET', '/v1/data', { accept: 'application/json' });
+    expect(JSON.parse(tree.text)).toEqual({ 'a b': { 'c\\d': '1' } });
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (data) => (received += data));
+    const closed = new Promise((resolve) => socket.on('close', resolve));
+    socket.write('GET /health HTTP/1.0\r\n\r\n');
+    await closed;
+    expect(received).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('drops a body that nobody has read, and carries the next request on the same connection', async () => {
+    const node = new TestNode();
+    const port = await serve(node.apps.manageListener);
+    const socket = connect(port, '127.0.0.1');
+    let received = '';
+    socket.on('data', (data) => (received += data));
+    const answers = () => received.match(/HTTP\/1\.1 \d+/g) ?? [];
+    const body = 'x'.repeat(300_000);
+    socket.write(`PATCH /v1/data HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`);
+    await vi.waitFor(() => expect(answers()).toEqual(['HTTP/1.1 405']));
+    socket.write(`${body}GET /health HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await vi.waitFor(() => expect(answers()).toEqual(['HTTP/1.1 405', 'HTTP/1.1 200']));
+    socket.destroy();
+  });
+
+  test('does not wait for the end of such a body for long', async () => {
+    const node = new TestNode({ maxBodyBytes: 10 });
+    const port = await serve(node.apps.manageListener);
+    for (const [method, answer] of [
+      ['PATCH', /^HTTP\/1\.1 405/],
+      ['PUT', /^HTTP\/1\.1 413/],
+    ] as const) {
+      const socket = connect(port, '127.0.0.1');
+      let received = '';
+      socket.on('data', (data) => (received += data));
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.on('error', () => undefined);
+      socket.write(`${method} /v1/data/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
+      const endless = setInterval(() => socket.write('20\r\n01234567890123456789012345678901\r\n'), 5);
+      await closed;
+      clearInterval(endless);
+      expect(received).toMatch(answer);
+    }
+  });
+
+  test('leaves nothing behind of a body that breaks off', async () => {
+    const errors: unknown[] = [];
+    const node = new TestNode({}, { onError: (error) => errors.push(error) });
+    const port = await serve(node.apps.manageListener);
+    const socket = connect(port, '127.0.0.1');
+    socket.write('PUT /v1/data/a HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"');
+    await new Promise((resolve) => setImmediate(resolve));
+    socket.end();
+    await vi.waitFor(() => expect(errors).toHaveLength(1));
+    expect(node.replica.commands).toEqual([]);
+    expect((await send(port, 'PUT', '/v1/data/a', {}, '"x"')).status).toBe(200);
   });
 });

@@ -1,8 +1,8 @@
 import { onTestFinished, vi } from 'vitest';
-import { wireFormOf } from '../src/http/answer.ts';
+import { type Answer, wireFormOf } from '../src/http/answer.ts';
 import type { ApiRequest } from '../src/http/api-request.ts';
 import { REQUEST_ID_HEADER } from '../src/http/header-names.ts';
-import { nodeRequest } from '../src/http/hono-door.ts';
+import { webBody } from '../src/http/read-body.ts';
 import { createMetadApps, type MetadApps, type MetadDependencies } from '../src/metad-apps.ts';
 import { DEFAULT_METAD_SETTINGS, type MetadSettings } from '../src/settings.ts';
 import type { Clock } from '../src/wait/deadlines.ts';
@@ -66,8 +66,7 @@ export class TestNode {
   }
 
   async manage(method: string, path: string, body?: unknown, sent: Sent = {}): Promise<Response> {
-    const env = { incoming: { url: path, socket: { remoteAddress: '127.0.0.1' } } };
-    return this.apps.manage.request('/', initOf({ ...sent, method, body }), env);
+    return askManage(this.apps, path, { ...sent, method, body });
   }
 
   /** Writes something that must succeed; resolves to the version of the answer. */
@@ -136,14 +135,8 @@ export async function settle(): Promise<void> {
 /** Asks the metadata API as its listener does; resolves when it is answered. A stream is none of its answers. */
 export function askMetadata(apps: MetadApps, path: string, sent: Sent = {}): Promise<Response> {
   return new Promise((resolve, reject) => {
-    apps.metadata(metadataRequest(path, sent), {
-      answer(answer, requestId) {
-        const { fields, body } = wireFormOf(answer);
-        const headers: [string, string][] = [[REQUEST_ID_HEADER, requestId]];
-        for (let i = 0; i + 1 < fields.length; i += 2) headers.push([fields[i] ?? '', fields[i + 1] ?? '']);
-        const isEmpty = sent.method === 'HEAD' || answer.status === 304;
-        resolve(new Response(isEmpty ? null : body, { status: answer.status, headers }));
-      },
+    apps.metadata(requestOf(path, sent), {
+      answer: (answer, requestId) => resolve(responseOf(answer, requestId, sent)),
       open() {
         reject(new Error(`${path} is a stream`));
         throw new Error(`${path} is a stream`);
@@ -152,10 +145,44 @@ export function askMetadata(apps: MetadApps, path: string, sent: Sent = {}): Pro
   });
 }
 
-export function metadataRequest(path: string, sent: Sent): ApiRequest {
+function askManage(apps: MetadApps, path: string, sent: Sent): Promise<Response> {
+  return new Promise((resolve) => {
+    apps.manage(requestOf(path, { client: '127.0.0.1', ...sent }), {
+      answer: (answer, requestId) => resolve(responseOf(answer, requestId, sent)),
+    });
+  });
+}
+
+/** A request without a socket, as a Web Request would carry it. */
+export function requestOf(path: string, sent: Sent): ApiRequest {
   const { client = '10.1.0.1' } = sent;
   const raw = new Request('http://localhost/', initOf(sent));
-  return nodeRequest({ incoming: { url: path, socket: { remoteAddress: client } } }, raw);
+  const { headers, signal } = raw;
+  return {
+    method: raw.method,
+    target: path,
+    peerAddress: client,
+    body: webBody(raw),
+    header: (name) => headers.get(name) ?? undefined,
+    onGone: (listener) => onAbort(signal, listener),
+  };
+}
+
+function responseOf(answer: Answer, requestId: string, { method }: Sent): Response {
+  const { fields, body } = wireFormOf(answer);
+  const headers: [string, string][] = [[REQUEST_ID_HEADER, requestId]];
+  for (let i = 0; i + 1 < fields.length; i += 2) headers.push([fields[i] ?? '', fields[i + 1] ?? '']);
+  const isEmpty = method === 'HEAD' || answer.status === 304;
+  return new Response(isEmpty ? null : body, { status: answer.status, headers });
+}
+
+function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  if (signal.aborted) {
+    listener();
+    return () => undefined;
+  }
+  signal.addEventListener('abort', listener, { once: true });
+  return () => signal.removeEventListener('abort', listener);
 }
 
 function initOf({ method = 'GET', headers, body, rawBody, signal }: Sent): RequestInit {

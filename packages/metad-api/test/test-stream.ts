@@ -1,6 +1,6 @@
 import { onTestFinished, vi } from 'vitest';
 import type { EventSink } from '../src/stream/event-sink.ts';
-import { metadataRequest, NOT_FOUND, type Sent, settle, type TestNode } from './test-node.ts';
+import { NOT_FOUND, requestOf, type Sent, settle, type TestNode } from './test-node.ts';
 
 export interface StreamEvent {
   readonly event: string;
@@ -26,7 +26,7 @@ export class TestStream implements EventSink {
     const { signal } = stream.#gone;
     await new Promise<void>((resolve, reject) => {
       const headers = { ...EVENTS, ...sent.headers };
-      node.apps.metadata(metadataRequest(path, { ...sent, headers, signal }), {
+      node.apps.metadata(requestOf(path, { ...sent, headers, signal }), {
         answer: ({ status, body }) => reject(new Error(`${path}: ${status} ${body}`)),
         open(fields) {
           stream.fields = fields;

@@ -1,6 +1,7 @@
-import { bodyOf, parseJsonBody, readBody } from '@metad/metad-api';
+import { parseJsonBody, readBody } from '@metad/metad-api';
 import type { Context } from 'hono';
 import type { z } from 'zod';
+import { bodyOf } from './request-body.ts';
 
 /** A request that is at fault; nothing has happened. */
 export interface Refusal {

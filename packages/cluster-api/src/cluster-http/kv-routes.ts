@@ -1,5 +1,5 @@
 import type { StateDatabase, Version } from '@metad/kv-store';
-import { bodyOf, readBody } from '@metad/metad-api';
+import { readBody } from '@metad/metad-api';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Node } from '../consensus/node.ts';
@@ -7,7 +7,8 @@ import { readJsonRequest, refuse } from './json-request.ts';
 import { parseKvKey } from './kv-key.ts';
 import { peerAddress } from './peer-address.ts';
 import { ReadAll } from './read-all.ts';
-import { answerWrite, reasonFields, versionField, type WriteAnswer, type WriteDeps } from './write-answer.ts';
+import { bodyOf } from './request-body.ts';
+import { answerWrite, type Fields, reasonFields, versionFields, type WriteDeps } from './write-answer.ts';
 
 export interface KvDeps extends WriteDeps {
   readonly node: Pick<Node, 'readBarrier' | 'state'>;
@@ -75,11 +76,11 @@ function readFailure(c: Context, status: 400 | 413 | 503, message: string): Resp
 }
 
 function setVersion(c: Context, version: Version): void {
-  setFields(c, [versionField(version)]);
+  setFields(c, versionFields(version));
 }
 
-function setFields(c: Context, fields: WriteAnswer['fields']): void {
-  for (const [name, value] of fields) c.header(name, value);
+function setFields(c: Context, fields: Fields): void {
+  for (let i = 0; i + 1 < fields.length; i += 2) c.header(fields[i] ?? '', fields[i + 1]);
 }
 
 /** Why the read can't be served now; null when it can. */

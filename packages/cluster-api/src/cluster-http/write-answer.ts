@@ -37,7 +37,7 @@ export interface WriteRequest {
 
 export interface WriteAnswer {
   readonly status: 200 | 400 | 412 | 413 | 422 | 503 | 504 | 507;
-  readonly fields: readonly (readonly [name: string, value: string])[];
+  readonly fields: Fields;
   /** JSON. */
   readonly body: '"OK"' | '"Err"';
 }
@@ -49,6 +49,9 @@ const WRITE = z.union(
   ],
   'expected {"Put":{"key":…,"value":…}} or {"Del":{"key":…}} with strings',
 );
+
+/** Headers of an answer: names and values by turns, as `node:http` takes them without a copy. */
+export type Fields = readonly string[];
 
 /** Carries out one write of the KV API. */
 export async function answerWrite(request: WriteRequest, deps: WriteDeps): Promise<WriteAnswer> {
@@ -99,12 +102,12 @@ function answerOf(outcome: CallOutcome): WriteAnswer {
 }
 
 function resultAnswer(result: WriteResult): WriteAnswer {
-  const version = versionField(result.version);
+  const version = versionFields(result.version);
   switch (result.type) {
     case 'applied':
-      return { status: 200, fields: [version], body: '"OK"' };
+      return { status: 200, fields: version, body: '"OK"' };
     case 'repeated':
-      return { status: 200, fields: [version, ['Idempotency-Replayed', 'true']], body: '"OK"' };
+      return { status: 200, fields: [...version, 'Idempotency-Replayed', 'true'], body: '"OK"' };
     case 'keyReused':
       return failed(422, 'another request had this Idempotency-Key: nothing was done', version);
     case 'preconditionFailed':
@@ -119,21 +122,17 @@ function refusalStatus({ type }: CallError): 413 | 503 | 507 {
   return type === 'stateFull' ? 507 : 503;
 }
 
-function failed(
-  status: WriteAnswer['status'],
-  reason: string,
-  ...more: readonly (readonly [string, string])[]
-): WriteAnswer {
+function failed(status: WriteAnswer['status'], reason: string, more: Fields = []): WriteAnswer {
   return { status, fields: [...more, ...reasonFields(status, reason)], body: '"Err"' };
 }
 
 /** Why a request failed, beside a body that only says that it did. */
-export function reasonFields(status: number, reason: string): readonly (readonly [string, string])[] {
+export function reasonFields(status: number, reason: string): Fields {
   // A header holds one line of ASCII; what a client sent is quoted in its reason.
-  const said = ['X-Metad-Error', reason.replace(/[^\x20-\x7e]/g, '?')] as const;
-  return status === 503 ? [said, ['Retry-After', '1']] : [said];
+  const said = ['X-Metad-Error', reason.replace(/[^\x20-\x7e]/g, '?')];
+  return status === 503 ? [...said, 'Retry-After', '1'] : said;
 }
 
-export function versionField(version: Version): readonly [string, string] {
+export function versionFields(version: Version): Fields {
   return ['X-Metad-Version', String(version)];
 }

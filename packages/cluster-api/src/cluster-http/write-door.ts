@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { createPortGuard } from '@metad/metad-api';
+import { BodyText, createPortGuard, endWith } from '@metad/metad-api';
 import { addressOf } from './peer-address.ts';
-import { answerWrite, type WriteAnswer, type WriteDeps } from './write-answer.ts';
+import { answerWrite, type Fields, type WriteDeps } from './write-answer.ts';
 
 export interface WriteDoorDeps extends WriteDeps {
   readonly clusterToken: string | null;
@@ -31,14 +31,13 @@ export function createWriteDoor(deps: WriteDoorDeps, otherwise: RequestListener)
 
 function takeWrite(incoming: IncomingMessage, outgoing: ServerResponse, deps: WriteDoorDeps): void {
   const startedAt = performance.now();
-  const chunks: Buffer[] = [];
-  // Node cuts a body at its announced length. One that breaks off has nobody left to answer.
-  incoming.on('error', () => outgoing.destroy());
-  incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+  const text = new BodyText();
+  // Node cuts a body at its announced length. One that breaks off never ends, and has nobody left to answer.
+  incoming.on('data', (chunk: Buffer) => text.add(chunk));
   incoming.on('end', () => {
     const author = addressOf(incoming.socket.remoteAddress);
     const key = textOfHeader(incoming.headers, 'idempotency-key');
-    const body = { type: 'ok', value: textOf(chunks) } as const;
+    const body = { type: 'ok', value: text.end() } as const;
     answerWrite({ body, author, key, startedAt }, deps).then(
       (answer) => write(outgoing, answer),
       (error: unknown) => {
@@ -56,23 +55,16 @@ function textOfHeader(headers: IncomingHttpHeaders, name: string): string | unde
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-const utf8 = new TextDecoder();
-
-function textOf(chunks: readonly Buffer[]): string {
-  const [first] = chunks;
-  return utf8.decode(chunks.length === 1 ? first : Buffer.concat(chunks));
-}
-
 interface PlainAnswer {
   readonly status: number;
-  readonly fields: WriteAnswer['fields'];
+  readonly fields: Fields;
   /** ASCII. */
   readonly body: string;
 }
 
 function write(outgoing: ServerResponse, { status, fields, body }: PlainAnswer): void {
-  const length = ['Content-Length', String(body.length)] as const;
   // A flat list: Node walks through it as it is, an object it would have to take apart.
-  outgoing.writeHead(status, ['Content-Type', 'application/json', ...length, ...fields.flat()]);
-  outgoing.end(body);
+  const own = ['Content-Type', 'application/json', 'Content-Length', String(body.length)];
+  outgoing.writeHead(status, [...own, ...fields]);
+  endWith(outgoing, body);
 }

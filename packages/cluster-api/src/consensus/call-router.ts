@@ -62,18 +62,21 @@ export class CallRouter {
     if (this.#openCalls >= this.#options.maxOpenCalls)
       return { type: 'refused', error: { type: 'overloaded' } };
     this.#openCalls += 1;
-    const outcome = await this.#route(call).finally(() => {
+    try {
+      const outcome = await this.#route(call);
+      this.#options.metrics.calls.add(call.type, outcome.type);
+      return outcome;
+    } finally {
       this.#openCalls -= 1;
-    });
-    this.#options.metrics.calls.inc({ type: call.type, outcome: outcome.type });
-    return outcome;
+    }
   }
 
   async #route(call: Call): Promise<CallOutcome> {
     const { node, tickMs, leaderWaitMs } = this.#options;
     const timeoutMs = this.#timeoutMs(call);
-    const deadline = performance.now() + timeoutMs;
-    const lookUntil = performance.now() + Math.min(leaderWaitMs, timeoutMs);
+    const startedAt = performance.now();
+    const deadline = startedAt + timeoutMs;
+    const lookUntil = startedAt + Math.min(leaderWaitMs, timeoutMs);
     for (;;) {
       if (node.isStopped) return { type: 'refused', error: { type: 'stopping' } };
       const { leader } = node.state;
@@ -89,9 +92,13 @@ export class CallRouter {
     }
   }
 
-  async #send(call: Call, leader: NodeId, timeoutMs: number): Promise<CallOutcome> {
-    const { node, leaderCalls, transport } = this.#options;
-    if (leader === node.id) return leaderCalls.execute(call);
+  #send(call: Call, leader: NodeId, timeoutMs: number): Promise<CallOutcome> {
+    const { node, leaderCalls } = this.#options;
+    return leader === node.id ? leaderCalls.execute(call) : this.#forward(call, leader, timeoutMs);
+  }
+
+  async #forward(call: Call, leader: NodeId, timeoutMs: number): Promise<CallOutcome> {
+    const { node, transport } = this.#options;
     const answer = transport.call(leader, call, timeoutMs);
     const outcome = await (call.type === 'propose' ? this.#untilReplaced(leader, answer) : answer);
     if (outcome.type !== 'done' || (await node.appliedHere(outcome.logId.index))) return outcome;

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { CallTally } from './call-tally.ts';
 import { Distribution, histogramText, LATENCY_BOUNDS_SECONDS } from './distribution.ts';
 import { WriteTrace } from './write-trace.ts';
 
@@ -12,7 +13,7 @@ export class ConsensusMetrics {
   readonly applySeconds = new Distribution(LATENCY_BOUNDS_SECONDS);
   readonly commitSeconds = new Distribution(LATENCY_BOUNDS_SECONDS);
   readonly batchEntries = new Distribution(BATCH_BOUNDS);
-  readonly calls: Counter<'type' | 'outcome'>;
+  readonly calls = new CallTally();
   readonly leaderChanges: Counter;
   readonly peerLinks: Counter<'event'>;
   readonly digestMismatches: Counter<'peer'>;
@@ -65,12 +66,6 @@ export class ConsensusMetrics {
       registers,
     }).set({ version: release }, 1);
     collectDefaultMetrics({ register: this.registry });
-    this.calls = new Counter({
-      name: 'metad_calls_total',
-      help: 'Writes and cluster calls that this node carried out or forwarded, by outcome.',
-      labelNames: ['type', 'outcome'],
-      registers,
-    });
     this.leaderChanges = new Counter({
       name: 'metad_raft_leader_changes_total',
       help: 'How often this node saw another leader.',
@@ -153,7 +148,8 @@ export class ConsensusMetrics {
       this.#peerMatched.set({ peer: String(peer) }, matched);
       this.#peerLag.set({ peer: String(peer) }, now.lastLog - matched);
     }
-    return `${await this.registry.metrics()}${this.#batchText()}${this.writeTrace.text()}`;
+    const own = `${this.calls.text()}${this.#batchText()}${this.writeTrace.text()}`;
+    return `${await this.registry.metrics()}${own}`;
   }
 
   /** What is observed with every batch. */

@@ -32,10 +32,12 @@ export class Proposals {
         return;
       }
       const replaced = this.#entries.get(options.logId.index);
-      // Overwritten in this log, yet another node may still hold the old entry and bring it back.
-      if (replaced) replaced.resolve(unknown('this node lost the lead before it was confirmed'));
-      // Anew, so that the order of the map stays that of the deadlines.
-      this.#entries.delete(options.logId.index);
+      if (replaced) {
+        // Overwritten in this log, yet another node may still hold the old entry and bring it back.
+        replaced.resolve(unknown('this node lost the lead before it was confirmed'));
+        // Anew, so that the order of the map stays that of the deadlines.
+        this.#entries.delete(options.logId.index);
+      }
       this.#entries.set(options.logId.index, pending);
     });
   }

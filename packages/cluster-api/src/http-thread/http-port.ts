@@ -1,20 +1,26 @@
-import type { AppliedBatch, Change } from '@metad/kv-store';
+import type { AppliedBatch } from '@metad/kv-store';
+import type { ProposeOutcome } from '@metad/metad-api';
 import type { AppliedVersion } from './applied-version.ts';
-import type { ToHttp } from './port.ts';
+import { type PackedBatch, packChange } from './packed-batch.ts';
+import type { PackedOutcomes, ToHttp } from './port.ts';
 
 /** Who begins to ask finds so many changes on their way at most, and memory holds no more of them. */
 const MAX_HELD_CHANGES = 1024;
 
 /**
- * What the consensus thread sends to the HTTP thread, in order. While nobody asks or waits for anything there, batches
- * are held back and cross as one: each of them would wake that thread, which costs a tenth of a lone write. They cross
- * before everything that was sent after they were applied.
+ * What the consensus thread sends to the HTTP thread, in order. The batches of a turn and the outcomes that it settles
+ * cross as one message once it is over: each message would wake that thread. While nobody asks or waits for anything
+ * there, batches are held back for longer. They cross before everything that was sent after they were applied.
  */
 export class HttpPort {
   readonly #port: { postMessage(message: ToHttp): void };
   readonly #appliedVersion: Pick<AppliedVersion, 'isWatched'>;
-  #changes: Change[] = [];
+  #changes: (string | number)[] = [];
+  #changeCount = 0;
   #last: AppliedBatch | null = null;
+  #applied: number[] = [];
+  #others: { id: number; outcome: ProposeOutcome }[] = [];
+  #isScheduled = false;
 
   constructor(
     port: { postMessage(message: ToHttp): void },
@@ -24,28 +30,60 @@ export class HttpPort {
     this.#appliedVersion = appliedVersion;
   }
 
-  post(message: ToHttp): void {
+  post(message: Exclude<ToHttp, { type: 'applied' | 'outcomes' }>): void {
     this.flush();
     this.#port.postMessage(message);
   }
 
   postBatch(batch: AppliedBatch): void {
-    if (batch.stateFile !== undefined) {
-      this.post({ type: 'applied', batch });
-      return;
-    }
-    for (const change of batch.changes) this.#changes.push(change);
+    if (batch.stateFile !== undefined) this.flush();
+    for (const change of batch.changes) packChange(change, this.#changes);
+    this.#changeCount += batch.changes.length;
     this.#last = batch;
-    if (this.#appliedVersion.isWatched || this.#changes.length >= MAX_HELD_CHANGES) this.flush();
+    if (batch.stateFile !== undefined || this.#changeCount >= MAX_HELD_CHANGES) this.flush();
+    else if (this.#appliedVersion.isWatched) this.#flushAfterTurn();
+  }
+
+  postOutcome(id: number, outcome: ProposeOutcome): void {
+    if (outcome.type === 'applied' && !outcome.repeated) this.#applied.push(id, outcome.version);
+    else this.#others.push({ id, outcome });
+    this.#flushAfterTurn();
   }
 
   /** Sends what is held back. */
   flush(): void {
-    if (this.#last === null) return;
-    const { applied, version } = this.#last;
-    const batch = { applied, version, changes: this.#changes };
-    this.#changes = [];
+    const batch = this.#takeBatch();
+    const outcomes = this.#takeOutcomes();
+    if (outcomes !== null) this.#port.postMessage({ type: 'outcomes', batch, ...outcomes });
+    else if (batch !== null) this.#port.postMessage({ type: 'applied', batch });
+  }
+
+  /** When all is settled that the turn settles: the promises of promises, too. */
+  #flushAfterTurn(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        this.#isScheduled = false;
+        this.flush();
+      }),
+    );
+  }
+
+  #takeBatch(): PackedBatch | null {
+    if (this.#last === null) return null;
+    const batch = { ...this.#last, changes: this.#changes };
     this.#last = null;
-    this.#port.postMessage({ type: 'applied', batch });
+    this.#changes = [];
+    this.#changeCount = 0;
+    return batch;
+  }
+
+  #takeOutcomes(): PackedOutcomes | null {
+    const [applied, others] = [this.#applied, this.#others];
+    if (applied.length === 0 && others.length === 0) return null;
+    this.#applied = [];
+    this.#others = [];
+    return { applied, others };
   }
 }

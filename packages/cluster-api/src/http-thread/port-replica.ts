@@ -6,11 +6,14 @@ import {
   type StateReader,
   type StateView,
   type Version,
+  version,
   type WriteCommand,
 } from '@metad/kv-store';
 import type { BarrierOutcome, ProposeOutcome, Replica, ReplicaStatus } from '@metad/metad-api';
 import type { AppliedVersion } from './applied-version.ts';
-import type { ToConsensus, ToHttp } from './port.ts';
+import { type PackedBatch, unpackBatch } from './packed-batch.ts';
+import { packProposals } from './packed-proposals.ts';
+import type { PackedOutcomes, ToConsensus, ToHttp } from './port.ts';
 
 /** The replica as the HTTP thread sees it: reads from its own connection, everything else over the port. */
 export class PortReplica implements Replica {
@@ -25,7 +28,9 @@ export class PortReplica implements Replica {
   readonly #barriers = new Map<number, (outcome: BarrierOutcome) => void>();
   readonly #metrics = new Map<number, (text: string) => void>();
   #openBarrier: Promise<BarrierOutcome> | null = null;
-  #outbox: { id: number; command: Uint8Array }[] = [];
+  /** The commands of this turn; their ids end with the last one. */
+  #outbox: Uint8Array[] = [];
+  #lastProposal = 0;
   #status: ReplicaStatus;
   #lastId = 0;
   /** How often the state's file has been replaced, as far as this thread knows. */
@@ -56,14 +61,14 @@ export class PortReplica implements Replica {
         this.#onStop();
         return;
       case 'applied':
-        if (message.batch.stateFile !== undefined) this.#reopen(message.batch.stateFile);
-        for (const listener of this.#listeners) listener(message.batch);
+        this.#takeBatch(message.batch);
         return;
       case 'status':
         this.#status = message.status;
         return;
       case 'outcomes':
-        for (const { id, outcome } of message.outcomes) settle(this.#proposals, id, outcome);
+        if (message.batch !== null) this.#takeBatch(message.batch);
+        this.#takeOutcomes(message);
         return;
       case 'barrier':
         settle(this.#barriers, message.id, message.outcome);
@@ -82,9 +87,9 @@ export class PortReplica implements Replica {
       return Promise.resolve({ type: 'refused', reason: 'tooLarge', message });
     }
     return new Promise((resolve) => {
-      const id = this.#nextId();
-      this.#proposals.set(id, resolve);
-      this.#outbox.push({ id, command: bytes });
+      this.#lastProposal += 1;
+      this.#proposals.set(this.#lastProposal, resolve);
+      this.#outbox.push(bytes);
       if (this.#outbox.length === 1) setImmediate(() => this.#flush());
     });
   }
@@ -148,6 +153,20 @@ export class PortReplica implements Replica {
     }
   }
 
+  #takeBatch(packed: PackedBatch): void {
+    if (packed.stateFile !== undefined) this.#reopen(packed.stateFile);
+    const batch = unpackBatch(packed);
+    for (const listener of this.#listeners) listener(batch);
+  }
+
+  #takeOutcomes({ applied, others }: PackedOutcomes): void {
+    for (let i = 0; i + 1 < applied.length; i += 2) {
+      const outcome = { type: 'applied', version: version(applied[i + 1] ?? 0), repeated: false } as const;
+      settle(this.#proposals, applied[i] ?? 0, outcome);
+    }
+    for (const { id, outcome } of others) settle(this.#proposals, id, outcome);
+  }
+
   #reopen(file: string): void {
     this.#database.reopen(file);
     this.#replacements += 1n;
@@ -155,7 +174,7 @@ export class PortReplica implements Replica {
   }
 
   #flush(): void {
-    const proposals = this.#outbox;
+    const proposals = packProposals(this.#lastProposal - this.#outbox.length + 1, this.#outbox);
     this.#outbox = [];
     this.#post({ type: 'propose', proposals, postedAt: performance.timeOrigin + performance.now() });
   }

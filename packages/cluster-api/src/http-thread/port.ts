@@ -1,6 +1,7 @@
-import type { AppliedBatch } from '@metad/kv-store';
 import type { BarrierOutcome, ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
 import type { NodeConfig } from '../config/node-config.ts';
+import type { PackedBatch } from './packed-batch.ts';
+import type { PackedProposals } from './packed-proposals.ts';
 
 /** What the HTTP thread is started with. */
 export interface HttpThreadData {
@@ -16,7 +17,7 @@ export interface HttpThreadData {
 export type ToConsensus =
   | {
       readonly type: 'propose';
-      readonly proposals: readonly { readonly id: number; readonly command: Uint8Array }[];
+      readonly proposals: PackedProposals;
       /** When it was posted, in milliseconds since 1970. */
       readonly postedAt: number;
     }
@@ -37,12 +38,16 @@ export type ToConsensus =
  * nobody asks or waits on the HTTP ports batches are held back, and arrive as one.
  */
 export type ToHttp =
-  | { readonly type: 'applied'; readonly batch: AppliedBatch }
+  | { readonly type: 'applied'; readonly batch: PackedBatch }
   | { readonly type: 'status'; readonly status: ReplicaStatus }
-  | {
-      readonly type: 'outcomes';
-      readonly outcomes: readonly { readonly id: number; readonly outcome: ProposeOutcome }[];
-    }
+  /** What the batch, if any, has made of proposals, or what has become of them without one. */
+  | ({ readonly type: 'outcomes'; readonly batch: PackedBatch | null } & PackedOutcomes)
   | { readonly type: 'barrier'; readonly id: number; readonly outcome: BarrierOutcome }
   | { readonly type: 'metrics'; readonly id: number; readonly text: string }
   | { readonly type: 'stop' };
+
+export interface PackedOutcomes {
+  /** Id and version, by turns, of writes that were applied for the first time: nearly all. */
+  readonly applied: readonly number[];
+  readonly others: readonly { readonly id: number; readonly outcome: ProposeOutcome }[];
+}

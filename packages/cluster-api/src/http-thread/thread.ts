@@ -10,6 +10,7 @@ import type { WriteTrace } from '../consensus/write-trace.ts';
 import { ListenError } from '../http-listener.ts';
 import { AppliedVersion } from './applied-version.ts';
 import { HttpPort } from './http-port.ts';
+import { unpackProposals } from './packed-proposals.ts';
 import type { HttpThreadData, ToConsensus } from './port.ts';
 
 export interface HttpThreadOptions {
@@ -36,7 +37,6 @@ export class HttpThread {
   readonly #port: MessagePort;
   readonly #appliedVersion = new AppliedVersion();
   readonly #toHttp: HttpPort;
-  #outcomes: { id: number; outcome: ProposeOutcome }[] = [];
   #settled: { listening: () => void; failed: (error: Error) => void } | null = null;
   #stopping = false;
   readonly #exited: Promise<void>;
@@ -94,7 +94,7 @@ export class HttpThread {
   #receive(message: ToConsensus): void {
     switch (message.type) {
       case 'propose':
-        for (const { id, command } of message.proposals) void this.#propose(id, command, message.postedAt);
+        unpackProposals(message.proposals, (id, command) => this.#propose(id, command, message.postedAt));
         return;
       case 'watching':
         this.#toHttp.flush();
@@ -128,19 +128,13 @@ export class HttpThread {
     }
   }
 
-  async #propose(id: number, command: Uint8Array, postedAt: number): Promise<void> {
-    const { trace } = this.#options;
+  #propose(id: number, command: Uint8Array, postedAt: number): void {
+    const { trace, router } = this.#options;
     trace.begin(command, { stage: 'hop', since: postedAt - performance.timeOrigin });
-    const outcome = await this.#options.router.execute({ type: 'propose', command });
-    trace.answered(command);
-    this.#outcomes.push({ id, outcome: proposeOutcome(outcome) });
-    if (this.#outcomes.length === 1) setImmediate(() => this.#flush());
-  }
-
-  #flush(): void {
-    const outcomes = this.#outcomes;
-    this.#outcomes = [];
-    this.#toHttp.post({ type: 'outcomes', outcomes });
+    void router.execute({ type: 'propose', command }).then((outcome) => {
+      trace.answered(command);
+      this.#toHttp.postOutcome(id, proposeOutcome(outcome));
+    });
   }
 
   #fail(error: unknown): void {

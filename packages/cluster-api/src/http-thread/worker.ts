@@ -1,6 +1,5 @@
 import type { Server } from 'node:http';
 import { type MessagePort, workerData } from 'node:worker_threads';
-import { getRequestListener } from '@hono/node-server';
 import { StateDatabase, StoreError } from '@metad/kv-store';
 import {
   createMetadApps,
@@ -75,8 +74,7 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
   try {
     const { listen: metadata, listenManage: manage, limits } = config;
     await open({ setting: 'listen', address: metadata, handler: apps.metadataListener, limits });
-    const manageListener = getRequestListener(apps.manage.fetch);
-    await open({ setting: 'listen_manage', address: manage, handler: manageListener, limits });
+    await open({ setting: 'listen_manage', address: manage, handler: apps.manageListener, limits });
     post({ type: 'listening' });
   } catch (error) {
     post({ type: 'notListening', message: reasonOf(error) });

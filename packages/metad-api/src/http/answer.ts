@@ -47,11 +47,6 @@ export function answerOf(options: {
   return headers === undefined ? answer : { ...answer, headers };
 }
 
-/** What describes the body; nothing where there is none, as it would be taken for that of the answer that is kept. */
-export function bodyHeaders({ status, contentType, length }: Answer): Record<string, string> {
-  return status === NOT_MODIFIED ? {} : { 'Content-Type': contentType, 'Content-Length': String(length) };
-}
-
 /** The same answer, ready to be sent again and again. */
 export function prepared(answer: Answer): Answer {
   return { ...answer, wire: wireFormOf(answer) };
@@ -59,9 +54,15 @@ export function prepared(answer: Answer): Answer {
 
 export function wireFormOf(answer: Answer): WireForm {
   if (answer.wire !== undefined) return answer.wire;
-  const fields = Object.entries({ ...bodyHeaders(answer), ...answer.headers }).flat();
+  const fields = answer.status === NOT_MODIFIED ? [] : bodyFields(answer);
+  for (const [name, value] of Object.entries(answer.headers ?? {})) fields.push(name, value);
   if (answer.version !== null) fields.push(VERSION_HEADER, String(answer.version));
   return { fields, body: answer.length < MIN_SHARED_BYTES ? answer.body : Buffer.from(answer.body) };
+}
+
+/** What describes the body. Not where there is none: it would be taken for that of the answer that the client has kept. */
+function bodyFields({ contentType, length }: Answer): string[] {
+  return ['Content-Type', contentType, 'Content-Length', String(length)];
 }
 
 /** For a request that tripped over a bug or a fault; what it was is for the operator, not for the client. */

@@ -1,28 +1,21 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { MetadataHandler } from '../read/metadata-handler.ts';
+import type { ReplyDoor } from '../read/metadata-handler.ts';
 import type { EventSink } from '../stream/event-sink.ts';
 import { type Answer, wireFormOf } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
+import { dropRest } from './drop-rest.ts';
+import { endWith } from './end-with.ts';
 import { REQUEST_ID_HEADER } from './header-names.ts';
 import { headerOf } from './node-header.ts';
+import { type BodySource, nodeBody } from './read-body.ts';
 import { onSocketClose } from './socket-close.ts';
 
 /**
- * The metadata API as a listener of `node:http`, without a Request, a Response and Headers for each request. Reads of
- * virtual machines are nearly all of a node's load.
+ * An API as a listener of `node:http`, without a Request, a Response and Headers for each request: they cost more than
+ * most reads, and as much as a write.
  */
-export function createNodeListener(handle: MetadataHandler): RequestListener {
-  return (incoming, outgoing) => {
-    const request = new NodeRequest(incoming);
-    const withBody = request.method !== 'HEAD';
-    handle(request, {
-      answer: (answer, requestId) => writeAnswer(outgoing, answer, { requestId, withBody }),
-      open(opening, requestId) {
-        outgoing.writeHead(200, [...opening, REQUEST_ID_HEADER, requestId]);
-        return new NodeSink(outgoing);
-      },
-    });
-  };
+export function createNodeListener(handle: (request: ApiRequest, door: ReplyDoor) => void): RequestListener {
+  return (incoming, outgoing) => handle(new NodeRequest(incoming), new NodeReply(incoming, outgoing));
 }
 
 class NodeRequest implements ApiRequest {
@@ -40,12 +33,41 @@ class NodeRequest implements ApiRequest {
     return this.#incoming.socket.remoteAddress;
   }
 
+  get body(): BodySource {
+    return nodeBody(this.#incoming);
+  }
+
   header(name: string): string | undefined {
     return headerOf(this.#incoming.headers, name);
   }
 
   onGone(listener: () => void): () => void {
     return onSocketClose(this.#incoming.socket, listener);
+  }
+}
+
+class NodeReply implements ReplyDoor {
+  readonly #incoming: IncomingMessage;
+  readonly #outgoing: ServerResponse;
+
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse) {
+    this.#incoming = incoming;
+    this.#outgoing = outgoing;
+  }
+
+  answer(answer: Answer, requestId: string): void {
+    const { method } = this.#incoming;
+    const { fields, body } = wireFormOf(answer);
+    // A flat list: Node walks through it as it is, an object it would have to take apart.
+    this.#outgoing.writeHead(answer.status, [...fields, REQUEST_ID_HEADER, requestId]);
+    if (method === 'HEAD') this.#outgoing.end();
+    else endWith(this.#outgoing, body);
+    if (method !== 'GET' && method !== 'HEAD' && !this.#incoming.complete) dropRest(this.#incoming);
+  }
+
+  open(opening: readonly string[], requestId: string): EventSink {
+    this.#outgoing.writeHead(200, [...opening, REQUEST_ID_HEADER, requestId]);
+    return new NodeSink(this.#outgoing);
   }
 }
 
@@ -71,15 +93,4 @@ class NodeSink implements EventSink {
   destroy(): void {
     this.#outgoing.destroy();
   }
-}
-
-function writeAnswer(
-  outgoing: ServerResponse,
-  answer: Answer,
-  options: { readonly requestId: string; readonly withBody: boolean },
-): void {
-  const { fields, body } = wireFormOf(answer);
-  // A flat list: Node walks through it as it is, an object it would have to take apart.
-  outgoing.writeHead(answer.status, [...fields, REQUEST_ID_HEADER, options.requestId]);
-  outgoing.end(options.withBody ? body : undefined);
 }

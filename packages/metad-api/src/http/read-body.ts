@@ -1,5 +1,5 @@
-import { IncomingMessage } from 'node:http';
-import type { Context } from 'hono';
+import type { IncomingMessage } from 'node:http';
+import { BodyText } from './body-text.ts';
 import { type Checked, ok, refuse, tooLarge } from './problem.ts';
 
 /**
@@ -15,36 +15,27 @@ export interface BodySource {
   read(take: (chunk: Uint8Array) => boolean): Promise<void>;
 }
 
-/** Reads Node's own request where there is one: a Web Request around it costs more than many writes do. */
-export function bodyOf(c: Context): BodySource {
-  const env: unknown = c.env;
-  const incoming = typeof env === 'object' && env !== null && 'incoming' in env ? env.incoming : undefined;
-  if (incoming instanceof IncomingMessage) return nodeBody(incoming);
-  return webBody(c.req.raw);
-}
-
-function nodeBody(incoming: IncomingMessage): BodySource {
+/** Of Node's own request: a Web Request around it costs more than many writes do. */
+export function nodeBody(incoming: IncomingMessage): BodySource {
   return {
     announced: Number(incoming.headers['content-length'] ?? 0),
     read: (take) =>
       new Promise((resolve, reject) => {
-        const settle = (error?: Error) => {
-          incoming.off('data', onData).off('end', settle).off('error', settle).off('close', onClose);
-          if (error === undefined) resolve();
-          else reject(error);
-        };
         const onData = (chunk: Uint8Array) => {
           if (take(chunk)) return;
-          incoming.pause();
-          settle();
+          incoming.pause().off('data', onData);
+          resolve();
         };
-        const onClose = () => settle(new Error('the request broke off'));
-        incoming.on('data', onData).once('end', settle).once('error', settle).once('close', onClose);
+        // The last event of every request. One that broke off tells why only to those who listen for its errors.
+        const onClose = () => {
+          if (!incoming.readableEnded) reject(new Error('the request broke off'));
+        };
+        incoming.on('data', onData).on('end', resolve).on('close', onClose);
       }),
   };
 }
 
-function webBody(request: Request): BodySource {
+export function webBody(request: Request): BodySource {
   return {
     announced: Number(request.headers.get('content-length') ?? 0),
     async read(take) {
@@ -59,17 +50,19 @@ function webBody(request: Request): BodySource {
  * whatever its length was announced to be.
  */
 export async function readBody(source: BodySource, maxBytes: number): Promise<Checked<string>> {
-  const refusal = refuse<string>(tooLarge(`the body is longer than ${maxBytes} bytes`));
   const { announced } = source;
   const droppedFrom = maxBytes * DROPPED_MULTIPLE;
-  if (announced > droppedFrom) return refusal;
-  const decoder = new TextDecoder();
-  let text = '';
+  let text = new BodyText();
   let bytes = 0;
-  await source.read((chunk) => {
-    bytes += chunk.byteLength;
-    if (Math.max(bytes, announced) <= maxBytes) text += decoder.decode(chunk, { stream: true });
-    return bytes <= droppedFrom;
-  });
-  return Math.max(bytes, announced) > maxBytes ? refusal : ok(text + decoder.decode());
+  if (announced <= droppedFrom) {
+    await source.read((chunk) => {
+      bytes += chunk.byteLength;
+      if (Math.max(bytes, announced) <= maxBytes) text.add(chunk);
+      else text = new BodyText();
+      return bytes <= droppedFrom;
+    });
+  }
+  if (Math.max(bytes, announced) > maxBytes)
+    return refuse(tooLarge(`the body is longer than ${maxBytes} bytes`));
+  return ok(text.end());
 }

@@ -1,6 +1,5 @@
 import type { ClientProfiles } from '../access/client-profiles.ts';
 import type { ApiRequest } from '../http/api-request.ts';
-import type { BodySource } from '../http/read-body.ts';
 import type { Answers } from '../read/answers.ts';
 import type { Freshness } from '../read/freshness.ts';
 import type { Form } from '../render/render.ts';
@@ -16,7 +15,6 @@ export interface ManageRequest {
   readonly path: string;
   readonly query: URLSearchParams | null;
   readonly form: Form;
-  readonly body: BodySource;
 }
 
 /** What the resources of the manage API work with. */

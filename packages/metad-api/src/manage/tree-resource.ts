@@ -48,11 +48,11 @@ export class TreeResource {
     return this.#write(operation, conditions.value, request);
   }
 
-  async #write(
+  #write(
     operation: Checked<ContentCommand>,
     preconditions: readonly Precondition[],
     request: ManageRequest,
-  ): Promise<Answer> {
+  ): Promise<Answer> | Answer {
     if (operation.type === 'problem') {
       return problemAnswer(operation.problem, request.form, this.#parts.feed.version);
     }

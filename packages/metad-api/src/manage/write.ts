@@ -11,7 +11,7 @@ import { describeFailure } from './write-conditions.ts';
 import { readWriteHeaders } from './write-headers.ts';
 
 export async function readJson(request: ManageRequest, parts: ManageParts): Promise<Checked<JsonValue>> {
-  const body = await readBody(request.body, parts.settings.maxBodyBytes);
+  const body = await readBody(request.http.body, parts.settings.maxBodyBytes);
   return body.type === 'ok' ? parseJsonBody(body.value) : body;
 }
 
@@ -30,7 +30,8 @@ export async function write(plan: Plan, request: ManageRequest, parts: ManagePar
   const headers = readWriteHeaders(request.http);
   if (headers.type === 'problem') return problemAnswer(headers.problem, form, feed.version);
   const { operations, preconditions } = plan;
-  const outcome = await replica.propose(writeOf(operations, { ...headers.value, preconditions }));
+  const { author, idempotencyKey } = headers.value;
+  const outcome = await replica.propose(writeOf(operations, { author, idempotencyKey, preconditions }));
   if (outcome.type === 'applied') {
     feed.noteVersion(outcome.version);
     const answer = { form, body: renderConfirmation(form), version: outcome.version };
