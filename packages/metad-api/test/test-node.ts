@@ -142,7 +142,8 @@ export function askMetadata(apps: MetadApps, path: string, sent: Sent = {}): Pro
         const headers: [string, string][] = [[REQUEST_ID_HEADER, requestId]];
         for (let i = 0; i + 1 < fields.length; i += 2) headers.push([fields[i] ?? '', fields[i + 1] ?? '']);
         const isEmpty = sent.method === 'HEAD' || answer.status === 304;
-        resolve(new Response(isEmpty ? null : body, { status: answer.status, headers }));
+        const bytes = Array.isArray(body) ? Buffer.concat(body) : body;
+        resolve(new Response(isEmpty ? null : bytes, { status: answer.status, headers }));
       },
       open() {
         reject(new Error(`${path} is a stream`));

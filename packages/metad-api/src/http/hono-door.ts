@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { Context } from 'hono';
 import { type Answer, bodyHeaders } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
+import { type Body, streamOf } from './body.ts';
 import { REQUEST_ID_HEADER, VERSION_HEADER } from './header-names.ts';
 import { headerOf } from './node-header.ts';
 import { onSocketClose } from './socket-close.ts';
@@ -49,8 +50,12 @@ export function responseFrom(c: Context, answer: Answer, requestId: string): Res
     if (outgoing === undefined) headers[name] = value;
     else outgoing.setHeader(name, value);
   }
-  const body = c.req.raw.method === 'HEAD' || answer.length === 0 ? null : answer.body;
-  return new Response(body, { status: answer.status, headers });
+  const isEmpty = c.req.raw.method === 'HEAD' || answer.length === 0;
+  return new Response(isEmpty ? null : responseBody(answer.body), { status: answer.status, headers });
+}
+
+function responseBody(body: Body): string | ReadableStream<Uint8Array> {
+  return typeof body === 'string' ? body : streamOf(body);
 }
 
 function isNodeBindings(env: unknown): env is NodeBindings {

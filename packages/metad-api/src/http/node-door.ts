@@ -3,6 +3,7 @@ import type { MetadataHandler } from '../read/metadata-handler.ts';
 import type { EventSink } from '../stream/event-sink.ts';
 import { type Answer, wireFormOf } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
+import { sendPieces } from './body.ts';
 import { REQUEST_ID_HEADER } from './header-names.ts';
 import { headerOf } from './node-header.ts';
 import { onSocketClose } from './socket-close.ts';
@@ -81,5 +82,7 @@ function writeAnswer(
   const { fields, body } = wireFormOf(answer);
   // A flat list: Node walks through it as it is, an object it would have to take apart.
   outgoing.writeHead(answer.status, [...fields, REQUEST_ID_HEADER, options.requestId]);
-  outgoing.end(options.withBody ? body : undefined);
+  if (!options.withBody) outgoing.end();
+  else if (typeof body === 'string' || Buffer.isBuffer(body)) outgoing.end(body);
+  else sendPieces(outgoing, body);
 }
