@@ -9,7 +9,7 @@ export interface ReadLimits {
 }
 
 /** Of an answer of the metadata API: more than any machine has to read, and no more than memory has room for. */
-export const METADATA_LIMITS: ReadLimits = { maxLeaves: 1_000_000, maxBytes: 64 * 1024 * 1024 };
+export const METADATA_LIMITS: ReadLimits = { maxLeaves: 500_000, maxBytes: 64 * 1024 * 1024 };
 
 /** Which leaves are read, and what they are called. */
 export interface Source {
