@@ -34,7 +34,7 @@ export type {
   SnapshotReceiver,
 } from './snapshot-receiver.ts';
 export type { SnapshotFile, SnapshotStep, SnapshotStore } from './snapshot-store.ts';
-export { type StateCursor, StateDatabase } from './state-database.ts';
+export { type StateCursor, StateDatabase, type StateSource } from './state-database.ts';
 export { type AppliedEntries, StateMachine } from './state-machine.ts';
 export { type HistoryChange, type HistoryEntry, type StateReader, StateView } from './state-view.ts';
 export { type PersistedReady, Store, type StoreOptions, type StoreStep } from './store.ts';

@@ -9,13 +9,22 @@ import { namingFile, StoreError } from './store-error.ts';
 /** A consistent view that stays open over several turns of the event loop. */
 export interface StateCursor {
   readonly view: StateView;
+  /** For looks at the view: what the disk does to them names the file, as it does in other reads. */
+  read<T>(look: (view: StateView) => T): T;
+  /** May be called again. */
   close(): void;
+}
+
+/** Reads of the state: such as take one turn of the event loop, and such as take many. */
+export interface StateSource extends StateReader {
+  /** See StateDatabase. */
+  openCursor(): StateCursor;
 }
 
 /**
  * state.db through a read-only connection of its own, from any thread. It neither waits for the writer nor delays it.
  */
-export class StateDatabase implements StateReader {
+export class StateDatabase implements StateSource {
   #connection: Connection;
 
   private constructor(connection: Connection) {
@@ -65,7 +74,7 @@ export class StateDatabase implements StateReader {
         db.exec('BEGIN');
         // SQLite fixes what the transaction sees with its first read, not before.
         view.version();
-        return { view, close: () => db.close() };
+        return { view, read: (look) => namingFile(file, () => look(view)), close: () => db.close() };
       });
     } catch (error) {
       db.close();

@@ -189,6 +189,9 @@ function changeOf([kind, path, before]: PriorValue): HistoryChange {
   return { kind, path, before };
 }
 
+/** A parameter of its own would have SQLite plan the statement anew each time that it is run. */
+const COUNT = 'CAST(? AS INTEGER)';
+
 function prepareStatements(db: Database.Database) {
   return {
     state: db
@@ -199,7 +202,7 @@ function prepareStatements(db: Database.Database) {
       .raw(),
     history: db
       .prepare<[before: number, limit: number], HistoryRow>(
-        'SELECT version, time, author, changes FROM history WHERE version <= ? ORDER BY version DESC LIMIT ?',
+        `SELECT version, time, author, changes FROM history WHERE version <= ? ORDER BY version DESC LIMIT ${COUNT}`,
       )
       .raw(),
     trees: { data: prepareTree(db, 'data'), mapping: prepareTree(db, 'mapping') },
@@ -224,13 +227,13 @@ function prepareTree(db: Database.Database, table: TreeName) {
     version: db.prepare<[path: string], number>(`SELECT version FROM ${table} WHERE path = ?`).pluck(),
     page: db
       .prepare<[after: string, to: string, limit: number], Leaf>(
-        `SELECT path, value FROM ${table} WHERE path > ? AND path < ? AND hidden = 0 ORDER BY path LIMIT ?`,
+        `SELECT path, value FROM ${table} WHERE path > ? AND path < ? AND hidden = 0 ORDER BY path LIMIT ${COUNT}`,
       )
       .raw(),
     count: db.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck(),
     values: db
       .prepare<[after: string, limit: number], Leaf>(
-        `SELECT path, value FROM ${table} WHERE path > ? ORDER BY path LIMIT ?`,
+        `SELECT path, value FROM ${table} WHERE path > ? ORDER BY path LIMIT ${COUNT}`,
       )
       .raw(),
   };

@@ -8,6 +8,7 @@ import type { Command, Leaf } from '../src/command.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import type { StateView } from '../src/state-view.ts';
+import { StoreError } from '../src/store-error.ts';
 import { applyCommands, openBoth, temporaryDirectory } from './fixtures.ts';
 
 const put = (...leaves: Leaf[]): Command => ({ type: 'merge', tree: 'data', leaves });
@@ -47,7 +48,21 @@ test('a cursor pages through one version, hidden values included, while reads be
   expect(cursor.view.version()).toBe(1);
   expect(reader.read((view) => [view.version(), view.leaves('data', '/')])).toEqual([2, []]);
   cursor.close();
+  cursor.close();
   expect(() => cursor.view.version()).toThrow(AssertionError);
+});
+
+test('what the disk does to a cursor names the file, and what others do is theirs', () => {
+  const { reader } = openBoth();
+  const cursor = reader.openCursor();
+  const failWith = (error: Error) => () =>
+    cursor.read(() => {
+      throw error;
+    });
+  expect(failWith(new Database.SqliteError('disk I/O error', 'SQLITE_IOERR'))).toThrow(StoreError);
+  expect(failWith(new RangeError('mine'))).toThrow(RangeError);
+  expect(cursor.read((view) => view.version())).toBe(0);
+  cursor.close();
 });
 
 test('a view is of no use outside its read, and a read cannot wait', () => {

@@ -8,6 +8,7 @@ import { Answers } from './read/answers.ts';
 import { Freshness } from './read/freshness.ts';
 import { MetadataApi } from './read/metadata-api.ts';
 import { createMetadataHandler, type MetadataHandler } from './read/metadata-handler.ts';
+import { TreeAnswers } from './read/tree-answers.ts';
 import type { Replica } from './replica.ts';
 import type { MetadSettings } from './settings.ts';
 import { EventStreams } from './stream/event-streams.ts';
@@ -79,12 +80,13 @@ export function createMetadApps(dependencies: MetadDependencies): MetadApps {
   const streams = new EventStreams({ feed, waiters, clock, random });
   const freshness = new Freshness({ replica, feed, catchUp, clock });
   const held = new HeldRequests(settings);
-  const answers = new Answers({ feed, profiles, settings });
+  const trees = new TreeAnswers({ state: replica.state, feed, clock });
+  const answers = new Answers({ feed, profiles, trees, settings });
   const parts = { feed, answers, freshness, catchUp, deliveries, waiters, held, settings };
   const api = new MetadataApi({ ...parts, streams: new StreamOpener({ ...parts, streams }) });
   const metadata = createMetadataHandler(api, observer);
   const manage = createManageHandler({
-    parts: { replica, feed, freshness, catchUp, profiles, answers, settings },
+    parts: { replica, feed, freshness, catchUp, profiles, answers, trees, settings },
     observer,
     metrics: dependencies.metrics,
   });

@@ -1,4 +1,4 @@
-import type { AppliedBatch, StateReader, Version, WriteCommand } from '@metad/kv-store';
+import type { AppliedBatch, StateSource, Version, WriteCommand } from '@metad/kv-store';
 
 /**
  * What this package needs of a node. `cluster-api` implements it over a MessagePort to the consensus thread, tests
@@ -6,7 +6,7 @@ import type { AppliedBatch, StateReader, Version, WriteCommand } from '@metad/kv
  */
 export interface Replica {
   /** Reads of what this node has applied; one call of `read` is one consistent read transaction. */
-  readonly state: StateReader;
+  readonly state: StateSource;
   /**
    * Replicates one write from whichever node this is; the leader gives it its time. When it resolves to `applied`,
    * `state` already shows it.

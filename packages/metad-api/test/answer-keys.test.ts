@@ -5,9 +5,8 @@ import { Access } from '../src/access/access.ts';
 import type { ClientProfile } from '../src/access/client-profile.ts';
 import { readMapping } from '../src/access/mapping.ts';
 import { answerKey } from '../src/read/answers.ts';
-import { readMetadata } from '../src/read/metadata-read.ts';
-import { renderFound } from '../src/render/render.ts';
 import { InProcessReplica } from './in-process-replica.ts';
+import { readWhole, renderWhole } from './whole-reads.ts';
 
 const FORM = { format: 'json', pretty: false } as const;
 
@@ -59,8 +58,8 @@ test('questions with one key have one answer, whoever asks', () => {
           for (const [rules, mapped] of everybody) {
             const profile = profileOf(rules, mapped);
             for (const at of paths) {
-              const found = readMetadata(view, profile, at);
-              const answer = found.type === 'missing' ? 'missing' : renderFound(found, FORM);
+              const found = readWhole(view, profile, at);
+              const answer = found.type === 'missing' ? 'missing' : renderWhole(found, FORM);
               const key = answerKey(profile, { path: at, form: FORM });
               const known = answers.get(key);
               if (known !== undefined) shared += 1;

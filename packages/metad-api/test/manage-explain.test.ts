@@ -5,9 +5,9 @@ import { Access } from '../src/access/access.ts';
 import type { ClientProfile } from '../src/access/client-profile.ts';
 import { readMapping } from '../src/access/mapping.ts';
 import { explain } from '../src/manage/clients/explanation.ts';
-import { readMetadata } from '../src/read/metadata-read.ts';
 import { InProcessReplica } from './in-process-replica.ts';
 import { JSON_TYPE, TestNode, versionOf } from './test-node.ts';
+import { readWhole } from './whole-reads.ts';
 
 const NO_LIMITS = { maxLeaves: 10_000, maxBytes: 1_000_000 };
 const CLIENT = '10.1.0.1';
@@ -54,7 +54,7 @@ test('what is explained as visible is what a read shows, and nothing else', () =
         const profile = profileOf(rules, mapped);
         const { branches, truncated } = explain(view, profile, { path: at, limits: NO_LIMITS });
         expect(truncated).toBe(false);
-        const found = readMetadata(view, profile, at);
+        const found = readWhole(view, profile, at);
         const shown = new Map<string, string>();
         if (found.type === 'leaf') shown.set(at, found.value);
         if (found.type === 'tree')

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { Access } from '../src/access/access.ts';
 import type { ClientProfile } from '../src/access/client-profile.ts';
-import { readMetadata } from '../src/read/metadata-read.ts';
 import { InProcessReplica } from './in-process-replica.ts';
+import { readWhole } from './whole-reads.ts';
 
 const path = fc
   .array(fc.constantFrom('a', 'b', 'c', 'a-b'), { minLength: 1, maxLength: 4 })
@@ -37,7 +37,7 @@ test('a read shows every leaf that may be read, in order, and nothing else', () 
         const profile: ClientProfile = { id: 1, access, mapping: null, hasRules: true };
         replica.state.read((view) => {
           const expected = view.leaves('data', asked).filter(([leaf]) => access.allows(leaf));
-          const found = readMetadata(view, profile, asked);
+          const found = readWhole(view, profile, asked);
           const [first] = expected;
           if (first?.[0] === asked) expect(found).toEqual({ type: 'leaf', value: first[1] });
           else if (first === undefined && asked !== '/') expect(found).toEqual({ type: 'missing' });

@@ -2,30 +2,25 @@ import type { Leaf } from '@metad/kv-store';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
-import {
-  type Form,
-  renderConfirmation,
-  renderFound,
-  renderProblem,
-  renderRuleSets,
-} from '../src/render/render.ts';
+import { type Form, renderConfirmation, renderProblem, renderRuleSets } from '../src/render/render.ts';
 import { compareUtf8 } from '../src/render/utf8-order.ts';
+import { renderWhole } from './whole-reads.ts';
 
 const TEXT: Form = { format: 'text', pretty: false };
 const JSON_FORM: Form = { format: 'json', pretty: false };
 const PRETTY: Form = { format: 'json', pretty: true };
 const YAML: Form = { format: 'yaml', pretty: false };
 
-function tree(members: Record<string, string>, emptyTrees: string[] = []): Parameters<typeof renderFound>[0] {
+function tree(members: Record<string, string>, emptyTrees: string[] = []): Parameters<typeof renderWhole>[0] {
   const leaves = Object.entries(members).sort(([a], [b]) => compareUtf8(a, b));
   return { type: 'tree', leaves, emptyTrees };
 }
 
 test('text: sorted by the bytes of the whole path, nothing escaped', () => {
   const found = tree({ '/a/b': '1', '/a-b': 'x\ty\n', '/a0': '3', '/10': 'a', '/9': 'b' });
-  expect(renderFound(found, TEXT)).toBe('/10\ta\n/9\tb\n/a-b\tx\ty\n\n/a/b\t1\n/a0\t3\n');
-  expect(renderFound({ type: 'leaf', value: 'one' }, TEXT)).toBe('one');
-  expect(renderFound(tree({}), TEXT)).toBe('');
+  expect(renderWhole(found, TEXT)).toBe('/10\ta\n/9\tb\n/a-b\tx\ty\n\n/a/b\t1\n/a0\t3\n');
+  expect(renderWhole({ type: 'leaf', value: 'one' }, TEXT)).toBe('one');
+  expect(renderWhole(tree({}), TEXT)).toBe('');
 });
 
 test('json: keys in the order of their bytes, never in that of numbers', () => {
@@ -38,27 +33,27 @@ test('json: keys in the order of their bytes, never in that of numbers', () => {
     '/\u{1f511}': '4',
     '/\uffee': '5',
   });
-  expect(renderFound(found, JSON_FORM)).toBe(
+  expect(renderWhole(found, JSON_FORM)).toBe(
     '{"10":"a","9":"b","a":{"b":"1"},"a-b":"2","é":"3","￮":"5","🔑":"4"}',
   );
 });
 
 test('json: names of the language are ordinary keys', () => {
   const found = tree({ '/__proto__/x': '1', '/constructor': '2', '/toString': '3' });
-  expect(renderFound(found, JSON_FORM)).toBe('{"__proto__":{"x":"1"},"constructor":"2","toString":"3"}');
+  expect(renderWhole(found, JSON_FORM)).toBe('{"__proto__":{"x":"1"},"constructor":"2","toString":"3"}');
 });
 
 test('json: pretty indents by two spaces', () => {
   const found = tree({ '/name': 'x', '/net/gw': 'z', '/net/ip': 'y' }, ['/none']);
   const expected = { name: 'x', net: { gw: 'z', ip: 'y' }, none: {} };
-  expect(renderFound(found, PRETTY)).toBe(JSON.stringify(expected, null, 2));
-  expect(renderFound(tree({}), PRETTY)).toBe('{}');
+  expect(renderWhole(found, PRETTY)).toBe(JSON.stringify(expected, null, 2));
+  expect(renderWhole(tree({}), PRETTY)).toBe('{}');
 });
 
 test('groups without content show as empty trees', () => {
   const found = tree({ '/a/x': '1' }, ['/g', '/g/h', '/self']);
-  expect(renderFound(found, JSON_FORM)).toBe('{"a":{"x":"1"},"g":{"h":{}},"self":{}}');
-  expect(renderFound(found, YAML)).toBe('a:\n  x: "1"\ng:\n  h: {}\nself: {}\n');
+  expect(renderWhole(found, JSON_FORM)).toBe('{"a":{"x":"1"},"g":{"h":{}},"self":{}}');
+  expect(renderWhole(found, YAML)).toBe('a:\n  x: "1"\ng:\n  h: {}\nself: {}\n');
 });
 
 describe('yaml', () => {
@@ -112,7 +107,7 @@ describe('yaml', () => {
     '/a/path',
     'a.b-c_d',
   ])('keeps %j a string', (value) => {
-    const text = renderFound(tree({ [`/${value.replaceAll('/', '|')}`]: value }), YAML);
+    const text = renderWhole(tree({ [`/${value.replaceAll('/', '|')}`]: value }), YAML);
     for (const version of ['1.1', '1.2'] as const) {
       expect(parseYaml(text, { version })).toEqual({ [value.replaceAll('/', '|')]: value });
     }
@@ -133,9 +128,9 @@ describe('yaml', () => {
           .map(([path, value]): Leaf => [path, value.toWellFormed()])
           .sort(([a], [b]) => compareUtf8(a, b));
         const found = { type: 'tree' as const, leaves: sorted, emptyTrees: [] };
-        const expected = JSON.parse(renderFound(found, JSON_FORM));
+        const expected = JSON.parse(renderWhole(found, JSON_FORM));
         for (const version of ['1.1', '1.2'] as const) {
-          expect(parseYaml(renderFound(found, YAML), { version, uniqueKeys: false })).toEqual(expected);
+          expect(parseYaml(renderWhole(found, YAML), { version, uniqueKeys: false })).toEqual(expected);
         }
       }),
     );
@@ -143,13 +138,13 @@ describe('yaml', () => {
 
   test('keeps keys that are too long to stand before a colon', () => {
     const name = 'x '.repeat(800);
-    const text = renderFound(tree({ [`/${name}/a`]: '1', '/b': '2', [`/c/${name}`]: '3' }), YAML);
+    const text = renderWhole(tree({ [`/${name}/a`]: '1', '/b': '2', [`/c/${name}`]: '3' }), YAML);
     expect(parseYaml(text)).toEqual({ [name]: { a: '1' }, b: '2', c: { [name]: '3' } });
   });
 
   test('of a leaf is its scalar', () => {
-    expect(renderFound({ type: 'leaf', value: '80' }, YAML)).toBe('"80"\n');
-    expect(renderFound(tree({}), YAML)).toBe('{}\n');
+    expect(renderWhole({ type: 'leaf', value: '80' }, YAML)).toBe('"80"\n');
+    expect(renderWhole(tree({}), YAML)).toBe('{}\n');
   });
 });
 

@@ -173,7 +173,8 @@ function responseOf(answer: Answer, requestId: string, { method }: Sent): Respon
   const headers: [string, string][] = [[REQUEST_ID_HEADER, requestId]];
   for (let i = 0; i + 1 < fields.length; i += 2) headers.push([fields[i] ?? '', fields[i + 1] ?? '']);
   const isEmpty = method === 'HEAD' || answer.status === 304;
-  return new Response(isEmpty ? null : body, { status: answer.status, headers });
+  const bytes = Array.isArray(body) ? Buffer.concat(body) : body;
+  return new Response(isEmpty ? null : bytes, { status: answer.status, headers });
 }
 
 function onAbort(signal: AbortSignal, listener: () => void): () => void {

@@ -2,8 +2,9 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import {
   type AppliedBatch,
   encodeCommand,
+  type StateCursor,
   type StateDatabase,
-  type StateReader,
+  type StateSource,
   type StateView,
   type Version,
   version,
@@ -17,7 +18,10 @@ import type { PackedOutcomes, ToConsensus, ToHttp } from './port.ts';
 
 /** The replica as the HTTP thread sees it: reads from its own connection, everything else over the port. */
 export class PortReplica implements Replica {
-  readonly state: StateReader = { read: (look) => this.#read(look) };
+  readonly state: StateSource = {
+    read: (look) => this.#read(look),
+    openCursor: () => this.#openCursor(),
+  };
   readonly #database: StateDatabase;
   readonly #port: MessagePort;
   readonly #maxEntryBytes: number;
@@ -132,6 +136,11 @@ export class PortReplica implements Replica {
   #read<T>(look: (view: StateView) => T): T {
     if (this.#replacements !== this.#appliedVersion.replacements) this.#takeReplacement();
     return this.#database.read(look);
+  }
+
+  #openCursor(): StateCursor {
+    if (this.#replacements !== this.#appliedVersion.replacements) this.#takeReplacement();
+    return this.#database.openCursor();
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { Version } from '@metad/kv-store';
 import { type Form, renderProblem } from '../render/render.ts';
+import { type Body, bytesIn } from './body.ts';
 import { VERSION_HEADER } from './header-names.ts';
 import { CONTENT_TYPE } from './negotiate.ts';
 import type { Problem } from './problem.ts';
@@ -10,7 +11,7 @@ const NOT_MODIFIED = 304;
 export interface Answer {
   readonly status: number;
   readonly contentType: string;
-  readonly body: string;
+  readonly body: Body;
   /** Bytes of the body in UTF-8. */
   readonly length: number;
   /** The version of what the body shows; null for answers that show nothing of the state. */
@@ -23,7 +24,7 @@ export interface Answer {
 export interface WireForm {
   /** Names and values by turns, all but the request id. */
   readonly fields: readonly string[];
-  readonly body: string | Buffer;
+  readonly body: Body | Buffer;
 }
 
 /** From here on a body is kept as bytes, which any number of connections can send without a copy each. */
@@ -32,7 +33,7 @@ export const MIN_SHARED_BYTES = 16 * 1024;
 export function answerOf(options: {
   readonly status?: number;
   readonly form: Form;
-  readonly body: string;
+  readonly body: Body;
   readonly version: Version | null;
   readonly headers?: Readonly<Record<string, string>>;
 }): Answer {
@@ -41,7 +42,7 @@ export function answerOf(options: {
     status,
     contentType: CONTENT_TYPE[form.format],
     body,
-    length: Buffer.byteLength(body),
+    length: bytesIn(body),
     version,
   };
   return headers === undefined ? answer : { ...answer, headers };
@@ -57,7 +58,11 @@ export function wireFormOf(answer: Answer): WireForm {
   const fields = answer.status === NOT_MODIFIED ? [] : bodyFields(answer);
   for (const [name, value] of Object.entries(answer.headers ?? {})) fields.push(name, value);
   if (answer.version !== null) fields.push(VERSION_HEADER, String(answer.version));
-  return { fields, body: answer.length < MIN_SHARED_BYTES ? answer.body : Buffer.from(answer.body) };
+  return { fields, body: shareable(answer) };
+}
+
+function shareable({ body, length }: Answer): WireForm['body'] {
+  return typeof body !== 'string' || length < MIN_SHARED_BYTES ? body : Buffer.from(body);
 }
 
 /** What describes the body. Not where there is none: it would be taken for that of the answer that the client has kept. */

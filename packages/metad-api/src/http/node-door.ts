@@ -3,6 +3,7 @@ import type { ReplyDoor } from '../read/metadata-handler.ts';
 import type { EventSink } from '../stream/event-sink.ts';
 import { type Answer, wireFormOf } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
+import { sendPieces } from './body.ts';
 import { dropRest } from './drop-rest.ts';
 import { endWith } from './end-with.ts';
 import { REQUEST_ID_HEADER } from './header-names.ts';
@@ -61,7 +62,8 @@ class NodeReply implements ReplyDoor {
     // A flat list: Node walks through it as it is, an object it would have to take apart.
     this.#outgoing.writeHead(answer.status, [...fields, REQUEST_ID_HEADER, requestId]);
     if (method === 'HEAD') this.#outgoing.end();
-    else endWith(this.#outgoing, body);
+    else if (typeof body === 'string' || Buffer.isBuffer(body)) endWith(this.#outgoing, body);
+    else sendPieces(this.#outgoing, body);
     if (method !== 'GET' && method !== 'HEAD' && !this.#incoming.complete) dropRest(this.#incoming);
   }
 

@@ -8,6 +8,9 @@ export interface Problem {
 /** What is missing, forbidden, or not mapped: the three must not be told apart. */
 export const NOT_FOUND: Problem = { status: 404, message: 'Not found' };
 
+/** Nobody reads it; it is for the count of requests by status. */
+export const CLIENT_GONE: Problem = { status: 499, message: 'The client has gone' };
+
 /** Seconds after which a client may try again what this node could not do just now. */
 const RETRY_AFTER_SECONDS = 1;
 

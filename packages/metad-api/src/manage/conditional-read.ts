@@ -1,10 +1,10 @@
 import type { Version } from '@metad/kv-store';
 import { type Answer, notModifiedAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
+import { CACHE_HEADERS } from '../http/cache-headers.ts';
 import { etagOf } from '../http/etag.ts';
 import type { Format } from '../http/negotiate.ts';
 import { readConsistency } from '../http/query-options.ts';
-import { CACHE_HEADERS } from '../read/answers.ts';
 import { heldVersion } from '../read/conditional.ts';
 import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
@@ -16,11 +16,6 @@ interface Read {
   readonly format: Format;
   /** Whether a change may have changed what this read shows. */
   readonly concerns: (change: NamedChange) => boolean;
-}
-
-/** What goes with the answer to a read, so that the client can ask later whether it still holds. */
-export function tagHeaders(version: Version, format: Format): Readonly<Record<string, string>> {
-  return { ...CACHE_HEADERS, ETag: etagOf(version, format) };
 }
 
 /**

@@ -10,7 +10,7 @@ export function documentAnswer(
   options: { readonly version: Version; readonly headers?: Readonly<Record<string, string>> },
 ): Answer {
   const shown = documentForm(form);
-  return answerOf({ form: shown, body: renderDocument(document, shown, { sorted: false }), ...options });
+  return answerOf({ form: shown, body: renderDocument(document, shown), ...options });
 }
 
 /** The form that such a document gets. */

@@ -2,6 +2,7 @@ import type { ClientProfiles } from '../access/client-profiles.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import type { Answers } from '../read/answers.ts';
 import type { Freshness } from '../read/freshness.ts';
+import type { TreeAnswers } from '../read/tree-answers.ts';
 import type { Form } from '../render/render.ts';
 import type { Replica } from '../replica.ts';
 import type { MetadSettings } from '../settings.ts';
@@ -26,5 +27,6 @@ export interface ManageParts {
   readonly profiles: ClientProfiles;
   /** Answers of the metadata API. */
   readonly answers: Answers;
+  readonly trees: TreeAnswers;
   readonly settings: MetadSettings;
 }

@@ -111,7 +111,7 @@ function historyRoutes(
 }
 
 function healthRoute(): Route {
-  const body = renderDocument(record({ status: 'up' }), JSON_FORM, { sorted: false });
+  const body = renderDocument(record({ status: 'up' }), JSON_FORM);
   const answer = answerOf({ form: JSON_FORM, body, version: null });
   return { path: '/health', isOpen: true, handlers: { GET: () => answer } };
 }
@@ -126,7 +126,7 @@ function readyRoute({ replica }: ManageParts): Route {
     ];
     const isReady = reasons.length === 0;
     const document = isReady ? record({ status: 'ready' }) : record({ status: 'notReady', reasons });
-    const body = renderDocument(document, JSON_FORM, { sorted: false });
+    const body = renderDocument(document, JSON_FORM);
     return answerOf({ status: isReady ? 200 : 503, form: JSON_FORM, body, version: null });
   };
   return { path: '/ready', isOpen: true, handlers: { GET: ready } };

@@ -1,8 +1,9 @@
 import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
+import { tagHeaders } from '../http/cache-headers.ts';
 import { canonicalAddress } from '../http/ip-address.ts';
 import { renderRuleSets } from '../render/render.ts';
 import type { NamedChange } from '../wait/change-window.ts';
-import { catchUpWithTags, findUnchanged, tagHeaders } from './conditional-read.ts';
+import { catchUpWithTags, findUnchanged } from './conditional-read.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { readNames } from './name-list.ts';
 import { deleteRules, setRules } from './operations.ts';

@@ -7,14 +7,18 @@ import {
   type TreeName,
   type Version,
 } from '@metad/kv-store';
-import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
+import { type Answer, problemAnswer } from '../http/answer.ts';
+import type { ApiRequest } from '../http/api-request.ts';
+import { tagHeaders } from '../http/cache-headers.ts';
 import { badRequest, type Checked, NOT_FOUND, ok, refuse } from '../http/problem.ts';
-import { relativeTo } from '../read/data-read.ts';
+import type { LeafReader } from '../read/leaf-reader.ts';
+import { shownAtOnce } from '../read/tree-answers.ts';
 import { type Document, record } from '../render/document.ts';
-import { type Found, MISSING } from '../render/found.ts';
-import { renderFound } from '../render/render.ts';
+import { type Found, foundIn } from '../render/found.ts';
+import { type Form, nameOf } from '../render/render.ts';
+import type { Steps } from '../steps.ts';
 import type { NamedChange } from '../wait/change-window.ts';
-import { catchUpWithTags, findUnchanged, tagHeaders } from './conditional-read.ts';
+import { catchUpWithTags, findUnchanged } from './conditional-read.ts';
 import { cursorOf, readCursor } from './cursor.ts';
 import { documentAnswer, documentForm } from './document-answer.ts';
 import { readLeafPage } from './leaf-page.ts';
@@ -24,7 +28,7 @@ import type { PastLimit } from './past/past-limit.ts';
 import { readPastTree } from './past/past-tree.ts';
 import type { TreeKind } from './tree-kind.ts';
 import { reachVersion, readVersionOption } from './version-query.ts';
-import { readWholeTree } from './whole-tree.ts';
+import { moreThan, wholeTreeLimits } from './whole-tree.ts';
 
 /** Leaves of one page; also what a page has that names a cursor only. */
 const MAX_PAGE_LEAVES = 1000;
@@ -67,11 +71,14 @@ export class TreeReads {
     if (at !== null && stored !== null) return this.#past(stored, at, request);
     const { format } = page === null ? form : documentForm(form);
     await catchUpWithTags(http, { query, format }, catchUp);
-    return feed.read((view, version) => {
-      if (stored === null) return problemAnswer(NOT_FOUND, form, version);
-      const place = { path: stored, version };
-      return page === null ? this.#whole(view, place, request) : this.#page(view, place, page, request);
-    });
+    if (stored === null)
+      return problemAnswer(
+        NOT_FOUND,
+        form,
+        feed.read((_, version) => version),
+      );
+    if (page === null) return this.#whole(stored, request);
+    return feed.read((view, version) => this.#page(view, { path: stored, version }, page, request));
   }
 
   /** As it was at an earlier version. */
@@ -82,26 +89,33 @@ export class TreeReads {
     const at = { tree: this.#kind.tree, path, version };
     const leaves = await this.#limit.run(() => readPastTree(feed, at, settings));
     if (leaves.type === 'problem') return problemAnswer(leaves.problem, form, feed.version);
-    return this.#answerWith(foundIn(path, leaves.value), { path, version }, { http, form });
-  }
-
-  #whole(view: StateView, at: Place, request: ManageRequest): Answer {
-    const leaves = readWholeTree(view, { tree: this.#kind.tree, path: at.path }, this.#parts.settings);
-    if (leaves.type === 'problem') return problemAnswer(leaves.problem, request.form, at.version);
-    return this.#answerWith(foundIn(at.path, leaves.value), at, request);
-  }
-
-  #answerWith(
-    found: Found,
-    { path, version }: Place,
-    { http, form }: Pick<ManageRequest, 'http' | 'form'>,
-  ): Answer {
+    const found = foundAt(path, leaves.value);
     if (found.type === 'missing') return problemAnswer(NOT_FOUND, form, version);
-    const { format } = form;
+    return this.#unchanged(http, form, { path, version }) ?? shownAtOnce(found, form, version);
+  }
+
+  #whole(path: string, { http, form }: ManageRequest): Answer | Promise<Answer> {
+    const { settings, trees } = this.#parts;
+    const { tree } = this.#kind;
+    const limits = wholeTreeLimits(settings);
+    const question = {
+      key: `${tree} ${nameOf(form)} ${path}`,
+      form,
+      limits,
+      missing: NOT_FOUND,
+      tooLarge: moreThan(limits),
+      read: (reader: LeafReader) => readTree(reader, tree, path),
+    };
+    return trees.answer(
+      (_, version) => ({ ...question, unchanged: () => this.#unchanged(http, form, { path, version }) }),
+      form,
+      http,
+    );
+  }
+
+  #unchanged(http: ApiRequest, { format }: Form, { path, version }: Place): Answer | null {
     const concerns = (change: NamedChange) => concernsTree(change, this.#kind.tree, path);
-    const unchanged = findUnchanged(http, this.#parts.feed, { version, format, concerns });
-    if (unchanged !== null) return unchanged;
-    return answerOf({ form, body: renderFound(found, form), version, headers: tagHeaders(version, format) });
+    return findUnchanged(http, this.#parts.feed, { version, format, concerns });
   }
 
   #page(view: StateView, { path, version }: Place, { limit, after }: Page, request: ManageRequest): Answer {
@@ -111,13 +125,12 @@ export class TreeReads {
     const { leaves, hasMore } = readLeafPage(view, { tree, path, after }, limits);
     const last = leaves.at(-1);
     if (last === undefined && after === null && path !== ROOT) return problemAnswer(NOT_FOUND, form, version);
-    const { format } = documentForm(form);
-    const concerns = (change: NamedChange) => concernsTree(change, tree, path);
-    const unchanged = findUnchanged(http, this.#parts.feed, { version, format, concerns });
+    const shown = documentForm(form);
+    const unchanged = this.#unchanged(http, shown, { path, version });
     if (unchanged !== null) return unchanged;
     const cursor = hasMore && last !== undefined ? cursorOf(last[0]) : null;
     const document = record({ leaves: new Map<string, Document>(leaves), cursor });
-    return documentAnswer(document, form, { version, headers: tagHeaders(version, format) });
+    return documentAnswer(document, form, { version, headers: tagHeaders(version, shown.format) });
   }
 }
 
@@ -141,11 +154,13 @@ function readQuery(query: URLSearchParams | null, path: string): Checked<TreeQue
   return ok({ page: { limit: limit.value ?? MAX_PAGE_LEAVES, after: after.value }, at: null });
 }
 
-function foundIn(path: string, leaves: readonly Leaf[]): Found {
-  const [first] = leaves;
-  if (first?.[0] === path) return { type: 'leaf', value: first[1] };
-  if (first === undefined && path !== ROOT) return MISSING;
-  return { type: 'tree', leaves: relativeTo(path, leaves), emptyTrees: [] };
+function* readTree(reader: LeafReader, tree: TreeName, path: string): Steps<Found> {
+  return foundAt(path, yield* reader.read({ tree, path, as: '', takes: null }));
+}
+
+/** The root is there even if nothing is in it. */
+function foundAt(path: string, leaves: readonly Leaf[]): Found {
+  return path === ROOT ? { type: 'tree', leaves, emptyTrees: [] } : foundIn(leaves, '');
 }
 
 function concernsTree(change: NamedChange, tree: TreeName, path: string): boolean {

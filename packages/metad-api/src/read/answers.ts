@@ -1,43 +1,63 @@
-import type { Version } from '@metad/kv-store';
+import type { StateView, Version } from '@metad/kv-store';
 import { type ClientProfile, NO_PROFILE } from '../access/client-profile.ts';
 import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
-import { type Answer, answerOf, prepared, problemAnswer } from '../http/answer.ts';
-import { etagOf } from '../http/etag.ts';
-import { NOT_FOUND } from '../http/problem.ts';
-import type { Found } from '../render/found.ts';
-import { type Form, renderFound } from '../render/render.ts';
+import { type Answer, prepared } from '../http/answer.ts';
+import { CACHE_HEADERS } from '../http/cache-headers.ts';
+import { NOT_FOUND, type Problem, tooLarge } from '../http/problem.ts';
+import { nameOf } from '../render/render.ts';
 import type { MetadSettings } from '../settings.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import { AnswerCache } from './answer-cache.ts';
+import { METADATA_LIMITS } from './leaf-reader.ts';
+import type { Asker } from './long-answer.ts';
 import { readMetadata } from './metadata-read.ts';
 import { openPlace } from './open-place.ts';
 import type { Question } from './question.ts';
+import type { TreeAnswers, TreeQuestion } from './tree-answers.ts';
 
-/** Every client sees its own: nobody else may be shown what one was answered, nor the same one without asking again. */
-export const CACHE_HEADERS = { 'Cache-Control': 'private, no-cache', Vary: 'Accept' } as const;
+const MISSING: Problem = { ...NOT_FOUND, headers: CACHE_HEADERS };
+const TOO_LARGE: Problem = {
+  ...tooLarge(
+    `this is more than ${METADATA_LIMITS.maxLeaves} values or ${METADATA_LIMITS.maxBytes / 1024 / 1024} MiB: read what is below it`,
+  ),
+  headers: CACHE_HEADERS,
+};
 
 /** Answers to reads of the newest state that this node has, from what is kept where that is still right. */
 export class Answers {
   readonly #feed: ChangeFeed;
   readonly #profiles: ClientProfiles;
+  readonly #trees: TreeAnswers;
   readonly #kept: AnswerCache;
+  /** How often all that was kept has been thrown away: what was read before that is not kept any more. */
+  #resets = 0;
 
   constructor(parts: {
     readonly feed: ChangeFeed;
     readonly profiles: ClientProfiles;
+    readonly trees: TreeAnswers;
     readonly settings: MetadSettings;
   }) {
     this.#feed = parts.feed;
     this.#profiles = parts.profiles;
+    this.#trees = parts.trees;
     this.#kept = new AnswerCache(parts.settings);
     parts.feed.listen((changes) => {
-      if (changes.some((change) => change.type === 'reset')) this.#kept.clear();
+      if (!changes.some((change) => change.type === 'reset')) return;
+      this.#kept.clear();
+      this.#resets += 1;
     });
   }
 
-  /** What is sent and its version come from one read transaction, now or when the kept answer was made. */
-  answer(question: Question): Answer {
-    return this.#keptAnswer(question) ?? this.#freshAnswer(question);
+  /**
+   * What is sent and its version come from one read transaction, now or when the kept answer was made. A promise only
+   * for what is large.
+   */
+  answer(question: Question, asker: Asker): Answer | Promise<Answer> {
+    return (
+      this.#keptAnswer(question) ??
+      this.#trees.answer((view, version) => this.#ask(question, view, version), question.form, asker)
+    );
   }
 
   #keptAnswer(question: Question): Answer | undefined {
@@ -50,33 +70,32 @@ export class Answers {
     return profile === null ? undefined : this.#kept.get(version, answerKey(profile, question));
   }
 
-  #freshAnswer(question: Question): Answer {
+  #ask(question: Question, view: StateView, version: Version): TreeQuestion {
     const { host, path, form } = question;
-    return this.#feed.read((view, version) => {
-      const changesKnownTo = this.#feed.deliveredVersion;
-      const profile = profileAt(this.#profiles, host, { view, version, changesKnownTo });
-      const key = answerKey(profile, question);
+    const changesKnownTo = this.#feed.deliveredVersion;
+    const profile = profileAt(this.#profiles, host, { view, version, changesKnownTo });
+    const key = answerKey(profile, question);
+    const resets = this.#resets;
+    return {
+      key,
+      form,
+      limits: METADATA_LIMITS,
+      missing: MISSING,
+      tooLarge: TOO_LARGE,
       // Another client may just have been shown the same.
-      const shared = this.#kept.get(version, key);
-      if (shared !== undefined) return shared;
-      const answer = prepared(answerTo(readMetadata(view, profile, path), form, version));
-      this.#kept.set(version, key, answer);
-      return answer;
-    });
+      known: this.#kept.get(version, key),
+      read: (reader) => readMetadata(reader, profile, path),
+      keep: (made) => {
+        const answer = prepared(made);
+        if (resets === this.#resets) this.#kept.set(version, key, answer);
+        return answer;
+      },
+    };
   }
-}
-
-function answerTo(found: Found, form: Form, version: Version): Answer {
-  if (found.type === 'missing') {
-    return problemAnswer({ ...NOT_FOUND, headers: CACHE_HEADERS }, form, version);
-  }
-  const headers = { ...CACHE_HEADERS, ETag: etagOf(version, form.format) };
-  return answerOf({ form, body: renderFound(found, form), version, headers });
 }
 
 /** Names what an answer depends on: two questions with one key have one answer at one version. */
 export function answerKey(profile: ClientProfile, { path, form }: Pick<Question, 'path' | 'form'>): string {
   const place = openPlace(profile, path);
-  const formKey = form.pretty ? `${form.format}+` : form.format;
-  return place === null ? `${profile.id}${formKey}${path}` : formKey + place;
+  return place === null ? `${profile.id}${nameOf(form)}${path}` : nameOf(form) + place;
 }

@@ -1,9 +1,9 @@
 import type { Version } from '@metad/kv-store';
 import { type Answer, notModifiedAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
+import { CACHE_HEADERS } from '../http/cache-headers.ts';
 import { etagOf, readEtags } from '../http/etag.ts';
 import type { Format } from '../http/negotiate.ts';
-import { CACHE_HEADERS } from './answers.ts';
 
 /** The newest state that the client has in that format, by `If-None-Match`; `any`: whatever there is; null: none. */
 export function heldVersion(request: ApiRequest, format: Format): Version | 'any' | null {

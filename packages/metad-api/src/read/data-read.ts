@@ -1,40 +1,49 @@
-import { type Leaf, ROOT, type StateView } from '@metad/kv-store';
+import { isAtOrBelow, type Leaf, ROOT } from '@metad/kv-store';
 import type { Access } from '../access/access.ts';
-import type { ClientProfile } from '../access/client-profile.ts';
-import { type Found, MISSING } from '../render/found.ts';
+import { type Found, foundIn } from '../render/found.ts';
 import { compareUtf8 } from '../render/utf8-order.ts';
+import type { Steps } from '../steps.ts';
+import type { LeafReader } from './leaf-reader.ts';
+
+/** A place of the data tree, and what it is called in the answer. */
+interface Place {
+  readonly path: string;
+  readonly as: string;
+  /** What is at or below it is left out. */
+  readonly except?: string;
+}
 
 /** What a client finds in the data tree, where `/self` is a name like any other. */
-export function readData(view: StateView, profile: ClientProfile, path: string): Found {
-  const leaves = readableLeaves(view, profile.access, path);
-  const first = leaves[0];
-  if (first === undefined) return MISSING;
-  if (first[0] === path) return { type: 'leaf', value: first[1] };
-  return { type: 'tree', leaves: relativeTo(path, leaves), emptyTrees: [] };
+export function* readData(reader: LeafReader, access: Access | null, place: Place): Steps<Found> {
+  return foundIn(yield* readableLeaves(reader, access, place), place.as);
 }
 
-/** The leaves at or below `path` that may be read, with absolute paths, sorted by their UTF-8 bytes. */
-export function readableLeaves(view: StateView, access: Access | null, path: string): readonly Leaf[] {
+/** The leaves at or below a path that may be read, sorted by the UTF-8 bytes of their paths. */
+export function* readableLeaves(
+  reader: LeafReader,
+  access: Access | null,
+  { path, as, except }: Place,
+): Steps<Leaf[]> {
   if (access === null) return [];
-  const [opening, ...more] = access.openings(path);
-  if (opening === undefined) return [];
-  const leaves = leavesWithin(view, access, opening);
-  if (more.length === 0) return leaves;
   // Only the places that are open are looked at: a client sees little of a tree that may be very large.
-  const all = [...leaves];
-  for (const other of more) {
-    for (const leaf of leavesWithin(view, access, other)) all.push(leaf);
+  const parts: Leaf[][] = [];
+  for (const opening of access.openings(path)) {
+    const isOpen = access.allowsAllBelow(opening) === true;
+    const takes =
+      isOpen && except === undefined
+        ? null
+        : (leaf: string) =>
+            (isOpen || access.allows(leaf)) && (except === undefined || !isAtOrBelow(leaf, except));
+    const below = opening === path ? '' : opening.slice(path === ROOT ? 0 : path.length);
+    parts.push(yield* reader.read({ tree: 'data', path: opening, as: as + below, takes }));
   }
-  return all.sort(([a], [b]) => compareUtf8(a, b));
+  return inOrder(parts);
 }
 
-function leavesWithin(view: StateView, access: Access, path: string): readonly Leaf[] {
-  const leaves = view.leaves('data', path);
-  return access.allowsAllBelow(path) ? leaves : leaves.filter(([leaf]) => access.allows(leaf));
-}
-
-/** Turns absolute paths into paths from `base`. */
-export function relativeTo(base: string, leaves: readonly Leaf[]): readonly Leaf[] {
-  if (base === ROOT) return leaves;
-  return leaves.map(([path, value]): Leaf => [path.slice(base.length), value]);
+/** All leaves of several parts, each of which is sorted, and all that is at or below a place of its own. */
+export function inOrder(parts: readonly Leaf[][]): Leaf[] {
+  if (parts.length < 2) return parts[0] ?? [];
+  const filled = parts.filter((part) => part.length > 0);
+  // No leaf of one is between two of another.
+  return filled.sort(([a], [b]) => compareUtf8(a?.[0] ?? '', b?.[0] ?? '')).flat();
 }

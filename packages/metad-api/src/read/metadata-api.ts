@@ -4,7 +4,7 @@ import { type Answer, problemAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { type ClientIp, createClientIp } from '../http/client-ip.ts';
 import { negotiate, prefersEvents } from '../http/negotiate.ts';
-import { methodNotAllowed, NOT_FOUND, type Problem, unavailable } from '../http/problem.ts';
+import { CLIENT_GONE, methodNotAllowed, NOT_FOUND, type Problem, unavailable } from '../http/problem.ts';
 import { isPretty, isWait, readJitterMs, readPreviousVersion, readTimeoutMs } from '../http/query-options.ts';
 import { parseTarget } from '../http/target.ts';
 import type { MetadSettings } from '../settings.ts';
@@ -23,9 +23,6 @@ import { SELF } from './self.ts';
 
 /** Browsers ask for it by themselves; it is never data. */
 export const FAVICON = '/favicon.ico';
-
-/** Nobody reads it; it is for the count of requests by status. */
-const CLIENT_GONE: Problem = { status: 499, message: 'The client has gone' };
 
 export type Reply = Answer | EventStream;
 
@@ -74,7 +71,7 @@ export class MetadataApi {
     if (prefersEvents(accept)) return this.#openStream(question, query, request);
     if (query !== null || hasConditions(request)) return this.#answerWithOptions(question, query, request);
     const problem = this.#freshness.findProblem();
-    return problem === null ? this.#answers.answer(question) : this.#problem(problem, form);
+    return problem === null ? this.#answers.answer(question, request) : this.#problem(problem, form);
   }
 
   async #openStream(question: Question, query: URLSearchParams | null, request: ApiRequest): Promise<Reply> {
@@ -98,7 +95,8 @@ export class MetadataApi {
         : await this.#catchUp(seen, question, request);
     if (refused !== null) return this.#problem(refused, form);
     if (seen !== null && seen < this.#parts.feed.version) await this.#untilDelivered(question, request);
-    return conditionalAnswer(this.#answers.answer(question), form.format, held, (since) =>
+    const answer = await this.#answers.answer(question, request);
+    return conditionalAnswer(answer, form.format, held, (since) =>
       this.#parts.waiters.maySeeOtherwise({ host, path, since }),
     );
   }

@@ -11,7 +11,7 @@ export type Scalar = string | number | boolean | null;
 
 type Branch = Map<string, Document>;
 
-/** The members of every object are in the order of `tree.leaves`; whoever writes them sorts them. */
+/** A tree as a part of a larger document: the members of its objects are in the order of `tree.leaves`. */
 export function documentOf(tree: Tree): Document {
   const root: Branch = new Map();
   const branches = new Map<string, Branch>([[ROOT, root]]);
@@ -35,6 +35,12 @@ function branchAt(path: string, branches: Map<string, Branch>): Branch {
 
 export function isScalar(document: Document): document is Scalar {
   return typeof document !== 'object' || document === null;
+}
+
+export function isObject(
+  document: readonly Document[] | ReadonlyMap<string, Document>,
+): document is ReadonlyMap<string, Document> {
+  return document instanceof Map;
 }
 
 /** An object with exactly these members, in this order. */

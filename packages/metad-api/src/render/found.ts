@@ -13,6 +13,13 @@ export interface Tree {
 
 export const MISSING: Found = { type: 'missing' };
 
+/** `leaves` are all that there is at or below a path, sorted; `path` is what that one is called in them. */
+export function foundIn(leaves: readonly Leaf[], path: string): Found {
+  const [first] = leaves;
+  if (first === undefined) return MISSING;
+  return first[0] === path ? { type: 'leaf', value: first[1] } : { type: 'tree', leaves, emptyTrees: [] };
+}
+
 /** Whether two reads would be answered alike. */
 export function sameFound(a: Found, b: Found): boolean {
   if (a.type === 'leaf' && b.type === 'leaf') return a.value === b.value;

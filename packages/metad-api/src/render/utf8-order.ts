@@ -7,9 +7,14 @@ export function compareUtf8(a: string, b: string): number {
   for (let i = 0; i < length; i += 1) {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
-    if (x !== y) return isSurrogate(x) === isSurrogate(y) ? x - y : isSurrogate(x) ? 1 : -1;
+    if (x !== y) return compareUnits(x, y);
   }
   return a.length - b.length;
+}
+
+/** Orders two strings by the first units in which they differ. */
+export function compareUnits(x: number, y: number): number {
+  return isSurrogate(x) === isSurrogate(y) ? x - y : isSurrogate(x) ? 1 : -1;
 }
 
 function isSurrogate(unit: number): boolean {

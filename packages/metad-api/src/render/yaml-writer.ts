@@ -1,5 +1,5 @@
-import { type Document, isScalar, type Scalar } from './document.ts';
-import { isObject, membersOf } from './json-writer.ts';
+import type { Document, Scalar } from './document.ts';
+import { type DocumentWriter, writeDocument } from './document-writer.ts';
 
 /** Text that every version of YAML reads as a string: it begins like a word or a path, and holds no indicator. */
 const PLAIN = /^[A-Za-z_/][A-Za-z0-9_./-]*$/;
@@ -9,60 +9,92 @@ const RESERVED = /^(?:true|false|yes|no|on|off|y|n|null|nan|inf)$/i;
 /** YAML 1.2, 8.2.2: an implicit key takes at most 1024 characters. */
 const MAX_IMPLICIT_KEY_LENGTH = 1000;
 
+export function writeYaml(document: Document): string {
+  return writeDocument(document, new YamlWriter());
+}
+
 /**
  * Block style with a newline at the end. Strings are quoted wherever any YAML version could read something else, so
  * that every leaf comes back as the string that it is.
  */
-export function writeYaml(document: Document, layout: { readonly sorted: boolean }): string {
-  if (isScalar(document)) return `${writeScalar(document)}\n`;
-  if (isEmpty(document)) return `${isObject(document) ? '{}' : '[]'}\n`;
-  return `${writeLines(document, layout).join('\n')}\n`;
-}
+export class YamlWriter implements DocumentWriter {
+  #depth = 0;
+  /** Of the members of what is open. */
+  #indent = '';
+  /** What the text ends with. */
+  #at: 'line' | 'key' | 'dash' = 'line';
+  /** Whether an object or array begins there of which nothing is written: an empty one stays on the line. */
+  #isEmpty = false;
+  #text = '';
 
-function writeLines(
-  document: readonly Document[] | ReadonlyMap<string, Document>,
-  layout: { readonly sorted: boolean },
-): string[] {
-  const lines: string[] = [];
-  if (isObject(document)) {
-    for (const [name, member] of membersOf(document, layout)) {
-      const key = writeScalar(name);
-      const inline = writeInline(member);
-      // A key that long must be marked as one.
-      const head = key.length > MAX_IMPLICIT_KEY_LENGTH ? `? ${key}\n:` : `${key}:`;
-      if (inline !== null) lines.push(...`${head} ${inline}`.split('\n'));
-      else lines.push(...head.split('\n'), ...indent(writeNested(member, layout)));
-    }
-  } else {
-    for (const item of document) {
-      const inline = writeInline(item);
-      const [first = '', ...rest] = inline === null ? writeNested(item, layout) : [inline];
-      lines.push(`- ${first}`, ...indent(rest));
-    }
+  beginObject(): void {
+    this.#begin();
   }
-  return lines;
+
+  name(name: string): void {
+    this.#startLine();
+    const key = textOf(name);
+    // A key that long must be marked as one.
+    this.#text += key.length > MAX_IMPLICIT_KEY_LENGTH ? `? ${key}\n${this.#indent}:` : `${key}:`;
+    this.#at = 'key';
+  }
+
+  endObject(): void {
+    this.#end('{}');
+  }
+
+  beginArray(): void {
+    this.#begin();
+  }
+
+  item(): void {
+    this.#startLine();
+    this.#text += '-';
+    this.#at = 'dash';
+  }
+
+  endArray(): void {
+    this.#end('[]');
+  }
+
+  scalar(value: Scalar): void {
+    this.#writeInline(textOf(value));
+  }
+
+  take(): string {
+    const text = this.#text;
+    this.#text = '';
+    return text;
+  }
+
+  #begin(): void {
+    this.#isEmpty = true;
+    this.#depth += 1;
+    if (this.#depth > 1) this.#indent += '  ';
+  }
+
+  #end(empty: string): void {
+    if (this.#isEmpty) this.#writeInline(empty);
+    this.#isEmpty = false;
+    this.#depth -= 1;
+    this.#indent = this.#indent.slice(2);
+  }
+
+  /** To where a member of what is open begins. */
+  #startLine(): void {
+    // The first member of an item stands on the line of its dash.
+    if (this.#at === 'dash') this.#text += ' ';
+    else this.#text += this.#at === 'key' ? `\n${this.#indent}` : this.#indent;
+    this.#isEmpty = false;
+  }
+
+  #writeInline(text: string): void {
+    this.#text += this.#at === 'line' ? `${text}\n` : ` ${text}\n`;
+    this.#at = 'line';
+  }
 }
 
-/** What fits on the line of its key; null when it takes lines of its own. */
-function writeInline(document: Document): string | null {
-  if (isScalar(document)) return writeScalar(document);
-  if (!isEmpty(document)) return null;
-  return isObject(document) ? '{}' : '[]';
-}
-
-function writeNested(document: Document, layout: { readonly sorted: boolean }): string[] {
-  return isScalar(document) ? [writeScalar(document)] : writeLines(document, layout);
-}
-
-function indent(lines: readonly string[]): string[] {
-  return lines.map((line) => `  ${line}`);
-}
-
-function isEmpty(document: readonly Document[] | ReadonlyMap<string, Document>): boolean {
-  return (isObject(document) ? document.size : document.length) === 0;
-}
-
-function writeScalar(value: Scalar): string {
+function textOf(value: Scalar): string {
   if (typeof value !== 'string') return String(value);
   if (PLAIN.test(value) && !RESERVED.test(value)) return value;
   // JSON's escapes are YAML's, too; JSON leaves some characters bare that YAML calls line breaks or does not allow.

@@ -2,10 +2,11 @@ import type { Version } from '@metad/kv-store';
 import { assert } from '@metad/raft-core';
 import type { Answer } from '../http/answer.ts';
 import type { Problem } from '../http/problem.ts';
+import { nextTurn } from '../steps.ts';
 import type { Waiters } from '../wait/wait.ts';
 import type { WaitEnd, Waiter } from '../wait/waiter.ts';
 import type { EventSink } from './event-sink.ts';
-import { heartbeat, OPENING, STOPPING, stateEventOf } from './state-event.ts';
+import { heartbeat, OPENING, STOPPING, type StateEvent, stateEventOf } from './state-event.ts';
 
 /** What is asked of a stream: which state, from where on, for whom. */
 export interface StreamRequest {
@@ -16,8 +17,8 @@ export interface StreamRequest {
   readonly jitterMs: number;
   /** What goes out with status 200: names and values by turns. */
   readonly fields: readonly string[];
-  /** What the client sees now: compact JSON, or 404. */
-  look(): Answer;
+  /** What the client sees now: compact JSON, or 404. Any other answer is that it can't be shown now. */
+  look(): Answer | Promise<Answer>;
   /** Why this node must no longer show it what it has, or null. */
   findProblem(): Problem | null | Promise<Problem | null>;
   onGone(listener: () => void): () => void;
@@ -51,6 +52,8 @@ export class EventStream {
   /** Whether the client has yet to take what it was sent. */
   #isBlocked = false;
   #unblock: (() => void) | null = null;
+  /** Whether a part of an event is yet to be written: nothing else may be. */
+  #isWithinEvent = false;
   #unreadHeartbeats = 0;
   #lastId: Version | null;
   #lastDigest: string | null = null;
@@ -94,7 +97,7 @@ export class EventStream {
       if (this.#unreadHeartbeats === MAX_UNREAD_HEARTBEATS) sink.destroy();
       return;
     }
-    this.#write(sink, heartbeat(this.#newId()));
+    if (!this.#isWithinEvent) this.#write(sink, heartbeat(this.#newId()));
     if ((await this.#request.findProblem()) !== null) this.stop();
   }
 
@@ -104,7 +107,7 @@ export class EventStream {
     while (this.#end === null) {
       if (seen !== null) await this.#untilChange(seen);
       await this.#untilWritable();
-      if (this.#end === null) seen = this.#sendState(sink);
+      if (this.#end === null) seen = await this.#sendState(sink);
     }
   }
 
@@ -134,16 +137,32 @@ export class EventStream {
   }
 
   /** What looks the same as what was sent last is not sent again: a wait may end for nothing. */
-  #sendState(sink: EventSink): Version {
-    const answer = this.#request.look();
+  async #sendState(sink: EventSink): Promise<Version> {
+    const answer = await this.#request.look();
     assert(answer.version !== null, 'a state has a version');
-    const { frame, digest } = stateEventOf(answer);
-    if (digest !== this.#lastDigest) {
-      this.#lastDigest = digest;
-      this.#lastId = answer.version;
-      this.#write(sink, frame);
+    if (answer.status !== 200 && answer.status !== 404) {
+      this.stop();
+      return answer.version;
     }
+    const { frame, digest } = await stateEventOf(answer);
+    if (this.#end !== null || digest === this.#lastDigest) return answer.version;
+    this.#lastDigest = digest;
+    this.#lastId = answer.version;
+    await this.#writeEvent(sink, frame);
     return answer.version;
+  }
+
+  /** As the client takes it; all the rest of it when the stream is stopped meanwhile. */
+  async #writeEvent(sink: EventSink, [first = '', ...others]: StateEvent['frame']): Promise<void> {
+    this.#write(sink, first);
+    this.#isWithinEvent = others.length > 0;
+    for (const piece of others) {
+      await this.#untilWritable();
+      await nextTurn();
+      if (this.#end === 'gone') return;
+      this.#write(sink, piece);
+    }
+    this.#isWithinEvent = false;
   }
 
   /** Up to where the client has seen everything, when that is further than it knows. */

@@ -1,10 +1,11 @@
 import type { Version } from '@metad/kv-store';
 import type { Answer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
+import { CACHE_HEADERS } from '../http/cache-headers.ts';
 import { VERSION_HEADER } from '../http/header-names.ts';
 import { type Checked, ok, type Problem, refuse, unavailable } from '../http/problem.ts';
 import { readJitterMs, readLastEventId, readMaxLagMs } from '../http/query-options.ts';
-import { type Answers, CACHE_HEADERS } from '../read/answers.ts';
+import type { Answers } from '../read/answers.ts';
 import type { Freshness } from '../read/freshness.ts';
 import type { Question } from '../read/question.ts';
 import type { MetadSettings } from '../settings.ts';
@@ -72,7 +73,7 @@ export class StreamOpener {
         since,
         jitterMs: jitterMs.value,
         fields,
-        look: () => answers.answer({ host, path, form: EVENT_FORM }),
+        look: () => answers.answer({ host, path, form: EVENT_FORM }, request),
         findProblem: () => freshness.ensureLag(maxLagMs.value),
         onGone: (listener) => request.onGone(listener),
         onClosed: () => held.release(client),

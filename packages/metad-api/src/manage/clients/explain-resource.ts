@@ -4,9 +4,11 @@ import type { ClientProfile } from '../../access/client-profile.ts';
 import { type Answer, problemAnswer } from '../../http/answer.ts';
 import { describePathExcess, findPathExcess } from '../../http/path-limits.ts';
 import { badRequest, type Checked, ok, refuse } from '../../http/problem.ts';
+import { LeafReader, METADATA_LIMITS } from '../../read/leaf-reader.ts';
 import { readMetadata } from '../../read/metadata-read.ts';
 import { type Document, documentOf, record } from '../../render/document.ts';
 import type { Found } from '../../render/found.ts';
+import { finish } from '../../steps.ts';
 import { documentAnswer } from '../document-answer.ts';
 import type { ManageParts, ManageRequest } from '../manage-request.ts';
 import { readLimit } from '../page-query.ts';
@@ -62,6 +64,7 @@ function report(
 ): Document {
   const limits = { maxLeaves: limit, maxBytes: MAX_LISTED_BYTES };
   const { branches, truncated } = explain(view, profile, { path, limits });
+  const reader = new LeafReader(view, METADATA_LIMITS);
   return record({
     version,
     ip: host,
@@ -70,7 +73,7 @@ function report(
     mapping: profile.mapping?.length ?? null,
     branches: branches.map((branch) => branchDocument(branch, profile)),
     truncated,
-    answer: answerDocument(readMetadata(view, profile, path), limit),
+    answer: answerDocument(finish(readMetadata(reader, profile, path)), limit),
   });
 }
 

@@ -19,6 +19,6 @@ export class PreviewResource {
     const problem = await freshness.ensure(http, query, 'linearizable');
     if (problem !== null) return problemAnswer(problem, form, feed.version);
     if (path === FAVICON) return problemAnswer(NOT_FOUND, form, feed.version);
-    return answers.answer({ host: host.value, path, form });
+    return answers.answer({ host: host.value, path, form }, http);
   }
 }

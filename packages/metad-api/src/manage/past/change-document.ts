@@ -30,7 +30,7 @@ export function isSameDocument(a: Document, b: Document): boolean {
   return a === b || writeJson(a, AS_IT_IS) === writeJson(b, AS_IT_IS);
 }
 
-const AS_IT_IS = { pretty: false, sorted: false };
+const AS_IT_IS = { pretty: false };
 
 function rulesDocument(rules: readonly AccessRule[]): Document {
   return rules.map(({ path, mode }) => record({ path, mode }));

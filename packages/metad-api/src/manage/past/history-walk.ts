@@ -1,4 +1,5 @@
 import { type HistoryEntry, type StateView, type Version, version } from '@metad/kv-store';
+import { nextTurn } from '../../steps.ts';
 import type { ChangeFeed } from '../../wait/change-feed.ts';
 
 /** What a walk is for. */
@@ -77,8 +78,4 @@ function finish<T>(feed: ChangeFeed, walk: Walk<T>, visited: Version): WalkOutco
     for (const entry of newer) walk.visit(entry);
     return { type: 'done', value: walk.finish(view) };
   });
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -2,6 +2,7 @@ import {
   isAtOrBelow,
   type Leaf,
   parentOf,
+  ROOT,
   type StateView,
   type TreeName,
   type Version,
@@ -16,7 +17,7 @@ import { PastValues } from './past-values.ts';
 /** To undo what happened to this many leaves takes as long as it may without holding others up. */
 const MAX_PAST_LEAVES = 20_000;
 
-/** The leaves that showed at or below `path` at a version that has been reached. */
+/** What showed at or below `path` at a version that has been reached: the leaves, called from there. */
 export async function readPastTree(
   feed: ChangeFeed,
   at: { readonly tree: TreeName; readonly path: string; readonly version: Version },
@@ -35,7 +36,10 @@ export async function readPastTree(
       return ok(pastLeaves(view, { tree, path }, { present: present.value, past }));
     },
   });
-  return leaves.type === 'problem' ? leaves : leaves.value;
+  if (leaves.type === 'problem') return leaves;
+  const start = path === ROOT ? 0 : path.length;
+  const { value } = leaves;
+  return value.type === 'problem' ? value : ok(value.value.map(([leaf, text]) => [leaf.slice(start), text]));
 }
 
 /**

@@ -1,0 +1,72 @@
+import { type Leaf, ROOT, type StateView, type TreeName } from '@metad/kv-store';
+import { StepMeter, type Steps } from '../steps.ts';
+
+/** How much one answer may hold. */
+export interface ReadLimits {
+  readonly maxLeaves: number;
+  /** Of values; reached by the last leaf, which may go beyond it. */
+  readonly maxBytes: number;
+}
+
+/** Of an answer of the metadata API: more than any machine has to read, and no more than memory has room for. */
+export const METADATA_LIMITS: ReadLimits = { maxLeaves: 500_000, maxBytes: 64 * 1024 * 1024 };
+
+/** Which leaves are read, and what they are called. */
+export interface Source {
+  readonly tree: TreeName;
+  readonly path: string;
+  /** In the answer `path` is called like this: the empty string for what was asked for itself. */
+  readonly as: string;
+  /** Null: all of them are taken. */
+  readonly takes: ((path: string) => boolean) | null;
+}
+
+/** Values can be large: so few are read at a time that a read holds no more than its bytes, and a step its time. */
+const PAGE_LEAVES = 64;
+
+/** Reads the leaves of one answer from one view, in steps, up to limits for all of them together. */
+export class LeafReader {
+  readonly #view: StateView;
+  readonly #limits: ReadLimits;
+  readonly #meter = new StepMeter();
+  #leaves = 0;
+  #bytes = 0;
+  #isOver = false;
+
+  constructor(view: StateView, limits: ReadLimits) {
+    this.#view = view;
+    this.#limits = limits;
+  }
+
+  /** Whether there is more than the limits allow: then what was read is not all. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The leaves that show at or below a path and are taken, in the order of their paths. */
+  *read({ tree, path, as, takes }: Source): Steps<Leaf[]> {
+    const taken: Leaf[] = [];
+    const start = path === ROOT ? 0 : path.length;
+    let after: string | null = null;
+    while (!this.#isOver) {
+      const page: Leaf[] = this.#view.leavesPage(tree, path, { after, limit: PAGE_LEAVES });
+      let characters = 0;
+      for (const [leaf, value] of page) {
+        characters += value.length;
+        if (takes !== null && !takes(leaf)) continue;
+        taken.push([as + leaf.slice(start), value]);
+        this.#count(value);
+      }
+      if (page.length < PAGE_LEAVES) return taken;
+      after = page.at(-1)?.[0] ?? null;
+      if (this.#meter.isFullWith(page.length, characters)) yield;
+    }
+    return taken;
+  }
+
+  #count(value: string): void {
+    this.#isOver ||= this.#leaves >= this.#limits.maxLeaves || this.#bytes >= this.#limits.maxBytes;
+    this.#leaves += 1;
+    this.#bytes += value.length;
+  }
+}

@@ -1,0 +1,134 @@
+import type { StateSource, StateView, Version } from '@metad/kv-store';
+import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
+import type { Body } from '../http/body.ts';
+import { tagHeaders } from '../http/cache-headers.ts';
+import { type Checked, ok, type Problem, refuse, unavailable } from '../http/problem.ts';
+import type { Found } from '../render/found.ts';
+import { type Form, renderFound } from '../render/render.ts';
+import { finishWithin, MAX_STEPS_AT_ONCE, type Steps } from '../steps.ts';
+import type { ChangeFeed } from '../wait/change-feed.ts';
+import type { Clock } from '../wait/deadlines.ts';
+import { LeafReader, type ReadLimits } from './leaf-reader.ts';
+import { type Asker, LongAnswer } from './long-answer.ts';
+import { LongAnswers } from './long-answers.ts';
+
+/** What is asked of the state at one version. */
+export interface TreeQuestion {
+  /** Equal for two that have one answer at one version. */
+  readonly key: string;
+  readonly form: Form;
+  readonly limits: ReadLimits;
+  readonly missing: Problem;
+  readonly tooLarge: Problem;
+  /** The answer, if it is there already. */
+  readonly known?: Answer | undefined;
+  read(reader: LeafReader): Steps<Found>;
+  /** Given what there is, what is answered instead of showing it; null: it is shown. */
+  unchanged?(): Answer | null;
+  /** Called with an answer that was made; what is sent. */
+  keep?(answer: Answer): Answer;
+}
+
+/** Puts the question to a view. */
+export type Ask = (view: StateView, version: Version) => TreeQuestion;
+
+const BUSY = unavailable('too many large answers are being made just now');
+
+/** Answers that show a tree, small or large: all of one version, and no longer than a moment of the thread at a time. */
+export class TreeAnswers {
+  readonly #state: StateSource;
+  readonly #feed: ChangeFeed;
+  readonly #long: LongAnswers;
+
+  constructor(parts: { readonly state: StateSource; readonly feed: ChangeFeed; readonly clock: Clock }) {
+    this.#state = parts.state;
+    this.#feed = parts.feed;
+    this.#long = new LongAnswers(parts.clock);
+    parts.feed.listen((changes) => {
+      if (changes.some((change) => change.type === 'reset')) this.#long.forget();
+    });
+  }
+
+  /** In the same turn, unless it is a large one. `form` is that of a problem. */
+  answer(ask: Ask, form: Form, asker: Asker): Answer | Promise<Answer> {
+    const first = this.#feed.read((view, version) => this.#answerAtOnce(view, version, ask));
+    if (first !== null && !(first instanceof LongAnswer)) return first;
+    const long = first === null ? this.#begin(ask) : ok(first);
+    return this.#outcomeOf(long, form, asker);
+  }
+
+  /** Null for what is too large, or one that is being made. */
+  #answerAtOnce(view: StateView, version: Version, ask: Ask): Answer | LongAnswer | null {
+    const question = ask(view, version);
+    if (question.known !== undefined) return question.known;
+    const underWay = this.#long.find(version, question.key);
+    const reader = new LeafReader(view, question.limits);
+    const found = underWay === null ? finishWithin(question.read(reader), MAX_STEPS_AT_ONCE) : null;
+    if (found === null) return question.unchanged?.() ?? underWay;
+    if (found.type === 'missing' || reader.isOver) return problemOf(question, reader, version);
+    const unchanged = question.unchanged?.() ?? null;
+    return unchanged ?? kept(shownAtOnce(found, question.form, version), question);
+  }
+
+  #begin(ask: Ask): Checked<LongAnswer> {
+    if (this.#long.isFull) return refuse(BUSY);
+    const cursor = this.#state.openCursor();
+    try {
+      return cursor.read((view) => {
+        const version = view.version();
+        this.#feed.noteVersion(version);
+        const question = ask(view, version);
+        const close = (): void => cursor.close();
+        const steps = longAnswer(question, { view, version, close });
+        const { key } = question;
+        return ok(this.#long.begin({ version, key, steps, run: (step) => cursor.read(step), close }));
+      });
+    } catch (error) {
+      cursor.close();
+      throw error;
+    }
+  }
+
+  async #outcomeOf(long: Checked<LongAnswer>, form: Form, asker: Asker): Promise<Answer> {
+    const outcome = long.type === 'ok' ? await long.value.join(asker) : long;
+    return outcome.type === 'ok' ? outcome.value : problemAnswer(outcome.problem, form, this.#feed.version);
+  }
+}
+
+/** `close` is called when the view is needed no longer. */
+function* longAnswer(
+  question: TreeQuestion,
+  { view, version, close }: { readonly view: StateView; readonly version: Version; close(): void },
+): Steps<Answer> {
+  const reader = new LeafReader(view, question.limits);
+  const found = yield* question.read(reader);
+  close();
+  if (found.type === 'missing' || reader.isOver) return problemOf(question, reader, version);
+  const pieces: Buffer[] = [];
+  for (const piece of renderFound(found, question.form)) {
+    if (piece !== '') pieces.push(Buffer.from(piece));
+    yield;
+  }
+  return kept(answerShowing(pieces, question.form, version), question);
+}
+
+/** The answer that shows what was found, rendered in one turn. */
+export function shownAtOnce(
+  found: Exclude<Found, { type: 'missing' }>,
+  form: Form,
+  version: Version,
+): Answer {
+  return answerShowing([...renderFound(found, form)].join(''), form, version);
+}
+
+function answerShowing(body: Body, form: Form, version: Version): Answer {
+  return answerOf({ form, body, version, headers: tagHeaders(version, form.format) });
+}
+
+function problemOf(question: TreeQuestion, { isOver }: LeafReader, version: Version): Answer {
+  return kept(problemAnswer(isOver ? question.tooLarge : question.missing, question.form, version), question);
+}
+
+function kept(answer: Answer, question: TreeQuestion): Answer {
+  return question.keep?.(answer) ?? answer;
+}
