@@ -1,6 +1,9 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, test, vi } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { Access } from '../src/access/access.ts';
+import { CLIENT_GONE, unavailable } from '../src/http/problem.ts';
+import { WaitingLine } from '../src/read/waiting-line.ts';
 import { type Form, nameOf } from '../src/render/render.ts';
 import { Cursors, manyLeaves, writeMany } from './large-tree.ts';
 import { requestOf, settle, TestNode, versionOf } from './test-node.ts';
@@ -181,17 +184,45 @@ describe.each(Object.entries(ASKS))('a large tree, by way of %s', (_, ask) => {
   });
 });
 
-test('so many large answers are made at once, and no more', async () => {
+test('so many large answers are made at once; the others wait in line', async () => {
   const node = new TestNode();
-  for (let i = 0; i < 9; i += 1) writeMany(node, `/t${i}`, 'x', 3000);
+  for (let i = 0; i < 20; i += 1) writeMany(node, `/t${i}`, 'x', 3000);
   const cursors = new Cursors(node);
-  const ask = (i: number) => node.manage('GET', `/v1/data/t${i}`);
-  const responses = await Promise.all(Array.from({ length: 9 }, (_, i) => ask(i)));
-  const refused = responses.filter(({ status }) => status === 503);
-  expect(refused.map(({ headers }) => headers.get('retry-after'))).toEqual(['1']);
-  expect(responses.filter(({ status }) => status === 200)).toHaveLength(8);
-  expect(cursors).toMatchObject({ opened: 8, open: 0 });
-  expect((await ask(8)).status).toBe(200);
+  const ask = (i: number, signal?: AbortSignal) =>
+    node.manage('GET', `/v1/data/t${i}`, undefined, signal === undefined ? {} : { signal });
+  const gone = new AbortController();
+  const leaving = ask(19, gone.signal);
+  const responses = Array.from({ length: 19 }, (_, i) => ask(i));
+  // Twice the same in line: the second finds the answer of the first.
+  const again = ask(18);
+  await settle();
+  expect(cursors.open).toBe(8);
+  gone.abort();
+  expect((await Promise.all(responses)).map(({ status }) => status)).toEqual(Array(19).fill(200));
+  expect((await again).status).toBe(200);
+  expect((await leaving).status).toBe(499);
+  expect(cursors.open).toBe(0);
+  expect(cursors.most).toBe(8);
+});
+
+test('the line is bounded, and moves on past those who have gone or need no turn', async () => {
+  const full = unavailable('full');
+  const line = new WaitingLine(2, full);
+  const gone = new EventEmitter();
+  const patient = { onGone: () => () => undefined };
+  const leaver = {
+    onGone: (listener: () => void) => {
+      gone.once('gone', listener);
+      return () => void gone.off('gone', listener);
+    },
+  };
+  const [first, second, third] = [line.join(leaver), line.join(patient), line.join(patient)];
+  expect(await third).toEqual({ type: 'problem', problem: full });
+  gone.emit('gone');
+  expect(await first).toEqual({ type: 'problem', problem: CLIENT_GONE });
+  line.next();
+  expect(await second).toEqual({ type: 'ok', value: null });
+  line.next();
 });
 
 test('what is larger than a write may be is refused, whenever that is found out', async () => {

@@ -24,6 +24,8 @@ export function writeMany(node: TestNode, path: string, value: string, count?: n
 export class Cursors {
   opened = 0;
   open = 0;
+  /** Open at the same time. */
+  most = 0;
   /** Called before each look through one of them. */
   onRead: () => void = () => undefined;
 
@@ -35,6 +37,7 @@ export class Cursors {
       let isOpen = true;
       this.opened += 1;
       this.open += 1;
+      this.most = Math.max(this.most, this.open);
       return {
         view: cursor.view,
         read: (look) => {

@@ -14,12 +14,15 @@ const MAX_DURATION_MS = 60_000;
  */
 export class LongAnswers {
   readonly #clock: Clock;
+  readonly #onEnd: () => void;
   #underWay: LongAnswer[] = [];
   /** Those that began before the state was replaced: nobody else joins them. */
   #outdated = new WeakSet<LongAnswer>();
 
-  constructor(clock: Clock) {
+  /** `onEnd` is called when one of them is over, so that another one may begin. */
+  constructor(clock: Clock, onEnd: () => void) {
     this.#clock = clock;
+    this.#onEnd = onEnd;
   }
 
   get isFull(): boolean {
@@ -49,7 +52,9 @@ export class LongAnswers {
   #turn(): void {
     const [answer, ...others] = this.#underWay;
     if (answer === undefined) return;
-    this.#underWay = answer.proceed(this.#clock.now()) ? [...others, answer] : others;
+    const goesOn = answer.proceed(this.#clock.now());
+    this.#underWay = goesOn ? [...others, answer] : others;
+    if (!goesOn) this.#onEnd();
     if (this.#underWay.length > 0) setImmediate(() => this.#turn());
   }
 }

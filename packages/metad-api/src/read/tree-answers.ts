@@ -2,7 +2,7 @@ import type { StateSource, StateView, Version } from '@metad/kv-store';
 import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
 import type { Body } from '../http/body.ts';
 import { tagHeaders } from '../http/cache-headers.ts';
-import { type Checked, ok, type Problem, refuse, unavailable } from '../http/problem.ts';
+import { type Problem, unavailable } from '../http/problem.ts';
 import type { Found } from '../render/found.ts';
 import { type Form, renderFound } from '../render/render.ts';
 import { finishWithin, MAX_STEPS_AT_ONCE, type Steps } from '../steps.ts';
@@ -11,6 +11,7 @@ import type { Clock } from '../wait/deadlines.ts';
 import { LeafReader, type ReadLimits } from './leaf-reader.ts';
 import { type Asker, LongAnswer } from './long-answer.ts';
 import { LongAnswers } from './long-answers.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 /** What is asked of the state at one version. */
 export interface TreeQuestion {
@@ -32,18 +33,22 @@ export interface TreeQuestion {
 /** Puts the question to a view. */
 export type Ask = (view: StateView, version: Version) => TreeQuestion;
 
-const BUSY = unavailable('too many large answers are being made just now');
+/** Each is a connection that waits, no more. */
+const MAX_IN_LINE = 4096;
+
+const BUSY = unavailable('too many large answers are asked for just now');
 
 /** Answers that show a tree, small or large: all of one version, and no longer than a moment of the thread at a time. */
 export class TreeAnswers {
   readonly #state: StateSource;
   readonly #feed: ChangeFeed;
   readonly #long: LongAnswers;
+  readonly #line = new WaitingLine(MAX_IN_LINE, BUSY);
 
   constructor(parts: { readonly state: StateSource; readonly feed: ChangeFeed; readonly clock: Clock }) {
     this.#state = parts.state;
     this.#feed = parts.feed;
-    this.#long = new LongAnswers(parts.clock);
+    this.#long = new LongAnswers(parts.clock, () => this.#line.next());
     parts.feed.listen((changes) => {
       if (changes.some((change) => change.type === 'reset')) this.#long.forget();
     });
@@ -53,8 +58,18 @@ export class TreeAnswers {
   answer(ask: Ask, form: Form, asker: Asker): Answer | Promise<Answer> {
     const first = this.#feed.read((view, version) => this.#answerAtOnce(view, version, ask));
     if (first !== null && !(first instanceof LongAnswer)) return first;
-    const long = first === null ? this.#begin(ask) : ok(first);
-    return this.#outcomeOf(long, form, asker);
+    if (first === null && this.#long.isFull) return this.#inLine(ask, form, asker);
+    return this.#outcomeOf(first ?? this.#begin(ask), form, asker);
+  }
+
+  /** Asks again when it is this one's turn: the answer may be there by then, or on its way. */
+  async #inLine(ask: Ask, form: Form, asker: Asker): Promise<Answer> {
+    const turn = await this.#line.join(asker);
+    if (turn.type !== 'ok') return problemAnswer(turn.problem, form, this.#feed.version);
+    const answer = this.answer(ask, form, asker);
+    // It may have needed no turn.
+    if (!this.#long.isFull) this.#line.next();
+    return answer;
   }
 
   /** Null for what is too large, or one that is being made. */
@@ -70,8 +85,7 @@ export class TreeAnswers {
     return unchanged ?? kept(shownAtOnce(found, question.form, version), question);
   }
 
-  #begin(ask: Ask): Checked<LongAnswer> {
-    if (this.#long.isFull) return refuse(BUSY);
+  #begin(ask: Ask): LongAnswer {
     const cursor = this.#state.openCursor();
     try {
       return cursor.read((view) => {
@@ -81,7 +95,7 @@ export class TreeAnswers {
         const close = (): void => cursor.close();
         const steps = longAnswer(question, { view, version, close });
         const { key } = question;
-        return ok(this.#long.begin({ version, key, steps, run: (step) => cursor.read(step), close }));
+        return this.#long.begin({ version, key, steps, run: (step) => cursor.read(step), close });
       });
     } catch (error) {
       cursor.close();
@@ -89,8 +103,8 @@ export class TreeAnswers {
     }
   }
 
-  async #outcomeOf(long: Checked<LongAnswer>, form: Form, asker: Asker): Promise<Answer> {
-    const outcome = long.type === 'ok' ? await long.value.join(asker) : long;
+  async #outcomeOf(long: LongAnswer, form: Form, asker: Asker): Promise<Answer> {
+    const outcome = await long.join(asker);
     return outcome.type === 'ok' ? outcome.value : problemAnswer(outcome.problem, form, this.#feed.version);
   }
 }
