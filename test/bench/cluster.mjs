@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import { end, freePorts, start } from './processes.mjs';
+import { end, freePorts, startServer } from './processes.mjs';
 
 const METAD = fileURLToPath(new URL('../../packages/cluster-api/bin/metad.js', import.meta.url));
 const READY_LIMIT_MS = 120_000;
@@ -43,7 +43,7 @@ export function startNode(node, begin = []) {
   const ports = { listen: node.metadata, listen_manage: node.manage, listen_cluster: node.cluster };
   const listen = Object.entries(ports).flatMap(([flag, port]) => [`--${flag}`, `127.0.0.1:${port}`]);
   const own = ['--id', String(node.id), '--data_dir', node.dir, '--xff', '--log_level', 'warn'];
-  node.child = start(process.execPath, [METAD, ...own, ...listen, ...begin]);
+  node.child = startServer([METAD, ...own, ...listen, ...begin]);
 }
 
 export function untilReady(node) {
