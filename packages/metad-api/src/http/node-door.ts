@@ -1,5 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { MetadataHandler } from '../read/metadata-handler.ts';
+import type { MetadataHandler, ReplyDoor } from '../read/metadata-handler.ts';
 import type { EventSink } from '../stream/event-sink.ts';
 import { type Answer, wireFormOf } from './answer.ts';
 import type { ApiRequest } from './api-request.ts';
@@ -14,14 +14,7 @@ import { onSocketClose } from './socket-close.ts';
 export function createNodeListener(handle: MetadataHandler): RequestListener {
   return (incoming, outgoing) => {
     const request = new NodeRequest(incoming);
-    const withBody = request.method !== 'HEAD';
-    handle(request, {
-      answer: (answer, requestId) => writeAnswer(outgoing, answer, { requestId, withBody }),
-      open(opening, requestId) {
-        outgoing.writeHead(200, [...opening, REQUEST_ID_HEADER, requestId]);
-        return new NodeSink(outgoing);
-      },
-    });
+    handle(request, new NodeDoor(outgoing, { withBody: request.method !== 'HEAD' }));
   };
 }
 
@@ -49,6 +42,28 @@ class NodeRequest implements ApiRequest {
   }
 }
 
+class NodeDoor implements ReplyDoor {
+  readonly #outgoing: ServerResponse;
+  readonly #withBody: boolean;
+
+  constructor(outgoing: ServerResponse, options: { readonly withBody: boolean }) {
+    this.#outgoing = outgoing;
+    this.#withBody = options.withBody;
+  }
+
+  answer(answer: Answer, requestId: string): void {
+    const { fields, body } = wireFormOf(answer);
+    // A flat list: Node walks through it as it is, an object it would have to take apart.
+    this.#outgoing.writeHead(answer.status, [...fields, REQUEST_ID_HEADER, requestId]);
+    this.#outgoing.end(this.#withBody ? body : undefined);
+  }
+
+  open(fields: readonly string[], requestId: string): EventSink {
+    this.#outgoing.writeHead(200, [...fields, REQUEST_ID_HEADER, requestId]);
+    return new NodeSink(this.#outgoing);
+  }
+}
+
 class NodeSink implements EventSink {
   readonly #outgoing: ServerResponse;
 
@@ -71,15 +86,4 @@ class NodeSink implements EventSink {
   destroy(): void {
     this.#outgoing.destroy();
   }
-}
-
-function writeAnswer(
-  outgoing: ServerResponse,
-  answer: Answer,
-  options: { readonly requestId: string; readonly withBody: boolean },
-): void {
-  const { fields, body } = wireFormOf(answer);
-  // A flat list: Node walks through it as it is, an object it would have to take apart.
-  outgoing.writeHead(answer.status, [...fields, REQUEST_ID_HEADER, options.requestId]);
-  outgoing.end(options.withBody ? body : undefined);
 }
