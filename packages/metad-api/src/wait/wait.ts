@@ -44,8 +44,8 @@ interface Query {
   readonly profile: ClientProfile;
 }
 
-/** As many waiters are released in one turn of the event loop; each of them reads and renders. */
-const MAX_RELEASED_PER_TURN = 64;
+/** As many waiters are told in one turn of the event loop; each of them reads and renders. */
+const MAX_TOLD_PER_TURN = 64;
 
 /**
  * Holds requests until what they would answer may have changed.
@@ -63,7 +63,9 @@ export class Waiters {
   /** Those whose answer is on its way. */
   readonly #delayed = new Set<Waiter>();
   readonly #deadlines: Deadlines<Waiter>;
-  #released: [waiter: Waiter, end: WaitEnd][] = [];
+  /** Those whose wait has ended, in the portions in which they will be told. */
+  readonly #portions: [waiter: Waiter, end: WaitEnd][][] = [];
+  #isTelling = false;
   #isStopped = false;
 
   constructor(options: {
@@ -269,15 +271,22 @@ export class Waiters {
     else this.#delayed.delete(waiter);
     waiter.state = 'ended';
     this.#deadlines.delete(waiter);
-    this.#released.push([waiter, end]);
-    if (this.#released.length === 1) queueMicrotask(() => this.#release());
+    this.#tellLater(waiter, end);
   }
 
-  #release(): void {
-    const batch = this.#released.slice(0, MAX_RELEASED_PER_TURN);
-    for (const [waiter, end] of batch) waiter.tell(end);
-    this.#released = this.#released.slice(batch.length);
-    if (this.#released.length > 0) setImmediate(() => this.#release());
+  #tellLater(waiter: Waiter, end: WaitEnd): void {
+    const last = this.#portions.at(-1);
+    if (last === undefined || last.length === MAX_TOLD_PER_TURN) this.#portions.push([[waiter, end]]);
+    else last.push([waiter, end]);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => this.#tell());
+  }
+
+  #tell(): void {
+    for (const [waiter, end] of this.#portions.shift() ?? []) waiter.tell(end);
+    this.#isTelling = this.#portions.length > 0;
+    if (this.#isTelling) setImmediate(() => this.#tell());
   }
 }
 
