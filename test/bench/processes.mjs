@@ -42,8 +42,9 @@ export function start(program, args, channel = 'ignore') {
   return child;
 }
 
-/** Starts a server that can be asked for its {@link heldBytes}. */
-export function startServer(args) {
+/** Starts a server in Node; one that `collects` can be asked for its {@link heldBytes}. */
+export function startServer(args, { collects = false } = {}) {
+  if (!collects) return start(process.execPath, args);
   const collecting = ['--expose-gc', '--import', programFile('collect-garbage.mjs')];
   return start(process.execPath, [...collecting, ...args], 'ipc');
 }
@@ -79,8 +80,8 @@ export function forkProgram(name) {
 }
 
 /** Starts node:http with the answer that it gives to all; gives its port, its process, and how to stop it. */
-export async function startBareHttp(answer) {
-  const child = startServer([programFile('bare-http.mjs'), JSON.stringify(answer)]);
+export async function startBareHttp(answer, options) {
+  const child = startServer([programFile('bare-http.mjs'), JSON.stringify(answer)], options);
   const port = await new Promise((resolve) => child.stdout.once('data', (text) => resolve(Number(text))));
   return { port, child, stop: () => end(child, 'SIGKILL') };
 }

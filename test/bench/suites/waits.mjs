@@ -28,7 +28,7 @@ export async function measureWaits({ dir, passes, scale }) {
       `their connections and sends the change. Memory and processor time are those of the serving process alone, taken\n` +
       `while all wait, after two rounds of a tenth as many; memory once the garbage of all its threads is collected.\n`,
   );
-  const cluster = await startCluster(dir);
+  const cluster = await startCluster(dir, { collects: true });
   const leader = await cluster.leader();
   const follower = cluster.nodes.find(({ id }) => id !== leader.id);
   await prepareClients(leader, count);
@@ -39,7 +39,7 @@ export async function measureWaits({ dir, passes, scale }) {
     held: async () => Number(/^metad_waiters (\d+)/m.exec(await metricsOf(follower))?.[1]),
     trigger: (round) => change(leader, 'clusters/a/release', `release ${round}`),
   });
-  const bareServer = await startBareHttp(await recordAnswer(follower));
+  const bareServer = await startBareHttp(await recordAnswer(follower), { collects: true });
   const bare = new Waiting({
     child: bareServer.child,
     port: bareServer.port,

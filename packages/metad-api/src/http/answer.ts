@@ -23,11 +23,9 @@ export interface Answer {
 export interface WireForm {
   /** Names and values by turns, all but the request id. */
   readonly fields: readonly string[];
-  readonly body: string | Buffer;
+  /** As bytes, which any number of connections can send: a text is encoded anew for each of them. */
+  readonly body: Buffer;
 }
-
-/** From here on a body is kept as bytes, which any number of connections can send without a copy each. */
-export const MIN_SHARED_BYTES = 16 * 1024;
 
 export function answerOf(options: {
   readonly status?: number;
@@ -61,7 +59,7 @@ export function wireFormOf(answer: Answer): WireForm {
   if (answer.wire !== undefined) return answer.wire;
   const fields = Object.entries({ ...bodyHeaders(answer), ...answer.headers }).flat();
   if (answer.version !== null) fields.push(VERSION_HEADER, String(answer.version));
-  return { fields, body: answer.length < MIN_SHARED_BYTES ? answer.body : Buffer.from(answer.body) };
+  return { fields, body: Buffer.from(answer.body) };
 }
 
 /** For a request that tripped over a bug or a fault; what it was is for the operator, not for the client. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { type Answer, MIN_SHARED_BYTES } from '../http/answer.ts';
+import type { Answer } from '../http/answer.ts';
 
 /** One event, as it goes out. */
 export interface StateEvent {
-  readonly frame: string | Buffer;
+  readonly frame: Buffer;
   /** Equal for two events that show the same; kept in place of what was sent, which may be large. */
   readonly digest: string;
 }
@@ -25,7 +25,7 @@ export function stateEventOf(answer: Answer): StateEvent {
   const data = isThere ? answer.body : 'null';
   const text = `event: ${isThere ? 'state' : 'missing'}\nid: ${answer.version}\ndata: ${data}\n\n`;
   const event = {
-    frame: answer.length < MIN_SHARED_BYTES ? text : Buffer.from(text),
+    frame: Buffer.from(text),
     digest: isThere ? createHash('sha256').update(data).digest('base64') : '',
   };
   events.set(answer, event);
