@@ -2,15 +2,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
-import { end, freePorts, start } from './processes.mjs';
+import { end, freePorts, startServer } from './processes.mjs';
 
 const METAD = fileURLToPath(new URL('../../packages/cluster-api/bin/metad.js', import.meta.url));
 const READY_LIMIT_MS = 120_000;
 
-/** Three durable nodes on this machine, with default settings, all of them ready. */
-export async function startCluster(dir) {
+/** Three durable nodes on this machine, with default settings, all of them ready; `options` are those of startServer. */
+export async function startCluster(dir, options) {
   const nodes = [];
-  for (let id = 1; id <= 3; id += 1) nodes.push(await makeNode(id, dir));
+  for (let id = 1; id <= 3; id += 1) nodes.push({ ...(await makeNode(id, dir)), options });
   const initial = nodes.map(({ id, cluster }) => `${id}=127.0.0.1:${cluster}`).join(',');
   for (const node of nodes) startNode(node, ['--initial_cluster', initial]);
   for (const node of nodes) await untilReady(node);
@@ -43,7 +43,7 @@ export function startNode(node, begin = []) {
   const ports = { listen: node.metadata, listen_manage: node.manage, listen_cluster: node.cluster };
   const listen = Object.entries(ports).flatMap(([flag, port]) => [`--${flag}`, `127.0.0.1:${port}`]);
   const own = ['--id', String(node.id), '--data_dir', node.dir, '--xff', '--log_level', 'warn'];
-  node.child = start(process.execPath, [METAD, ...own, ...listen, ...begin]);
+  node.child = startServer([METAD, ...own, ...listen, ...begin], node.options);
 }
 
 export function untilReady(node) {

@@ -30,9 +30,9 @@ export async function end(child, signal) {
 }
 
 /** Starts a program of this machine, without the settings that the environment may have for metad. */
-export function start(program, args) {
+export function start(program, args, channel = 'ignore') {
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('METAD_')));
-  const child = watch(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env }));
+  const child = watch(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe', channel], env }));
   child.log = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text) => {
@@ -40,6 +40,13 @@ export function start(program, args) {
     });
   }
   return child;
+}
+
+/** Starts a server in Node; one that `collects` can be asked for its {@link heldBytes}. */
+export function startServer(args, { collects = false } = {}) {
+  if (!collects) return start(process.execPath, args);
+  const collecting = ['--expose-gc', '--import', programFile('collect-garbage.mjs')];
+  return start(process.execPath, [...collecting, ...args], 'ipc');
 }
 
 /** Runs a program of this folder with a job; gives what it prints as JSON. */
@@ -73,8 +80,8 @@ export function forkProgram(name) {
 }
 
 /** Starts node:http with the answer that it gives to all; gives its port, its process, and how to stop it. */
-export async function startBareHttp(answer) {
-  const child = start(process.execPath, [programFile('bare-http.mjs'), JSON.stringify(answer)]);
+export async function startBareHttp(answer, options) {
+  const child = startServer([programFile('bare-http.mjs'), JSON.stringify(answer)], options);
   const port = await new Promise((resolve) => child.stdout.once('data', (text) => resolve(Number(text))));
   return { port, child, stop: () => end(child, 'SIGKILL') };
 }
@@ -93,7 +100,18 @@ export function cpuSeconds({ pid }) {
   return (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
 }
 
-export function residentBytes({ pid }) {
+/**
+ * What a server holds once its garbage is collected: memory that is resident, and what of it are objects (with the buffers
+ * that belong to them).
+ */
+export async function heldBytes(child) {
+  const collected = new Promise((resolve) => child.once('message', resolve));
+  child.send('collect');
+  const { heap } = await collected;
+  return { resident: residentBytes(child), heap };
+}
+
+function residentBytes({ pid }) {
   const [, kilobytes] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kilobytes) * 1024;
 }

@@ -6,7 +6,7 @@ import { BoundedCache } from '../src/bounded-cache.ts';
 import type { Answer } from '../src/http/answer.ts';
 import { createRequestIds } from '../src/http/request-id.ts';
 import { AnswerCache } from '../src/read/answer-cache.ts';
-import { Deadlines } from '../src/wait/deadlines.ts';
+import { Deadlines, type Timed } from '../src/wait/deadlines.ts';
 import { type Indexed, WaiterIndex } from '../src/wait/waiter-index.ts';
 import { ManualClock } from './test-node.ts';
 
@@ -59,15 +59,22 @@ test('answers are kept for one version only, the newest', () => {
 });
 
 describe('deadlines', () => {
+  interface Item extends Timed {
+    readonly name: string;
+  }
+  const item = (name: string): Item => ({ name, deadlineSlot: null });
+
   test('run out in order, never early, and only once', () => {
     const clock = new ManualClock();
     const expired: string[] = [];
-    const deadlines = new Deadlines<string>(clock, (item) => expired.push(item));
-    deadlines.add('late', 5000);
-    deadlines.add('soon', 250);
-    deadlines.add('never', 300);
-    deadlines.add('at once', 0);
-    deadlines.delete('never');
+    const deadlines = new Deadlines<Item>(clock, ({ name }) => expired.push(name));
+    const never = item('never');
+    deadlines.add(item('late'), 5000);
+    deadlines.add(item('soon'), 250);
+    deadlines.add(never, 300);
+    deadlines.add(item('at once'), 0);
+    deadlines.delete(never);
+    deadlines.delete(never);
     expect(clock.timerCount).toBe(1);
     clock.advance(100);
     expect(expired).toEqual(['at once']);
@@ -78,21 +85,22 @@ describe('deadlines', () => {
     clock.advance(60_000);
     expect(expired).toEqual(['at once', 'soon', 'late']);
     expect(clock.timerCount).toBe(0);
-    deadlines.add('again', 100);
+    deadlines.add(never, 100);
     clock.advance(300);
-    expect(expired.at(-1)).toBe('again');
+    expect(expired.at(-1)).toBe('never');
   });
 
   test('may be set and cleared while others run out', () => {
     const clock = new ManualClock();
     const expired: string[] = [];
-    const deadlines: Deadlines<string> = new Deadlines(clock, (item) => {
-      expired.push(item);
-      deadlines.delete('b');
-      if (item === 'a') deadlines.add('c', 0);
+    const [a, b, c] = [item('a'), item('b'), item('c')];
+    const deadlines: Deadlines<Item> = new Deadlines(clock, (due) => {
+      expired.push(due.name);
+      deadlines.delete(b);
+      if (due === a) deadlines.add(c, 0);
     });
-    deadlines.add('a', 100);
-    deadlines.add('b', 100);
+    deadlines.add(a, 100);
+    deadlines.add(b, 100);
     clock.advance(200);
     clock.advance(200);
     expect(expired).toEqual(['a', 'c']);
@@ -101,17 +109,20 @@ describe('deadlines', () => {
 });
 
 test('the waiter index finds by what shows and by host, and forgets all of a waiter', () => {
-  const index = new WaiterIndex<Indexed & { name: string }>();
+  interface Named extends Indexed<Named> {
+    readonly name: string;
+  }
+  const index = new WaiterIndex<Named>();
   const profile = (id: number, ...paths: string[]): ClientProfile => {
     const access = Access.ofRules(paths.map((path) => ({ path, mode: path === '/c/x' ? 0 : 1 })));
     return { id, access, mapping: null, hasRules: true };
   };
   const some = profile(2, '/a/b', '/c', '/c/x');
-  const waiters = [
-    { name: 'root', host: 'h1', path: '/', profile: profile(1, '/') },
-    { name: 'two', host: 'h1', path: '/', profile: some },
-    { name: 'alike', host: 'h2', path: '/', profile: { ...some, id: 3 } },
-    { name: 'nobody', host: null, path: '/', profile: NO_PROFILE },
+  const waiters: Named[] = [
+    { name: 'root', host: 'h1', path: '/', profile: profile(1, '/'), group: null },
+    { name: 'two', host: 'h1', path: '/', profile: some, group: null },
+    { name: 'alike', host: 'h2', path: '/', profile: { ...some, id: 3 }, group: null },
+    { name: 'nobody', host: null, path: '/', profile: NO_PROFILE, group: null },
   ];
   for (const waiter of waiters) index.add(waiter);
   const at = (path: string): string[] => {
@@ -128,10 +139,12 @@ test('the waiter index finds by what shows and by host, and forgets all of a wai
     ['root'],
   ]);
   expect(index.ofHost('h1').map(({ name }) => name)).toEqual(['root', 'two']);
+  expect(new Set(index.all())).toEqual(new Set(waiters));
   index.delete(waiters[1] ?? expect.fail());
   expect(at('/a/b')).toEqual(['alike', 'root']);
   for (const waiter of waiters) index.delete(waiter);
-  expect([at('/a/b'), index.ofHost('h1'), index.ofHost('h2')]).toEqual([[], [], []]);
+  expect([at('/a/b'), index.ofHost('h1'), index.ofHost('h2'), index.all()]).toEqual([[], [], [], []]);
+  expect(index.isEmpty).toBe(true);
 });
 
 test('request ids differ, within one process and between two', () => {

@@ -3,7 +3,7 @@ import { request } from 'undici';
 import { loadCell, median, until } from '../cells.mjs';
 import { metricsOf, put, startCluster } from '../cluster.mjs';
 import { Holder } from '../holder.mjs';
-import { cpuSeconds, residentBytes, startBareHttp, startJob } from '../processes.mjs';
+import { cpuSeconds, heldBytes, startBareHttp, startJob } from '../processes.mjs';
 import { clientAddress } from '../programs/client-address.mjs';
 import { digits, printGoals, printTable } from '../report.mjs';
 
@@ -26,9 +26,9 @@ export async function measureWaits({ dir, passes, scale }) {
   console.log(
     `${count} clients wait on a follower, each with an address, a mapping and rules of its own; a process of its own holds\n` +
       `their connections and sends the change. Memory and processor time are those of the serving process alone, taken\n` +
-      `while all wait, after two rounds of a tenth as many.\n`,
+      `while all wait, after two rounds of a tenth as many; memory once the garbage of all its threads is collected.\n`,
   );
-  const cluster = await startCluster(dir);
+  const cluster = await startCluster(dir, { collects: true });
   const leader = await cluster.leader();
   const follower = cluster.nodes.find(({ id }) => id !== leader.id);
   await prepareClients(leader, count);
@@ -39,7 +39,7 @@ export async function measureWaits({ dir, passes, scale }) {
     held: async () => Number(/^metad_waiters (\d+)/m.exec(await metricsOf(follower))?.[1]),
     trigger: (round) => change(leader, 'clusters/a/release', `release ${round}`),
   });
-  const bareServer = await startBareHttp(await recordAnswer(follower));
+  const bareServer = await startBareHttp(await recordAnswer(follower), { collects: true });
   const bare = new Waiting({
     child: bareServer.child,
     port: bareServer.port,
@@ -108,13 +108,18 @@ class Waiting {
     const { child } = this.#server;
     await sleep(SETTLE_SECONDS * 1000 * Math.min(1, scale * 10));
     const cpuBefore = await this.#cpuShare(scale);
-    const bytesBefore = residentBytes(child);
+    const before = await heldBytes(child);
     await this.hold(count, `${SHARED}?timeout=600`);
     await sleep(SETTLE_SECONDS * 1000 * Math.min(1, scale * 10));
-    const bytes = (residentBytes(child) - bytesBefore) / count;
     const cpu = await this.#cpuShare(scale);
+    const { resident, heap } = await heldBytes(child);
     await this.close();
-    return { bytes, cpuBefore, cpu };
+    return {
+      bytes: (resident - before.resident) / count,
+      heap: (heap - before.heap) / count,
+      cpuBefore,
+      cpu,
+    };
   }
 
   /** Processor time of the server over some seconds, as a share of one processor. */
@@ -225,13 +230,20 @@ function middleOf([, ...results]) {
 }
 
 function printIdle({ bare, node }, count) {
-  const row = (name, { bytes, cpuBefore, cpu }) => [
+  const row = (name, { bytes, heap, cpuBefore, cpu }) => [
     name,
     digits(bytes / 1024, 1),
+    digits(heap / 1024, 1),
     digits(cpuBefore * 1000, 1),
     digits(cpu * 1000, 1),
   ];
-  const head = [`${count} requests held, nothing happens`, 'KiB each', 'CPU ms/s before', 'CPU ms/s'];
+  const head = [
+    `${count} requests held, nothing happens`,
+    'KiB each',
+    'of it objects',
+    'CPU ms/s before',
+    'CPU ms/s',
+  ];
   printTable(head, [row('node:http', bare), row('metad, a follower', node)]);
 }
 

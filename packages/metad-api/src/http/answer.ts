@@ -27,8 +27,8 @@ export interface WireForm {
   readonly body: Body | Buffer;
 }
 
-/** From here on a body is kept as bytes, which any number of connections can send without a copy each. */
-export const MIN_SHARED_BYTES = 16 * 1024;
+/** From here on a body is kept as bytes. A shorter text goes out with its head as one string, which is quicker still. */
+const MIN_SHARED_BYTES = 16 * 1024;
 
 export function answerOf(options: {
   readonly status?: number;

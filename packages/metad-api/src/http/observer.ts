@@ -12,18 +12,40 @@ export interface RequestReport {
 }
 
 /** One request between its arrival and its answer. */
-export interface Exchange {
+export class Exchange {
   readonly requestId: string;
-  end(route: string, status: number): void;
+  readonly #observer: Observer;
+  readonly #app: RequestReport['app'];
+  readonly #method: string;
+  readonly #startedAt = performance.now();
+
+  constructor(
+    observer: Observer,
+    request: { readonly id: string; readonly app: RequestReport['app']; readonly method: string },
+  ) {
+    this.requestId = request.id;
+    this.#observer = observer;
+    this.#app = request.app;
+    this.#method = request.method;
+  }
+
+  end(route: string, status: number): void {
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    const [app, method, requestId] = [this.#app, this.#method, this.requestId];
+    this.#observer.onRequest?.({ app, method, route, status, seconds, requestId });
+  }
+
   /** Reports a bug or a fault that the request ran into. */
-  fail(error: unknown): void;
+  fail(error: unknown): void {
+    this.#observer.onError(error, this.requestId);
+  }
 }
 
 /** Gives each request its id and reports how it went. */
 export class Observer {
   readonly #nextId: () => string;
-  readonly #onRequest: ((report: RequestReport) => void) | undefined;
-  readonly #onError: (error: unknown, requestId: string) => void;
+  readonly onRequest: ((report: RequestReport) => void) | undefined;
+  readonly onError: (error: unknown, requestId: string) => void;
 
   constructor(options: {
     readonly requestId?: (() => string) | undefined;
@@ -31,23 +53,11 @@ export class Observer {
     readonly onError?: ((error: unknown, requestId: string) => void) | undefined;
   }) {
     this.#nextId = options.requestId ?? createRequestIds();
-    this.#onRequest = options.onRequest;
-    this.#onError = options.onError ?? ((error, requestId) => console.error(requestId, error));
+    this.onRequest = options.onRequest;
+    this.onError = options.onError ?? ((error, requestId) => console.error(requestId, error));
   }
 
   begin(app: RequestReport['app'], method: string): Exchange {
-    const requestId = this.#nextId();
-    const report = this.#onRequest;
-    const fail = (error: unknown): void => this.#onError(error, requestId);
-    if (report === undefined) return { requestId, end: () => undefined, fail };
-    const start = performance.now();
-    return {
-      requestId,
-      end: (route, status) => {
-        const seconds = (performance.now() - start) / 1000;
-        report({ app, method, route, status, seconds, requestId });
-      },
-      fail,
-    };
+    return new Exchange(this, { id: this.#nextId(), app, method });
   }
 }

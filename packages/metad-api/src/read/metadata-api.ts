@@ -4,7 +4,16 @@ import { type Answer, problemAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { type ClientIp, createClientIp } from '../http/client-ip.ts';
 import { negotiate, prefersEvents } from '../http/negotiate.ts';
-import { CLIENT_GONE, methodNotAllowed, NOT_FOUND, type Problem, unavailable } from '../http/problem.ts';
+import {
+  type Checked,
+  CLIENT_GONE,
+  methodNotAllowed,
+  NOT_FOUND,
+  ok,
+  type Problem,
+  refuse,
+  unavailable,
+} from '../http/problem.ts';
 import { isPretty, isWait, readJitterMs, readPreviousVersion, readTimeoutMs } from '../http/query-options.ts';
 import { parseTarget } from '../http/target.ts';
 import type { MetadSettings } from '../settings.ts';
@@ -18,13 +27,18 @@ import type { WaitEnd } from '../wait/waiter.ts';
 import type { Answers } from './answers.ts';
 import { conditionalAnswer, heldVersion } from './conditional.ts';
 import type { Freshness } from './freshness.ts';
+import { HeldRead } from './held-read.ts';
 import type { Question } from './question.ts';
 import { SELF } from './self.ts';
 
 /** Browsers ask for it by themselves; it is never data. */
 export const FAVICON = '/favicon.ico';
 
-export type Reply = Answer | EventStream;
+/** What comes back at once, or is yet to be run. */
+export type Reply = Answer | EventStream | HeldRead;
+
+/** What the client has already, by its headers: see heldVersion. */
+type HeldVersion = ReturnType<typeof heldVersion>;
 
 interface MetadataParts {
   readonly feed: ChangeFeed;
@@ -83,59 +97,74 @@ export class MetadataApi {
     question: Question,
     query: URLSearchParams | null,
     request: ApiRequest,
-  ): Promise<Answer> {
+  ): Promise<Answer | HeldRead> {
     const problem = await this.#freshness.ensure(request, query, 'local');
     if (problem !== null) return this.#problem(problem, question.form);
-    const { host, path, form } = question;
-    const held = heldVersion(request, form.format);
-    const seen = held === 'any' ? null : held;
-    const refused =
-      query !== null && isWait(query)
-        ? await this.#wait(question, query, request, readPreviousVersion(query) ?? seen)
-        : await this.#catchUp(seen, question, request);
-    if (refused !== null) return this.#problem(refused, form);
-    if (seen !== null && seen < this.#parts.feed.version) await this.#untilDelivered(question, request);
-    const answer = await this.#answers.answer(question, request);
-    return conditionalAnswer(answer, form.format, held, (since) =>
-      this.#parts.waiters.maySeeOtherwise({ host, path, since }),
-    );
+    const has = heldVersion(request, question.form.format);
+    const seen = has === 'any' ? null : has;
+    if (query !== null && isWait(query)) {
+      const held = await this.#hold(question, query, request, has);
+      return held.type === 'ok' ? held.value : this.#problem(held.problem, question.form);
+    }
+    const refused = await this.#catchUp(seen, question, request);
+    if (refused !== null) return this.#problem(refused, question.form);
+    return this.#answerUnlessHad(question, request, has);
   }
 
-  /** Holds the request until it should be answered; why it can't be, or null. */
-  async #wait(
+  /** What there is now, or that the client has it. */
+  #answerUnlessHad(question: Question, request: ApiRequest, has: HeldVersion): Answer | Promise<Answer> {
+    const { host, path, form } = question;
+    const unlessHad = (answer: Answer): Answer =>
+      conditionalAnswer(answer, form.format, has, (since) =>
+        this.#parts.waiters.maySeeOtherwise({ host, path, since }),
+      );
+    const answer = (): Answer | Promise<Answer> => {
+      const found = this.#answers.answer(question, request);
+      return found instanceof Promise ? found.then(unlessHad) : unlessHad(found);
+    };
+    const isOld = typeof has === 'number' && has < this.#parts.feed.version;
+    return isOld ? this.#untilDelivered(question, request).then(answer) : answer();
+  }
+
+  /** A read that is held until it should be answered; or the answer, when the client knew more than this node. */
+  async #hold(
     question: Question,
     query: URLSearchParams,
     request: ApiRequest,
-    since: Version | null,
-  ): Promise<Problem | null> {
+    has: HeldVersion,
+  ): Promise<Checked<Answer | HeldRead>> {
     const { settings, held, waiters } = this.#parts;
     const timeoutMs = readTimeoutMs(query, settings);
-    if (timeoutMs.type === 'problem') return timeoutMs.problem;
+    if (timeoutMs.type === 'problem') return timeoutMs;
     const jitterMs = readJitterMs(query, settings);
-    if (jitterMs.type === 'problem') return jitterMs.problem;
+    if (jitterMs.type === 'problem') return jitterMs;
+    const since = readPreviousVersion(query) ?? (has === 'any' ? null : has);
     const problem = await this.#catchUp(since, question, request);
+    if (problem !== null) return refuse(problem);
     // A node that can't reach the version shows what it has: the client knew more, so it is not held.
-    if (problem !== null || (since !== null && since > this.#parts.feed.version)) return problem;
-    const client = question.host ?? '';
-    const refused = held.hold(client);
-    if (refused !== null) return refused;
-    let leave = (): void => undefined;
-    try {
-      const end = await waiters.wait({
+    if (since !== null && since > this.#parts.feed.version)
+      return ok(await this.#answerUnlessHad(question, request, has));
+    const address = question.host ?? '';
+    const refused = held.hold(address);
+    if (refused !== null) return refuse(refused);
+    const read = new HeldRead(
+      {
+        client: request,
         host: question.host,
         path: question.path,
         since,
         timeoutMs: timeoutMs.value,
         jitterMs: jitterMs.value,
-        onHeld(waiter) {
-          leave = request.onGone(() => waiters.end(waiter, 'gone'));
+        answerAfter: (end) => {
+          const problem = this.#problemAfter(end);
+          if (problem !== null) return this.#problem(problem, question.form);
+          return this.#answerUnlessHad(question, request, has);
         },
-      });
-      return this.#problemAfter(end);
-    } finally {
-      leave();
-      held.release(client);
-    }
+        onClosed: () => held.release(address),
+      },
+      waiters,
+    );
+    return ok(read);
   }
 
   /** Gives this node some time to reach a version; a problem only when it stops. */

@@ -3,6 +3,7 @@ import { assert } from '@metad/raft-core';
 import type { Answer } from '../http/answer.ts';
 import type { Problem } from '../http/problem.ts';
 import { nextTurn } from '../steps.ts';
+import type { Timed } from '../wait/deadlines.ts';
 import type { Waiters } from '../wait/wait.ts';
 import type { WaitEnd, Waiter } from '../wait/waiter.ts';
 import type { EventSink } from './event-sink.ts';
@@ -43,7 +44,9 @@ const MAX_UNREAD_HEARTBEATS = 4;
  * sent, so that the rules of waits hold and nothing falls between. A client that reads slowly is sent the newest state
  * once it is ready for it, never a backlog.
  */
-export class EventStream {
+export class EventStream implements Timed {
+  /** Of the next heartbeat. */
+  deadlineSlot: number | null = null;
   readonly fields: readonly string[];
   readonly #request: StreamRequest;
   readonly #ground: StreamGround;
@@ -113,15 +116,11 @@ export class EventStream {
 
   async #untilChange(since: Version): Promise<void> {
     const { host, path, jitterMs } = this.#request;
-    const end = await this.#ground.waiters.wait({
-      host,
-      path,
-      since,
-      jitterMs,
-      timeoutMs: Number.POSITIVE_INFINITY,
-      onHeld: (waiter) => {
-        this.#waiter = waiter;
-      },
+    const end = await new Promise<WaitEnd>((onEnd) => {
+      const timeoutMs = Number.POSITIVE_INFINITY;
+      const held = this.#ground.waiters.hold({ host, path, since, jitterMs, timeoutMs, onEnd });
+      if (typeof held === 'string') onEnd(held);
+      else this.#waiter = held;
     });
     this.#waiter = null;
     if (end !== 'changed') this.#finish(end);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Answer, MIN_SHARED_BYTES } from '../http/answer.ts';
+import type { Answer } from '../http/answer.ts';
 import { nextTurn } from '../steps.ts';
 
 /** One event, as it goes out. */
@@ -26,13 +26,13 @@ export function stateEventOf(answer: Answer): Promise<StateEvent> {
   return event;
 }
 
-async function makeEvent({ status, version, body, length }: Answer): Promise<StateEvent> {
+async function makeEvent({ status, version, body }: Answer): Promise<StateEvent> {
   const [type, data] = status === 200 ? ['state', body] : ['missing', 'null'];
   const head = `event: ${type}\nid: ${version}\ndata: `;
   if (typeof data === 'string') {
     const text = `${head}${data}${FRAME_END}`;
     const digest = status === 200 ? createHash('sha256').update(data).digest('base64') : '';
-    return { frame: [length < MIN_SHARED_BYTES ? text : Buffer.from(text)], digest };
+    return { frame: [Buffer.from(text)], digest };
   }
   const hash = createHash('sha256');
   for (const piece of data) {

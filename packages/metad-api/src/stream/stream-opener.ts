@@ -97,5 +97,12 @@ export class StreamOpener {
 }
 
 function headersOnly(fields: readonly string[], version: Version): Answer {
-  return { status: 200, contentType: EVENT_STREAM, body: '', length: 0, version, wire: { fields, body: '' } };
+  return {
+    status: 200,
+    contentType: EVENT_STREAM,
+    body: '',
+    length: 0,
+    version,
+    wire: { fields, body: Buffer.alloc(0) },
+  };
 }

@@ -1,9 +1,9 @@
 import type { Version } from '@metad/kv-store';
 import type { ChangeFeed } from './change-feed.ts';
-import { type Clock, Deadlines } from './deadlines.ts';
+import { type Clock, Deadlines, type Timed } from './deadlines.ts';
 import { type HeldRequestLimits, HeldRequests } from './held-requests.ts';
 
-interface Pending {
+interface Pending extends Timed {
   readonly version: Version;
   readonly settle: (outcome: CatchUpOutcome) => void;
 }
@@ -64,7 +64,7 @@ export class CatchUp {
   async #wait(version: Version, client: CatchUpClient): Promise<CatchUpOutcome> {
     let leave = (): void => undefined;
     const outcome = await new Promise<CatchUpOutcome>((settle) => {
-      const pending: Pending = { version, settle };
+      const pending: Pending = { version, settle, deadlineSlot: null };
       this.#pending.add(pending);
       this.#oldest = Math.min(this.#oldest, version);
       this.#deadlines.add(pending, this.#timeoutMs);

@@ -18,16 +18,22 @@ export const SYSTEM_CLOCK: Clock = {
 /** How late a deadline may be noticed. */
 const SLOT_MS = 100;
 
+/** What can have a deadline, in one place at a time. */
+export interface Timed {
+  /** Kept by the deadlines: the slot in which it ends; null when it has none. */
+  deadlineSlot: number | null;
+}
+
 /**
  * Deadlines of very many things with one timer, which runs only while there are any. Setting and clearing one costs the
  * same however many there are.
  */
-export class Deadlines<T> {
+export class Deadlines<T extends Timed> {
   readonly #clock: Clock;
   readonly #onExpired: (item: T) => void;
   /** By the slot in which they end. */
   readonly #slots = new Map<number, Set<T>>();
-  readonly #slotOf = new Map<T, number>();
+  #count = 0;
   /** All slots before this one have run out. */
   #nextSlot = 0;
   #stopTimer: (() => void) | null = null;
@@ -47,13 +53,15 @@ export class Deadlines<T> {
     const slot = Math.max(Math.ceil((now + afterMs) / SLOT_MS), this.#nextSlot);
     const items = this.#slots.get(slot) ?? new Set();
     this.#slots.set(slot, items.add(item));
-    this.#slotOf.set(item, slot);
+    item.deadlineSlot = slot;
+    this.#count += 1;
   }
 
   delete(item: T): void {
-    const slot = this.#slotOf.get(item);
-    if (slot === undefined) return;
-    this.#slotOf.delete(item);
+    const slot = item.deadlineSlot;
+    if (slot === null) return;
+    item.deadlineSlot = null;
+    this.#count -= 1;
     const items = this.#slots.get(slot);
     items?.delete(item);
     if (items?.size === 0) this.#slots.delete(slot);
@@ -68,14 +76,14 @@ export class Deadlines<T> {
     }
     for (const item of due) {
       // Whoever ran out before it may have cleared it, or set it anew.
-      if ((this.#slotOf.get(item) ?? this.#nextSlot) >= this.#nextSlot) continue;
+      if ((item.deadlineSlot ?? this.#nextSlot) >= this.#nextSlot) continue;
       this.delete(item);
       this.#onExpired(item);
     }
   }
 
   #stopWhenIdle(): void {
-    if (this.#slotOf.size > 0) return;
+    if (this.#count > 0) return;
     this.#stopTimer?.();
     this.#stopTimer = null;
   }

@@ -7,7 +7,7 @@ import type { ChangeFeed } from './change-feed.ts';
 import type { NamedChange } from './change-window.ts';
 import { type Clock, Deadlines } from './deadlines.ts';
 import { dependsOnMapping, mappingPart, scopeOf } from './query-scope.ts';
-import { type WaitEnd, Waiter } from './waiter.ts';
+import { type EndListener, type WaitEnd, Waiter } from './waiter.ts';
 import { WaiterIndex } from './waiter-index.ts';
 
 interface WaitQuery {
@@ -18,13 +18,12 @@ interface WaitQuery {
   readonly since: Version | null;
 }
 
-export interface WaitRequest extends WaitQuery {
+/** Its `onEnd` is called in a later turn, if the request is held. */
+export interface WaitRequest extends WaitQuery, EndListener {
   /** `Infinity`: it does not end by itself. */
   readonly timeoutMs: number;
   /** Over how long the answer to a change may be delayed, by chance: of many that wait for it, few come back at once. */
   readonly jitterMs: number;
-  /** Called with the waiter, in the same turn, if the request is held. */
-  onHeld(waiter: Waiter): void;
 }
 
 interface Comparison {
@@ -45,8 +44,8 @@ interface Query {
   readonly profile: ClientProfile;
 }
 
-/** As many waiters are released in one turn of the event loop; each of them reads and renders. */
-const MAX_RELEASED_PER_TURN = 64;
+/** As many waiters are told in one turn of the event loop; each of them reads and renders. */
+const MAX_TOLD_PER_TURN = 64;
 
 /**
  * Holds requests until what they would answer may have changed.
@@ -59,10 +58,14 @@ export class Waiters {
   readonly #profiles: ClientProfiles;
   readonly #clock: Clock;
   readonly #random: () => number;
-  readonly #all = new Set<Waiter>();
+  /** Those who are parked. */
   readonly #index = new WaiterIndex<Waiter>();
+  /** Those whose answer is on its way. */
+  readonly #delayed = new Set<Waiter>();
   readonly #deadlines: Deadlines<Waiter>;
-  #released: [waiter: Waiter, end: WaitEnd][] = [];
+  /** Those whose wait has ended, in the portions in which they will be told. */
+  readonly #portions: [waiter: Waiter, end: WaitEnd][][] = [];
+  #isTelling = false;
   #isStopped = false;
 
   constructor(options: {
@@ -86,29 +89,26 @@ export class Waiters {
     return this.#isStopped;
   }
 
-  wait(request: WaitRequest): Promise<WaitEnd> {
-    if (this.#isStopped) return Promise.resolve('stopped');
-    const { profile, version, since, hasMissed } = this.#compare(request);
-    if (hasMissed) return Promise.resolve('changed');
+  /** Holds a request, unless it is to be answered at once: then how its wait has ended. */
+  hold(request: WaitRequest): Waiter | WaitEnd {
+    if (this.#isStopped) return 'stopped';
+    const { profile, version: profileFirstReadAt, since, hasMissed } = this.#compare(request);
+    if (hasMissed) return 'changed';
     const { host, path, jitterMs, timeoutMs } = request;
     const expiresAt = this.#clock.now() + timeoutMs;
-    return new Promise((resolve) => {
-      const profileFirstReadAt = version;
-      const waiter = new Waiter({
-        host,
-        path,
-        since,
-        profile,
-        profileFirstReadAt,
-        expiresAt,
-        jitterMs,
-        resolve,
-      });
-      this.#all.add(waiter);
-      this.#index.add(waiter);
-      if (timeoutMs < Number.POSITIVE_INFINITY) this.#deadlines.add(waiter, timeoutMs);
-      request.onHeld(waiter);
+    const waiter = new Waiter({
+      host,
+      path,
+      since,
+      profile,
+      profileFirstReadAt,
+      expiresAt,
+      jitterMs,
+      listener: request,
     });
+    this.#index.add(waiter);
+    if (timeoutMs < Number.POSITIVE_INFINITY) this.#deadlines.add(waiter, timeoutMs);
+    return waiter;
   }
 
   /** Whether what the client sees may have changed since that version; false only when it is known. */
@@ -121,7 +121,7 @@ export class Waiters {
   /** Ends all waits, and every later one at once. */
   stop(): void {
     this.#isStopped = true;
-    for (const waiter of [...this.#all]) this.end(waiter, 'stopped');
+    for (const waiter of [...this.#index.all(), ...this.#delayed]) this.end(waiter, 'stopped');
   }
 
   /** What the client sees by now, and whether it has missed something since its version. */
@@ -186,7 +186,7 @@ export class Waiters {
 
   #deliver(changes: readonly Change[]): void {
     for (const change of dataFirst(changes)) {
-      if (this.#all.size === 0) return;
+      if (this.#index.isEmpty) return;
       switch (change.type) {
         case 'data':
           for (const path of change.paths) this.#deliverPath(path, change.version);
@@ -196,7 +196,7 @@ export class Waiters {
           for (const host of change.hosts) this.#deliverHost(host, change);
           break;
         case 'reset':
-          for (const waiter of [...this.#all]) this.#change(waiter);
+          for (const waiter of this.#index.all()) this.#change(waiter);
           break;
       }
     }
@@ -257,6 +257,7 @@ export class Waiters {
       return;
     }
     waiter.state = 'delayed';
+    this.#delayed.add(waiter);
     this.#index.delete(waiter);
     this.#deadlines.delete(waiter);
     const delayMs = this.#random() * waiter.jitterMs;
@@ -265,19 +266,27 @@ export class Waiters {
 
   /** Ends one wait, if it has not ended yet. */
   end(waiter: Waiter, end: WaitEnd): void {
-    if (!this.#all.delete(waiter)) return;
+    if (waiter.state === 'ended') return;
     if (waiter.state === 'parked') this.#index.delete(waiter);
+    else this.#delayed.delete(waiter);
     waiter.state = 'ended';
     this.#deadlines.delete(waiter);
-    this.#released.push([waiter, end]);
-    if (this.#released.length === 1) queueMicrotask(() => this.#release());
+    this.#tellLater(waiter, end);
   }
 
-  #release(): void {
-    const batch = this.#released.slice(0, MAX_RELEASED_PER_TURN);
-    for (const [waiter, end] of batch) waiter.resolve(end);
-    this.#released = this.#released.slice(batch.length);
-    if (this.#released.length > 0) setImmediate(() => this.#release());
+  #tellLater(waiter: Waiter, end: WaitEnd): void {
+    const last = this.#portions.at(-1);
+    if (last === undefined || last.length === MAX_TOLD_PER_TURN) this.#portions.push([[waiter, end]]);
+    else last.push([waiter, end]);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    queueMicrotask(() => this.#tell());
+  }
+
+  #tell(): void {
+    for (const [waiter, end] of this.#portions.shift() ?? []) waiter.tell(end);
+    this.#isTelling = this.#portions.length > 0;
+    if (this.#isTelling) setImmediate(() => this.#tell());
   }
 }
 

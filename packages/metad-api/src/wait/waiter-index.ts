@@ -2,15 +2,20 @@ import { parentOf } from '@metad/kv-store';
 import type { ClientProfile } from '../access/client-profile.ts';
 import { type QueryScope, scopeOf, scopeOwner } from './query-scope.ts';
 
-export interface Indexed {
+export interface Indexed<W> {
   /** Null when the client is unknown. */
   readonly host: string | null;
   readonly path: string;
   readonly profile: ClientProfile;
+  /** Kept by the index: with whom it is found; null while it is not in there. */
+  group: WaiterGroup<W> | null;
 }
 
 /** Waiters that see the same: what concerns one of them concerns all. */
-interface Group<W> {
+export interface WaiterGroup<W> {
+  readonly path: string;
+  /** See scopeOwner. */
+  readonly owner: object | string;
   readonly scope: QueryScope;
   readonly waiters: Set<W>;
 }
@@ -19,25 +24,31 @@ interface Group<W> {
  * Finds the waiters that a change concerns. The cost of a look-up depends on the depth of the path and on how many are
  * found, not on how many wait: whether a leaf shows is asked once for all who see the same.
  */
-export class WaiterIndex<W extends Indexed> {
+export class WaiterIndex<W extends Indexed<W>> {
   /** By path, and by whose scope it is. */
-  readonly #groups = new Map<string, Map<object | string, Group<W>>>();
-  readonly #byInterest = new Map<string, Set<Group<W>>>();
+  readonly #groups = new Map<string, Map<object | string, WaiterGroup<W>>>();
+  readonly #byInterest = new Map<string, Set<WaiterGroup<W>>>();
   readonly #byHost = new Map<string, Set<W>>();
+
+  get isEmpty(): boolean {
+    return this.#groups.size === 0;
+  }
 
   add(waiter: W): void {
     const { host, path, profile } = waiter;
-    const group = this.#groups.get(path)?.get(scopeOwner(profile, path)) ?? this.#open(waiter);
+    const owner = scopeOwner(profile, path);
+    const group = this.#groups.get(path)?.get(owner) ?? this.#open(owner, waiter);
     group.waiters.add(waiter);
+    waiter.group = group;
     if (host !== null) addTo(this.#byHost, host, waiter);
   }
 
-  /** `waiter` must be as it was added. */
   delete(waiter: W): void {
-    const { host, path, profile } = waiter;
-    const group = this.#groups.get(path)?.get(scopeOwner(profile, path));
-    group?.waiters.delete(waiter);
-    if (group?.waiters.size === 0) this.#close(group, waiter);
+    const { host, group } = waiter;
+    if (group === null) return;
+    waiter.group = null;
+    group.waiters.delete(waiter);
+    if (group.waiters.size === 0) this.#close(group);
     if (host !== null) deleteFrom(this.#byHost, host, waiter);
   }
 
@@ -52,13 +63,19 @@ export class WaiterIndex<W extends Indexed> {
   }
 
   /** A copy: whoever walks through it may change the index. */
+  all(): readonly W[] {
+    return [...this.#groups.values()].flatMap((atPath) =>
+      [...atPath.values()].flatMap(({ waiters }) => [...waiters]),
+    );
+  }
+
+  /** A copy as well. */
   ofHost(host: string): readonly W[] {
     return [...(this.#byHost.get(host) ?? [])];
   }
 
-  #open({ profile, path }: W): Group<W> {
-    const group: Group<W> = { scope: scopeOf(profile, path), waiters: new Set() };
-    const owner = scopeOwner(profile, path);
+  #open(owner: object | string, { profile, path }: W): WaiterGroup<W> {
+    const group: WaiterGroup<W> = { path, owner, scope: scopeOf(profile, path), waiters: new Set() };
     const atPath = this.#groups.get(path);
     if (atPath === undefined) this.#groups.set(path, new Map([[owner, group]]));
     else atPath.set(owner, group);
@@ -66,11 +83,12 @@ export class WaiterIndex<W extends Indexed> {
     return group;
   }
 
-  #close(group: Group<W>, { profile, path }: W): void {
+  #close(group: WaiterGroup<W>): void {
+    const { path, owner, scope } = group;
     const atPath = this.#groups.get(path);
-    atPath?.delete(scopeOwner(profile, path));
+    atPath?.delete(owner);
     if (atPath?.size === 0) this.#groups.delete(path);
-    for (const interest of group.scope.interests) deleteFrom(this.#byInterest, interest, group);
+    for (const interest of scope.interests) deleteFrom(this.#byInterest, interest, group);
   }
 }
 

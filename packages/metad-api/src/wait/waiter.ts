@@ -1,12 +1,19 @@
 import type { Version } from '@metad/kv-store';
 import type { ClientProfile } from '../access/client-profile.ts';
-import type { Indexed } from './waiter-index.ts';
+import type { Timed } from './deadlines.ts';
+import type { Indexed, WaiterGroup } from './waiter-index.ts';
 
 /** How a wait ended. Whoever waited reads anew, except when it was `stopped` or the client is `gone`. */
 export type WaitEnd = 'changed' | 'timedOut' | 'stopped' | 'gone';
 
+/** Who is told, once, how a wait ended. */
+export interface EndListener {
+  /** Must not throw: others are told after it. */
+  onEnd(end: WaitEnd): void;
+}
+
 /** One request that is held open. */
-export class Waiter implements Indexed {
+export class Waiter implements Indexed<Waiter>, Timed {
   readonly host: string | null;
   readonly path: string;
   /** The client has seen all that changed up to this version. */
@@ -24,7 +31,9 @@ export class Waiter implements Indexed {
   state: 'parked' | 'delayed' | 'ended' = 'parked';
   /** Must not change while the waiter is in an index. */
   profile: ClientProfile;
-  readonly #resolve: (end: WaitEnd) => void;
+  group: WaiterGroup<Waiter> | null = null;
+  deadlineSlot: number | null = null;
+  readonly #listener: EndListener;
 
   constructor(options: {
     readonly host: string | null;
@@ -34,7 +43,7 @@ export class Waiter implements Indexed {
     readonly profileFirstReadAt: Version;
     readonly expiresAt: number;
     readonly jitterMs: number;
-    readonly resolve: (end: WaitEnd) => void;
+    readonly listener: EndListener;
   }) {
     this.host = options.host;
     this.path = options.path;
@@ -42,11 +51,11 @@ export class Waiter implements Indexed {
     this.profileFirstReadAt = options.profileFirstReadAt;
     this.expiresAt = options.expiresAt;
     this.jitterMs = options.jitterMs;
-    this.#resolve = options.resolve;
+    this.#listener = options.listener;
     this.profile = options.profile;
   }
 
-  resolve(end: WaitEnd): void {
-    this.#resolve(end);
+  tell(end: WaitEnd): void {
+    this.#listener.onEnd(end);
   }
 }
