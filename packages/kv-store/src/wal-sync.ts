@@ -1,10 +1,7 @@
 import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
 import { syncDirectory } from './durable-file.ts';
-import { namingFile, namingFileAsync } from './store-error.ts';
-
-const fdatasyncAsync = promisify(fdatasync);
+import { namingFile } from './store-error.ts';
 
 /**
  * Puts on disk what SQLite has committed to a database's write-ahead log: one sync covers all transactions before it.
@@ -34,15 +31,17 @@ export class WalSync {
   }
 
   /** The same without holding up the thread; what is committed meanwhile may be left out. */
-  async beside(): Promise<void> {
+  beside(): Promise<void> {
     const handle = this.#open();
     this.#running += 1;
-    try {
-      await namingFileAsync(this.#file, () => fdatasyncAsync(handle));
-    } finally {
-      this.#running -= 1;
-      this.#closeIfIdle();
-    }
+    return new Promise((resolve, reject) => {
+      fdatasync(handle, (error) => {
+        this.#running -= 1;
+        this.#closeIfIdle();
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
   }
 
   /** What runs still ends. */

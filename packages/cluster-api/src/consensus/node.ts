@@ -80,7 +80,7 @@ export class Node {
       proposals: this.#proposals,
       barriers: this.#barriers,
       trace: options.metrics.writeTrace,
-      resume: (finish) => this.#enter(finish),
+      resume: (finish) => this.#enterAndRun(finish),
       fail: (error) => this.fail(error),
     });
     const { role, term, leader } = this.#raft.place();
@@ -158,14 +158,10 @@ export class Node {
 
   /** Takes the message of a snapshot that was received whole; that is installed, or never will be, when it returns. */
   installSnapshot(message: InstallSnapshot): void {
-    this.#enter(() => {
+    this.#enterAndRun(() => {
       this.#driver.complete();
       this.#take(message);
     });
-    if (this.#turn === null) return;
-    // Not with the next turn: another one may be received until then.
-    clearImmediate(this.#turn);
-    this.#runTurn();
   }
 
   /** How the sending of a snapshot ended; `sent` once the peer has stepped its message. */
@@ -288,6 +284,14 @@ export class Node {
       this.fail(error);
       return undefined;
     }
+  }
+
+  /** The same, and the turn as well, before anything else comes. */
+  #enterAndRun(input: () => void): void {
+    this.#enter(input);
+    if (this.#turn === null) return;
+    clearImmediate(this.#turn);
+    this.#runTurn();
   }
 
   #schedule(): void {
