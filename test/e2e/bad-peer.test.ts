@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { type Observation, observe } from './observe.ts';
 import { sendRaw } from './raw-socket.ts';
+import { Database } from './sqlite.ts';
+import { waitUntil } from './wait-until.ts';
 
 // Whoever reaches the cluster port may claim to be a peer. Wrong claims are refused with the reason; nonsense behind a
 // right one closes the connection. No node ends, no state changes, no leader is lost.
@@ -14,9 +17,19 @@ let before: Observation;
 
 beforeAll(async () => {
   await cluster.form(3);
+  for (const id of cluster.ids)
+    await waitUntil(() => knowsDisksOfAll(id), `node ${id} to know whose disk is whose`);
   await cluster.write(1, 'kept', 'as it is');
   before = await observe(cluster);
 });
+
+/** An initial cluster records its members' disks as they connect; until then any disk under a member's id is let in. */
+function knowsDisksOfAll(id: number): boolean {
+  const state = new Database(join(cluster.node(id).dataDir, 'state.db'), { readonly: true });
+  const membership = String(state.prepare('SELECT membership FROM state').pluck().get());
+  state.close();
+  return membership.match(/"instance"/g)?.length === cluster.ids.length;
+}
 
 afterEach(async () => {
   expect(cluster.runningIds).toEqual([1, 2, 3]);

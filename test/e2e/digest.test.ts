@@ -1,21 +1,12 @@
 import { rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
 import { metadctlFailure } from './metadctl.ts';
+import { Database } from './sqlite.ts';
 import { waitUntil } from './wait-until.ts';
 
 // A node whose state was made by other entries than those of the others takes itself out, and can be rebuilt.
-
-interface Sqlite {
-  prepare(sql: string): { run(...values: unknown[]): unknown };
-  close(): void;
-}
-
-// What kv-store itself opens its files with.
-const kvStore = createRequire(new URL('../../packages/kv-store/package.json', import.meta.url));
-const Database = kvStore('better-sqlite3') as new (file: string) => Sqlite;
 
 const cluster = useCluster();
 

@@ -1,9 +1,10 @@
 import { EventEmitter } from 'node:events';
-import { createServer, get, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { get, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { describe, expect, test, vi } from 'vitest';
 import { sendPieces } from '../src/http/body.ts';
 import { writeMany } from './large-tree.ts';
+import { listening } from './listening.ts';
 import { settle, TestNode } from './test-node.ts';
 
 const PIECES = ['one', 'two', 'three'].map((text) => Buffer.from(text));
@@ -56,18 +57,12 @@ describe.each(['metadata', 'manage'] as const)('a large answer of the %s API ove
     writeMany(node, '/big', 'x'.repeat(5000));
     await node.allow('127.0.0.1', '/');
     const { metadataListener, manageListener } = node.apps;
-    const server = createServer(api === 'metadata' ? metadataListener : manageListener);
+    const { server, port } = await listening(api === 'metadata' ? metadataListener : manageListener);
     const sockets = new Set<Socket>();
     server.on('connection', (socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const { port }: AddressInfo = Object(server.address());
     return { port, node, sockets };
   }
 

@@ -1,20 +1,14 @@
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type MetadataState, MetadClient, MetadManageClient } from '../src/client/index.ts';
 import type { MetadSettings } from '../src/settings.ts';
+import { listening } from './listening.ts';
 import { TestNode } from './test-node.ts';
 
 // The client against the two APIs as they are, over a store in this process.
 
 async function serve(listener: RequestListener): Promise<string> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
+  const { port } = await listening(listener);
   return `http://127.0.0.1:${port}`;
 }
 

@@ -1,17 +1,11 @@
-import { createServer, type RequestListener, request } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { type RequestListener, request } from 'node:http';
+import { connect } from 'node:net';
+import { describe, expect, test, vi } from 'vitest';
+import { listening } from './listening.ts';
 import { TestNode } from './test-node.ts';
 
 async function serve(listener: RequestListener): Promise<number> {
-  const server = createServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port }: AddressInfo = Object(server.address());
-  return port;
+  return (await listening(listener)).port;
 }
 
 interface Reply {

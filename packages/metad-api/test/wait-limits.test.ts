@@ -1,9 +1,8 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import fc from 'fast-check';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { HeldRequests } from '../src/wait/held-requests.ts';
+import { listening } from './listening.ts';
 import { JSON_TYPE, settle, TestNode } from './test-node.ts';
 import { TestStream } from './test-stream.ts';
 
@@ -119,13 +118,7 @@ describe('as many as one address may hold', () => {
     const node = new TestNode({ maxWaitersPerAddress: 30 });
     await node.write('PUT', '/v1/data', { a: '1' });
     await node.allow('127.0.0.1', '/');
-    const server = createServer(node.apps.metadataListener);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    onTestFinished(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    const { port }: AddressInfo = Object(server.address());
+    const { port } = await listening(node.apps.metadataListener);
     for (let round = 0; round < 3; round += 1) {
       const sockets = Array.from({ length: 10 }, () => connect(port, '127.0.0.1'));
       for (const socket of sockets) {

@@ -1,6 +1,6 @@
-import { createServer } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { connect } from 'node:net';
+import { describe, expect, test, vi } from 'vitest';
+import { listening } from './listening.ts';
 import { JSON_TYPE, settle, TestNode } from './test-node.ts';
 
 const CLIENT = '10.1.0.1';
@@ -16,14 +16,7 @@ async function openNode(...args: ConstructorParameters<typeof TestNode>): Promis
 
 async function serve(node: TestNode): Promise<number> {
   await node.allow('127.0.0.1', '/');
-  const server = createServer(node.apps.metadataListener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port }: AddressInfo = Object(server.address());
-  return port;
+  return (await listening(node.apps.metadataListener)).port;
 }
 
 /** Sends bytes; gives all that comes back until the connection is closed. */
