@@ -81,10 +81,13 @@ test.skipIf(missing)(
     }, `node ${hung} to follow another one`);
     await load.goesOn();
     expect((await cluster.manage(hung, 'GET', '/health')).status).toBe(200);
+    expect(await cluster.version(hung)).toBeGreaterThan(0);
+    expect((await cluster.post(hung, '/write', { Put: { key: 'through', value: 'hung' } })).status).toBe(504);
 
     rmSync(trigger);
     await load.goesOn();
     expect(await load.problems()).toEqual([]);
+    expect(await cluster.read(hung, 'through')).toBe('hung');
     expect(cluster.process(hung).exit).toBeNull();
   },
 );
