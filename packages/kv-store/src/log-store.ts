@@ -74,7 +74,7 @@ export class LogStore implements LogReader {
   readonly #purge: Database.Transaction<(upTo: LogIndex, limits: PurgeLimits) => boolean>;
   readonly #firstError: FirstError;
   #hardState: HardState;
-  /** What is on disk: behind `#hardState`, by its commit index only. */
+  /** What is written: behind `#hardState`, by its commit index only. */
   #savedHardState: HardState;
   #compacted: LogId;
   #lastLog: LogId;
