@@ -89,6 +89,16 @@ function unpacked(proposals: PackedProposals): { id: number; command: Command }[
   return found;
 }
 
+test('what is applied shows at once to whoever reads in the same turn', () => {
+  const leaf = () => replica.state.read((view) => view.value('data', '/a'));
+  expect(leaf()).toBeUndefined();
+  const command = encodeCommand({ type: 'merge', tree: 'data', leaves: [['/a', '1']] });
+  const id = { term: term(1), leader: nodeId(1), index: logIndex(1) };
+  store.state.apply([{ ...id, payload: { type: 'command', data: command } }]);
+  applied.set(store.state.version);
+  expect(leaf()).toBe('1');
+});
+
 test('the commands of one turn cross the port together, and each gets its own outcome', async () => {
   const outcomes = [put('/a'), put('/b')];
   const message = await next();

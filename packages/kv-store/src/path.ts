@@ -6,6 +6,7 @@ export const ROOT = '/';
  * resolved (never above the root), no trailing slash.
  */
 export function canonicalPath(path: string): string {
+  if (isPlain(path)) return path;
   const segments: string[] = [];
   for (const segment of path.split('/')) {
     if (segment === '..') segments.pop();
@@ -16,10 +17,12 @@ export function canonicalPath(path: string): string {
 
 /** Whether `path` is what `canonicalPath` makes of it. */
 export function isCanonicalPath(path: string): boolean {
-  // What needs a closer look is rare: a name that begins with a dot.
-  if (path.startsWith('/') && !path.endsWith('/') && !path.includes('//') && !path.includes('/.'))
-    return true;
-  return canonicalPath(path) === path;
+  return isPlain(path) || canonicalPath(path) === path;
+}
+
+/** Nearly all paths are; what needs a closer look is the root, or a name that begins with a dot. */
+function isPlain(path: string): boolean {
+  return path.startsWith('/') && !path.endsWith('/') && !path.includes('//') && !path.includes('/.');
 }
 
 /** The names from the root down; none for the root itself. */

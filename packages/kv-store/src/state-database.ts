@@ -5,6 +5,7 @@ import { openForReading } from './database.ts';
 import { STATE_FORMAT, STATE_READER_CONNECTION } from './state-schema.ts';
 import { type StateReader, StateView } from './state-view.ts';
 import { namingFile, StoreError } from './store-error.ts';
+import type { Version } from './version.ts';
 
 /** A consistent view that stays open over several turns of the event loop. */
 export interface StateCursor {
@@ -26,6 +27,9 @@ export interface StateSource extends StateReader {
  */
 export class StateDatabase implements StateSource {
   #connection: Connection;
+  #isReading = false;
+  /** Until the end of this turn `readInTurn` leaves its transaction open. */
+  #isTurnOpen = false;
 
   private constructor(connection: Connection) {
     this.#connection = connection;
@@ -38,24 +42,38 @@ export class StateDatabase implements StateSource {
 
   /** Reads another file from now on: a snapshot was installed. Cursors go on with the one they began. */
   reopen(file: string): void {
-    assert(!this.#connection.db.inTransaction, 'no read is under way');
+    assert(!this.#isReading, 'no read is under way');
     const before = this.#connection;
     this.#connection = connect(file);
     before.db.close();
   }
 
   read<T>(look: (view: StateView) => T): T {
-    const { db, file, view, begin, end } = this.#connection;
-    assert(!db.inTransaction, 'reads do not nest');
-    return namingFile(file, () => {
-      begin.run();
+    return this.#reading(() => {
+      this.#endTransaction();
       try {
-        const seen = look(view);
-        assert(!(seen instanceof Promise), 'a read transaction ends before a promise could settle');
-        return seen;
+        return this.#look(look);
       } finally {
-        // SQLite ends a transaction by itself when the disk fails under it.
-        if (db.inTransaction) end.run();
+        this.#endTransaction();
+      }
+    });
+  }
+
+  /**
+   * A read of version `atLeast` or a newer one. Such reads of one turn of the event loop share a transaction for as long
+   * as it is new enough: to begin and end one costs more than to read a leaf. So whoever calls it must know of the newest
+   * version that anybody was told of.
+   */
+  readInTurn<T>(atLeast: Version, look: (view: StateView) => T): T {
+    return this.#reading(() => {
+      const { db, view } = this.#connection;
+      if (db.inTransaction && view.version() < atLeast) this.#endTransaction();
+      this.#endWithTurn();
+      try {
+        return this.#look(look);
+      } catch (error) {
+        this.#endTransaction();
+        throw error;
       }
     });
   }
@@ -84,6 +102,42 @@ export class StateDatabase implements StateSource {
 
   close(): void {
     this.#connection.db.close();
+  }
+
+  #reading<T>(run: () => T): T {
+    assert(!this.#isReading, 'reads do not nest');
+    this.#isReading = true;
+    try {
+      return namingFile(this.#connection.file, run);
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  #look<T>(look: (view: StateView) => T): T {
+    const { db, view, begin } = this.#connection;
+    if (!db.inTransaction) {
+      begin.run();
+      view.renew();
+    }
+    const seen = look(view);
+    assert(!(seen instanceof Promise), 'a read transaction ends before a promise could settle');
+    return seen;
+  }
+
+  #endWithTurn(): void {
+    if (this.#isTurnOpen) return;
+    this.#isTurnOpen = true;
+    setImmediate(() => {
+      this.#isTurnOpen = false;
+      this.#endTransaction();
+    });
+  }
+
+  #endTransaction(): void {
+    const { db, end } = this.#connection;
+    // SQLite ends it by itself when the disk fails under it.
+    if (db.open && db.inTransaction) end.run();
   }
 }
 

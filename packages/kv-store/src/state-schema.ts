@@ -85,11 +85,23 @@ export const STATE_FORMAT: FileFormat = {
   },
 };
 
-/** When the write-ahead log is this much longer it is moved. Its pages belong all over the file: many take long. */
-export const MAX_STATE_WAL_PAGES = 1_000;
+/**
+ * When the write-ahead log is this much longer it is moved. Its pages belong all over the file: many take long, few take
+ * often, and of a page that was written several times only the last form is moved.
+ */
+export const MAX_STATE_WAL_PAGES = 4_000;
 
-/** How long it may get while a thread moves it. */
-export const MAX_THREAD_WAL_PAGES = 8_000;
+/** How long it may get while a thread moves it: 48 MiB. */
+export const MAX_THREAD_WAL_PAGES = 12_000;
+
+/**
+ * In KiB. A write reads the row that it replaces: the pages of a tree of some 500,000 leaves have room. Taken only as
+ * the tree grows.
+ */
+const WRITER_CACHE = 128 * 1024;
+
+/** In KiB. With each write SQLite drops what a reader's connection has kept, so more would hardly help. */
+const READER_CACHE = 32 * 1024;
 
 export const STATE_CONNECTION: ConnectionOptions = {
   // Only somebody's sqlite3 shell can be in the way: the lock on the log keeps other nodes out.
@@ -100,11 +112,11 @@ export const STATE_CONNECTION: ConnectionOptions = {
     'synchronous = NORMAL',
     'wal_autocheckpoint = 0',
     'journal_size_limit = 67108864',
-    'cache_size = -32768',
+    `cache_size = -${WRITER_CACHE}`,
   ],
 };
 
 export const STATE_READER_CONNECTION: ConnectionOptions = {
   busyTimeoutMs: 5000,
-  pragmas: ['query_only = ON', 'cache_size = -32768'],
+  pragmas: ['query_only = ON', `cache_size = -${READER_CACHE}`],
 };

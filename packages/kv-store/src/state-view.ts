@@ -40,11 +40,18 @@ export interface HistoryChange {
 export class StateView {
   readonly #statements: ReturnType<typeof prepareStatements>;
   readonly #isOpen: () => boolean;
+  /** The same for as long as the transaction lasts. */
+  #state: StateRow | null = null;
 
   /** For those who hold the transaction: `isOpen` tells whether it is there. */
   constructor(db: Database.Database, isOpen: () => boolean) {
     this.#statements = prepareStatements(db);
     this.#isOpen = isOpen;
+  }
+
+  /** For those who hold the transaction: another one has begun. */
+  renew(): void {
+    this.#state = null;
   }
 
   version(): Version {
@@ -161,8 +168,10 @@ export class StateView {
   }
 
   #row() {
-    const row = this.#open().state.get();
-    assert(row !== undefined, 'a state has a position');
+    const statements = this.#open();
+    this.#state ??= statements.state.get() ?? null;
+    const row = this.#state;
+    assert(row !== null, 'a state has a position');
     const [term, leader, index, version, digest, featureLevel, versionFloor, historyStart] = row;
     const applied: LogIdRow = [term, leader, index];
     return { applied, version, digest, featureLevel, versionFloor, historyStart };

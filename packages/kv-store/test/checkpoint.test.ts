@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { StateDatabase } from '../src/state-database.ts';
+import { MAX_STATE_WAL_PAGES } from '../src/state-schema.ts';
 import type { Store } from '../src/store.ts';
 import { dump, openStore, put, writeCommands } from './fixtures.ts';
 
@@ -14,11 +15,14 @@ function writeBatch(store: Store): void {
 test('the write-ahead logs are moved by the writes that make them long', () => {
   const store = openStore();
   let longest = 0;
-  for (let batch = 0; batch < 100; batch++) {
+  for (let batch = 0; batch < 250; batch++) {
     writeBatch(store);
     longest = Math.max(longest, statSync(`${store.stateFile}-wal`).size);
   }
-  expect(longest).toBeLessThan(8 * 1024 * 1024);
+  const frameBytes = 4096 + 24;
+  // And what one batch adds.
+  expect(longest).toBeLessThan((MAX_STATE_WAL_PAGES + 200) * frameBytes);
+  expect(longest).toBeGreaterThan(MAX_STATE_WAL_PAGES * frameBytes);
   expect(statSync(store.stateFile).size).toBeGreaterThan(1024 * 1024);
 });
 
@@ -27,10 +31,10 @@ test('a reader that stays delays a checkpoint, and the next one after it makes u
   writeBatch(store);
   const database = StateDatabase.open(store.stateFile);
   const cursor = database.openCursor();
-  for (let batch = 0; batch < 60; batch++) writeBatch(store);
+  for (let batch = 0; batch < 150; batch++) writeBatch(store);
   const before = statSync(store.stateFile).size;
   cursor.close();
-  for (let batch = 0; batch < 60; batch++) writeBatch(store);
+  for (let batch = 0; batch < 150; batch++) writeBatch(store);
   expect(statSync(store.stateFile).size).toBeGreaterThan(before);
   database.close();
 });

@@ -9,6 +9,7 @@ import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import type { StateView } from '../src/state-view.ts';
 import { StoreError } from '../src/store-error.ts';
+import { version } from '../src/version.ts';
 import { applyCommands, openBoth, temporaryDirectory } from './fixtures.ts';
 
 const put = (...leaves: Leaf[]): Command => ({ type: 'merge', tree: 'data', leaves });
@@ -89,6 +90,57 @@ test('a read that throws ends its transaction', () => {
   expect(failing).toThrow('visitor');
   applyCommands(state, put(['/a', '2']));
   expect(reader.read((view) => view.value('data', '/a'))).toBe('2');
+});
+
+test('the reads of one turn see one state, until a newer one is asked for or the turn ends', async () => {
+  const { state, reader } = openBoth();
+  const seen = (atLeast: number) => reader.readInTurn(version(atLeast), (view) => view.version());
+  applyCommands(state, put(['/a', '1']));
+  expect(seen(0)).toBe(1);
+  applyCommands(state, put(['/a', '2']));
+  expect(seen(1), 'new enough').toBe(1);
+  expect(seen(2)).toBe(2);
+  expect(reader.readInTurn(version(2), (view) => view.value('data', '/a'))).toBe('2');
+  applyCommands(state, put(['/a', '3']));
+  expect(
+    reader.read((view) => view.version()),
+    'a read of its own',
+  ).toBe(3);
+  expect(seen(2)).toBe(3);
+  applyCommands(state, put(['/a', '4']));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(seen(3)).toBe(4);
+});
+
+test('what goes wrong in a turn with its reads leaves no transaction behind', async () => {
+  const { state, reader } = openBoth();
+  const failing = () =>
+    reader.readInTurn(version(0), () => {
+      throw new RangeError('mine');
+    });
+  expect(failing).toThrow(RangeError);
+  applyCommands(state, put(['/a', '1']));
+  expect(
+    reader.readInTurn(version(0), (view) => view.version()),
+    'another transaction',
+  ).toBe(1);
+  expect(() => reader.readInTurn(version(0), () => reader.read(() => 1))).toThrow(AssertionError);
+  expect(() => reader.readInTurn(version(0), async () => 1)).toThrow(AssertionError);
+  reader.readInTurn(version(0), (view) => view.version());
+  reader.close();
+  // The end of the turn finds it closed.
+  await new Promise((resolve) => setImmediate(resolve));
+});
+
+test('a file that takes the place of another one is read in the same turn', () => {
+  const { reader } = openBoth();
+  const file = join(temporaryDirectory(), 'other.db');
+  const other = StateMachine.open(file);
+  onTestFinished(() => other.close());
+  applyCommands(other, put(['/a', 'other']));
+  expect(reader.readInTurn(version(0), (view) => view.version())).toBe(0);
+  reader.reopen(file);
+  expect(reader.readInTurn(version(0), (view) => view.value('data', '/a'))).toBe('other');
 });
 
 test('readers open and read while a write is under way', () => {

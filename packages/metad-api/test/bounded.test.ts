@@ -43,7 +43,14 @@ describe('a bounded cache', () => {
 });
 
 test('answers are kept for one version only, the newest', () => {
-  const answer: Answer = { status: 200, contentType: '', body: 'x', length: 1, version: version(5) };
+  const answer: Answer = {
+    status: 200,
+    contentType: '',
+    body: 'x',
+    length: 1,
+    version: version(5),
+    headers: {},
+  };
   const cache = new AnswerCache({ maxAnswerCacheBytes: 10_000 });
   cache.set(version(5), 'k', answer);
   expect([cache.get(version(5), 'k'), cache.get(version(6), 'k'), cache.get(version(4), 'k')]).toEqual([

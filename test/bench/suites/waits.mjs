@@ -11,6 +11,8 @@ const WAITERS = 10_000;
 const FEW = 10;
 const IDLE_SECONDS = 10;
 const SETTLE_SECONDS = 3;
+/** A release takes a quarter of a second: one in three is as much as a tenth slower than another. */
+const ROUNDS_PER_PASS = 3;
 const ONE_ROUNDS = 200;
 const ONE_PAUSE_MS = 20;
 const WRITES_PER_SECOND = 1000;
@@ -50,7 +52,7 @@ export async function measureWaits({ dir, passes, scale }) {
     const idle = { bare: await bare.idle(count, scale), node: await node.idle(count, scale) };
     printIdle(idle, count);
     const rounds = { bare: [], shared: [], own: [] };
-    for (let pass = 0; pass <= passes; pass += 1) {
+    for (let round = 0; round <= passes * ROUNDS_PER_PASS; round += 1) {
       rounds.bare.push(await bare.releaseAll(count, SHARED));
       rounds.shared.push(await node.releaseAll(count, SHARED));
       rounds.own.push(await node.releaseAll(count, '/self'));

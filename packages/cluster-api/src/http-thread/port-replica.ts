@@ -135,7 +135,7 @@ export class PortReplica implements Replica {
 
   #read<T>(look: (view: StateView) => T): T {
     if (this.#replacements !== this.#appliedVersion.replacements) this.#takeReplacement();
-    return this.#database.read(look);
+    return this.#database.readInTurn(this.version(), look);
   }
 
   #openCursor(): StateCursor {

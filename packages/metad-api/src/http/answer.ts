@@ -7,6 +7,8 @@ import type { Problem } from './problem.ts';
 
 const NOT_MODIFIED = 304;
 
+const NO_HEADERS: Readonly<Record<string, string>> = {};
+
 /** What is sent, apart from the request id. Immutable, so that equal requests may share one. */
 export interface Answer {
   readonly status: number;
@@ -16,7 +18,7 @@ export interface Answer {
   readonly length: number;
   /** The version of what the body shows; null for answers that show nothing of the state. */
   readonly version: Version | null;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string>>;
   /** What goes out with it each time, worked out in advance: for answers that are sent often. */
   readonly wire?: WireForm;
 }
@@ -37,26 +39,27 @@ export function answerOf(options: {
   readonly version: Version | null;
   readonly headers?: Readonly<Record<string, string>>;
 }): Answer {
-  const { status = 200, form, body, version, headers } = options;
-  const answer = {
+  const { status = 200, form, body, version, headers = NO_HEADERS } = options;
+  return {
     status,
     contentType: CONTENT_TYPE[form.format],
     body,
     length: bytesIn(body),
     version,
+    headers,
   };
-  return headers === undefined ? answer : { ...answer, headers };
 }
 
 /** The same answer, ready to be sent again and again. */
 export function prepared(answer: Answer): Answer {
-  return { ...answer, wire: wireFormOf(answer) };
+  const { status, contentType, body, length, version, headers } = answer;
+  return { status, contentType, body, length, version, headers, wire: wireFormOf(answer) };
 }
 
 export function wireFormOf(answer: Answer): WireForm {
   if (answer.wire !== undefined) return answer.wire;
   const fields = answer.status === NOT_MODIFIED ? [] : bodyFields(answer);
-  for (const [name, value] of Object.entries(answer.headers ?? {})) fields.push(name, value);
+  for (const [name, value] of Object.entries(answer.headers)) fields.push(name, value);
   if (answer.version !== null) fields.push(VERSION_HEADER, String(answer.version));
   return { fields, body: shareable(answer) };
 }
@@ -93,6 +96,6 @@ export function notModifiedAnswer(options: {
 }
 
 export function problemAnswer(problem: Problem, form: Form, version: Version | null): Answer {
-  const answer = answerOf({ status: problem.status, form, body: renderProblem(problem, form), version });
-  return problem.headers === undefined ? answer : { ...answer, headers: problem.headers };
+  const { status, headers = NO_HEADERS } = problem;
+  return answerOf({ status, form, body: renderProblem(problem, form), version, headers });
 }

@@ -7,5 +7,6 @@ export const CACHE_HEADERS = { 'Cache-Control': 'private, no-cache', Vary: 'Acce
 
 /** What goes with the answer to a read, so that the client can ask later whether it still holds. */
 export function tagHeaders(version: Version, format: Format): Readonly<Record<string, string>> {
-  return { ...CACHE_HEADERS, ETag: etagOf(version, format) };
+  const { Vary } = CACHE_HEADERS;
+  return { 'Cache-Control': CACHE_HEADERS['Cache-Control'], Vary, ETag: etagOf(version, format) };
 }

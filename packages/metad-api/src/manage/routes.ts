@@ -135,7 +135,7 @@ function readyRoute({ replica }: ManageParts): Route {
 function metricsRoute(metrics: MetricsPage): Route {
   const show = async (): Promise<Answer> => {
     const { contentType, body } = await metrics();
-    return { status: 200, contentType, body, length: Buffer.byteLength(body), version: null };
+    return { status: 200, contentType, body, length: Buffer.byteLength(body), version: null, headers: {} };
   };
   return { path: '/metrics', handlers: { GET: show } };
 }

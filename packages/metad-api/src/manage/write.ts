@@ -34,8 +34,8 @@ export async function write(plan: Plan, request: ManageRequest, parts: ManagePar
   const outcome = await replica.propose(writeOf(operations, { author, idempotencyKey, preconditions }));
   if (outcome.type === 'applied') {
     feed.noteVersion(outcome.version);
-    const answer = { form, body: renderConfirmation(form), version: outcome.version };
-    return answerOf(outcome.repeated ? { ...answer, headers: REPLAYED } : answer);
+    const headers = outcome.repeated ? REPLAYED : {};
+    return answerOf({ form, body: renderConfirmation(form), version: outcome.version, headers });
   }
   return problemAnswer(problemOf(outcome, plan), form, outcomeVersion(outcome) ?? feed.version);
 }

@@ -4,7 +4,7 @@ import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
 import { type Answer, prepared } from '../http/answer.ts';
 import { CACHE_HEADERS } from '../http/cache-headers.ts';
 import { NOT_FOUND, type Problem, tooLarge } from '../http/problem.ts';
-import { nameOf } from '../render/render.ts';
+import { type Form, nameOf } from '../render/render.ts';
 import type { MetadSettings } from '../settings.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import { AnswerCache } from './answer-cache.ts';
@@ -29,6 +29,7 @@ export class Answers {
   readonly #profiles: ClientProfiles;
   readonly #trees: TreeAnswers;
   readonly #kept: AnswerCache;
+  #last: LastAnswer | null = null;
   /** How often all that was kept has been thrown away: what was read before that is not kept any more. */
   #resets = 0;
 
@@ -45,6 +46,7 @@ export class Answers {
     parts.feed.listen((changes) => {
       if (!changes.some((change) => change.type === 'reset')) return;
       this.#kept.clear();
+      this.#last = null;
       this.#resets += 1;
     });
   }
@@ -67,7 +69,13 @@ export class Answers {
     const { version, deliveredVersion } = this.#feed;
     const profile =
       host === null ? NO_PROFILE : this.#profiles.known(host, { version, changesKnownTo: deliveredVersion });
-    return profile === null ? undefined : this.#kept.get(version, answerKey(profile, question));
+    if (profile === null) return undefined;
+    const { path, form } = question;
+    const place = openPlace(profile, path);
+    if (this.#last?.isOf(version, place, form)) return this.#last.answer;
+    const answer = this.#kept.get(version, keyOf(profile, place, question));
+    if (answer !== undefined && place !== null) this.#last = new LastAnswer(version, place, form, answer);
+    return answer;
   }
 
   #ask(question: Question, view: StateView, version: Version): TreeQuestion {
@@ -94,8 +102,35 @@ export class Answers {
   }
 }
 
+/** What was answered last: when thousands wait for one place, each of them asks what the one before it asked. */
+class LastAnswer {
+  readonly answer: Answer;
+  readonly #version: Version;
+  readonly #place: string;
+  readonly #form: Form;
+
+  constructor(version: Version, place: string, form: Form, answer: Answer) {
+    this.answer = answer;
+    this.#version = version;
+    this.#place = place;
+    this.#form = form;
+  }
+
+  isOf(version: Version, place: string | null, { format, pretty }: Form): boolean {
+    const form = this.#form;
+    return (
+      version === this.#version && place === this.#place && format === form.format && pretty === form.pretty
+    );
+  }
+}
+
+type Asked = Pick<Question, 'path' | 'form'>;
+
 /** Names what an answer depends on: two questions with one key have one answer at one version. */
-export function answerKey(profile: ClientProfile, { path, form }: Pick<Question, 'path' | 'form'>): string {
-  const place = openPlace(profile, path);
+export function answerKey(profile: ClientProfile, asked: Asked): string {
+  return keyOf(profile, openPlace(profile, asked.path), asked);
+}
+
+function keyOf(profile: ClientProfile, place: string | null, { path, form }: Asked): string {
   return place === null ? `${profile.id}${nameOf(form)}${path}` : nameOf(form) + place;
 }

@@ -215,6 +215,10 @@ function hasConditions(request: ApiRequest): boolean {
 export function metadataRoute(target: string): string {
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
-  const route = isAtOrBelow(path, SELF) ? '/self/*' : '/*';
-  return mark >= 0 && /[?&]wait=true(?:&|$)/i.test(target) ? `${route}?wait=true` : route;
+  const { read, wait } = isAtOrBelow(path, SELF) ? SELF_ROUTES : ROUTES;
+  return mark >= 0 && /[?&]wait=true(?:&|$)/i.test(target) ? wait : read;
 }
+
+/** Whole strings: one that is put together has to be read through each time that it is looked up. */
+const SELF_ROUTES = { read: '/self/*', wait: '/self/*?wait=true' };
+const ROUTES = { read: '/*', wait: '/*?wait=true' };

@@ -38,6 +38,8 @@ class Asked implements AnswerDoor {
   readonly #request: ApiRequest;
   readonly #door: ReplyDoor;
   readonly #exchange: Exchange;
+  /** Null: not looked up yet. */
+  #route: string | null = null;
 
   constructor(request: ApiRequest, door: ReplyDoor, exchange: Exchange) {
     this.#request = request;
@@ -47,18 +49,24 @@ class Asked implements AnswerDoor {
 
   reply(reply: Reply): void {
     if (reply instanceof EventStream) this.#stream(reply);
-    else if (reply instanceof HeldRead) reply.begin(this);
+    else if (reply instanceof HeldRead) this.#hold(reply);
     else this.answer(reply);
   }
 
   answer(answer: Answer): void {
-    this.#exchange.end(metadataRoute(this.#request.target), answer.status);
+    this.#exchange.end(this.#route ?? metadataRoute(this.#request.target), answer.status);
     this.#door.answer(answer, this.#exchange.requestId);
   }
 
   fail(error: unknown): void {
     this.#exchange.fail(error);
     this.answer(failureAnswer({ format: negotiate(this.#request.header('accept')), pretty: false }));
+  }
+
+  /** What can be done while nobody waits is done now: a change may release thousands. */
+  #hold(read: HeldRead): void {
+    this.#route = metadataRoute(this.#request.target);
+    read.begin(this);
   }
 
   #stream(stream: EventStream): void {

@@ -103,6 +103,7 @@ function headersOnly(fields: readonly string[], version: Version): Answer {
     body: '',
     length: 0,
     version,
+    headers: {},
     wire: { fields, body: Buffer.alloc(0) },
   };
 }
