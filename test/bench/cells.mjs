@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runJob } from './processes.mjs';
+import { runJob, startJob } from './processes.mjs';
 
 /**
  * @typedef {{
@@ -25,6 +25,18 @@ export function loadCell({ name, ports, seconds, ...rest }) {
   const warmUpSeconds = seconds * CELL_WARM_UP_SHARE;
   const job = { ports: ports.map((port) => ({ port })), seconds, warmUpSeconds, ...rest };
   return { name, connections: job.connections, job, run: () => runJob('load.mjs', job) };
+}
+
+/** So many writes in a second of what nobody reads, until `finish` is called. */
+export function startWrites(leader, rate) {
+  const { job } = loadCell({
+    ports: [leader.manage],
+    connections: 16,
+    seconds: 1,
+    rate,
+    request: { method: 'PUT', path: '/v1/data/elsewhere/{c}/k', body: '"{n}"' },
+  });
+  return startJob('load.mjs', { ...job, seconds: undefined });
 }
 
 /** Lets compilers, caches and files of what is compared become what they stay, by the same load for each. */

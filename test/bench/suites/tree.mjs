@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadCell, measure, until, warmUp } from '../cells.mjs';
+import { loadCell, measure, startWrites, until, warmUp } from '../cells.mjs';
 import { put, startCluster } from '../cluster.mjs';
 import { cpuSeconds } from '../processes.mjs';
 import { digits, printGoals, printTable } from '../report.mjs';
@@ -14,6 +14,8 @@ const CONNECTIONS = 64;
 const LEAVES_PER_PUT = 5_000;
 const PUTS_AT_ONCE = 2;
 const WARM_UP_SECONDS = 2;
+/** With each of them a node forgets what it has answered. */
+const WRITES_PER_SECOND = 500;
 /** There are many cells. */
 const CELL_SHARE = 0.5;
 const VALUE = 'v'.repeat(200);
@@ -33,8 +35,15 @@ const KINDS = [
     request: { method: 'GET', path: '/leaves/{q}/{r}', headers: HEADERS },
   },
   {
-    name: 'GET of a random leaf, the leader',
+    name: `GET of a random leaf beside ${WRITES_PER_SECOND} writes/s, the leader`,
     port: 'metadata',
+    writes: WRITES_PER_SECOND,
+    request: { method: 'GET', path: '/leaves/{q}/{r}', headers: HEADERS },
+  },
+  {
+    name: 'GET of a random leaf that is kept or not, the leader',
+    port: 'metadata',
+    hasGoal: false,
     request: { method: 'GET', path: '/leaves/{q}/{r}', headers: HEADERS },
   },
   {
@@ -52,7 +61,8 @@ export async function measureTree({ dir, seconds: asked, passes, scale }) {
   console.log(
     `Leaves of 200 bytes, 1,000 in each folder. Two clusters at once: one keeps ${least} leaves, the other one grows; each\n` +
       `size is measured beside the small one, for ${seconds} s, so that ratios are of the same minute. CPU: of all three nodes, per\n` +
-      `request. A node keeps answers that it has given: all of the few leaves', and of a random leaf of many hardly any.\n`,
+      `request. A node keeps the answers that it has given until the next write: so beside writes each leaf is read from the tree,\n` +
+      `and in peace those of the few leaves are kept, of a random leaf of many hardly any.\n`,
   );
   const small = await Tree.start(join(dir, 'small'), least);
   const large = await Tree.start(join(dir, 'large'), least);
@@ -133,13 +143,15 @@ export class Tree {
     return KINDS.map((kind) => this.#cell(kind, seconds, CONNECTIONS));
   }
 
-  #cell({ name, port, request, keys: most }, seconds, connections) {
+  #cell({ name, port, request, keys: most, writes }, seconds, connections) {
     const keys = Math.min(this.leaves, most ?? this.leaves);
     const cell = loadCell({ name, ports: [this.leader[port]], connections, request, seconds, keys });
     const run = async () => {
+      const beside = writes === undefined ? null : startWrites(this.leader, writes);
       const before = this.#cpu();
       const result = await cell.run();
       const cpuMicros = ((this.#cpu() - before) * 1e6) / result.total;
+      await beside?.finish();
       return { ...result, leaves: this.leaves, cpuMicros };
     };
     return { ...cell, run };
@@ -198,6 +210,7 @@ function printGrowth(rows) {
 function growthGoals(rows) {
   return pairs(rows)
     .slice(-KINDS.length)
+    .filter((_, i) => KINDS[i].hasGoal !== false)
     .flatMap(({ small, large }) => {
       const what = `${large.name.split(',')[0]}, ${large.leaves} leaves for ${small.leaves}`;
       return [

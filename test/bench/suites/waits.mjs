@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
-import { loadCell, median, until } from '../cells.mjs';
+import { median, startWrites, until } from '../cells.mjs';
 import { metricsOf, put, startCluster } from '../cluster.mjs';
 import { Holder } from '../holder.mjs';
-import { cpuSeconds, heldBytes, startBareHttp, startJob } from '../processes.mjs';
+import { cpuSeconds, heldBytes, startBareHttp } from '../processes.mjs';
 import { clientAddress } from '../programs/client-address.mjs';
 import { digits, printGoals, printTable } from '../report.mjs';
 
@@ -162,17 +162,6 @@ async function measureOne({ node, leader, count, scale }) {
     for (const row of rows.filter((row) => row.rate === rate)) row.written = done?.perSecond ?? 0;
   }
   return rows;
-}
-
-function startWrites(leader, rate) {
-  const { job } = loadCell({
-    ports: [leader.manage],
-    connections: 16,
-    seconds: 1,
-    rate,
-    request: { method: 'PUT', path: '/v1/data/elsewhere/{c}/k', body: '"{n}"' },
-  });
-  return startJob('load.mjs', { ...job, seconds: undefined });
 }
 
 function change({ manage }, path, value) {
