@@ -31,7 +31,7 @@ const DEFAULT_SUITES = ['write', 'read', 'waits', 'tree', 'core'];
 const USAGE = `usage: npm run bench -- [suite …] [options]
 
 suites (without any: ${DEFAULT_SUITES.join(', ')})
-  write       durable writes, beside etcd (where it is on the PATH) and one synced SQLite transaction per write
+  write       durable writes, beside etcd (where it is on the PATH), what Node can do at most, and one SQLite transaction each
   read        metadata reads, beside node:http that answers the same bytes; linearizable reads
   waits       10,000 held requests, beside node:http that holds as many
   tree        how reads and writes grow with the tree, up to a million leaves; restart; a learner that gets all of them

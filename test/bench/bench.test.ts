@@ -9,7 +9,13 @@ const LIMIT_MS = 180_000;
 
 /** The first cells of the tables that each suite prints. */
 const TABLES = {
-  write: ['durable writes', 'POST /write, to the leader', 'the leader during PUT /v1/data: mean, ms', 'goal'],
+  write: [
+    'durable writes',
+    'POST /write, to the leader',
+    'the leader during PUT /v1/data: mean, ms',
+    'times bare Node',
+    'goal',
+  ],
   read: ['reads', 'GET /self/node, JSON, a follower', 'linearizable, a learner', 'goal'],
   waits: ['10 requests held, nothing happens', 'one change answers 10', 'one change concerns one', 'goal'],
   tree: ['as the tree grows', 'restart of one node', 'a new learner', "the leader's writes", 'goal'],

@@ -80,8 +80,26 @@ export function forkProgram(name) {
 }
 
 /** Starts node:http with the answer that it gives to all; gives its port, its process, and how to stop it. */
-export async function startBareHttp(answer, options) {
-  const child = startServer([programFile('bare-http.mjs'), JSON.stringify(answer)], options);
+export function startBareHttp(answer, options) {
+  return startBare('bare-http.mjs', answer, options);
+}
+
+/** Three processes that keep what they are sent in a file each, and no more; gives the port of the one that is asked. */
+export async function startBareLogs(dir) {
+  const log = (name, followers) =>
+    startBare('bare-log.mjs', { file: join(dir, `bare-${name}.log`), followers });
+  const followers = [await log('b', null), await log('c', null)];
+  const leader = await log(
+    'a',
+    followers.map(({ port }) => port),
+  );
+  const stop = () => Promise.all([leader, ...followers].map((one) => one.stop()));
+  return { port: leader.port, stop };
+}
+
+/** Starts a server of this folder that prints its port. */
+async function startBare(name, job, options) {
+  const child = startServer([programFile(name), JSON.stringify(job)], options);
   const port = await new Promise((resolve) => child.stdout.once('data', (text) => resolve(Number(text))));
   return { port, child, stop: () => end(child, 'SIGKILL') };
 }

@@ -4,7 +4,7 @@ import { loadCell, measure, warmUp } from '../cells.mjs';
 import { metricsOf, startCluster } from '../cluster.mjs';
 import { etcdVersion, startEtcd } from '../etcd.mjs';
 import { observedBetween, readHistograms } from '../histograms.mjs';
-import { runJob } from '../processes.mjs';
+import { runJob, startBareLogs } from '../processes.mjs';
 import { digits, printGoals, printRates, printTable } from '../report.mjs';
 
 const CONNECTIONS = [1, 16, 64, 256];
@@ -14,10 +14,12 @@ const WARM_UP_SECONDS = 8;
 const KV = 'POST /write, to the leader';
 const MANAGE = 'PUT /v1/data, to the leader';
 const ETCD = 'etcd, POST /v3/kv/put, to the leader';
+const BARE = 'bare Node: HTTP and three logs, no consensus, no state';
 const SYNC = 'one SQLite commit per write, no cluster';
 
 const REQUESTS = {
   [KV]: { method: 'POST', path: '/write', body: `{"Put":{"key":"bench/{c}/k","value":"{n} ${VALUE}"}}` },
+  [BARE]: { method: 'POST', path: '/write', body: `{"Put":{"key":"bench/{c}/k","value":"{n} ${VALUE}"}}` },
   [MANAGE]: { method: 'PUT', path: '/v1/data/bench/{c}/k', body: `"{n} ${VALUE}"` },
   // Base64, as the gateway wants: what is put together of whole groups of four is valid whatever the numbers are.
   [ETCD]: {
@@ -28,17 +30,23 @@ const REQUESTS = {
 };
 
 /**
- * Durable writes on three nodes, beside three members of etcd (through its JSON gateway, where it is on the PATH) and one
- * synced SQLite transaction per write.
+ * Durable writes on three nodes, beside three members of etcd (through its JSON gateway, where it is on the PATH), what Node
+ * can do at most (three processes that sync the same bytes and do nothing else), and one synced SQLite transaction per write.
  */
 export async function measureWrites({ dir, seconds, passes, scale }) {
   mkdirSync(dir, { recursive: true });
   const cluster = await startCluster(join(dir, 'metad'));
   const version = etcdVersion();
   const etcd = version === null ? null : await startEtcd(join(dir, 'etcd'));
+  const bare = await startBareLogs(dir);
   const leader = await cluster.leader();
-  const ports = { [KV]: [leader.cluster], [MANAGE]: [leader.manage], [ETCD]: etcd && [etcd.leader.client] };
-  const ways = etcd ? [KV, MANAGE, ETCD] : [KV, MANAGE];
+  const ports = {
+    [KV]: [leader.cluster],
+    [MANAGE]: [leader.manage],
+    [BARE]: [bare.port],
+    [ETCD]: etcd && [etcd.leader.client],
+  };
+  const ways = [KV, MANAGE, BARE, ...(etcd ? [ETCD] : [])];
   const warmUpSeconds = Math.max(WARM_UP_SECONDS * scale, 0.2);
   console.log(
     `Values of 100 bytes, each write synced by a majority before it is confirmed. ${version ?? 'No etcd on the PATH'}.\n` +
@@ -71,6 +79,7 @@ export async function measureWrites({ dir, seconds, passes, scale }) {
   );
   await cluster.stop();
   await etcd?.stop();
+  await bare.stop();
 
   const [sync] = rows;
   printRates(
@@ -79,13 +88,14 @@ export async function measureWrites({ dir, seconds, passes, scale }) {
     () => sync.perSecond,
   );
   stages.print();
-  if (etcd) printTimesEtcd(rows);
+  printTimes('bare Node', BARE, rows);
+  if (etcd) printTimes('etcd', ETCD, rows);
   printWriteGoals(rows, sync, etcd !== null);
 }
 
 /** Rows of one way to write beside each other. */
 function order({ name }) {
-  return [SYNC, KV, MANAGE, 'POST /write, to all nodes', ETCD].indexOf(name);
+  return [SYNC, KV, MANAGE, 'POST /write, to all nodes', ETCD, BARE].indexOf(name);
 }
 
 /** Means of what the leader says it spends on `PUT /v1/data`, by the number of connections. */
@@ -132,15 +142,18 @@ function find(rows, name, connections) {
   return rows.find((row) => row.name === name && row.connections === connections);
 }
 
-function printTimesEtcd(rows) {
+/** How the ways to write compare with one of them. */
+function printTimes(title, other, rows) {
   const times = (name, of) =>
-    CONNECTIONS.map((connections) => of(find(rows, name, connections), find(rows, ETCD, connections)));
-  const lines = [KV, MANAGE].flatMap((name) => [
-    [`${name}: rate`, times(name, (own, etcd) => own.perSecond / etcd.perSecond)],
-    [`${name}: etcd's p50 / p50`, times(name, (own, etcd) => etcd.p50Ms / own.p50Ms)],
-  ]);
+    CONNECTIONS.map((connections) => of(find(rows, name, connections), find(rows, other, connections)));
+  const lines = [KV, MANAGE, BARE]
+    .filter((name) => name !== other)
+    .flatMap((name) => [
+      [`${name}: rate`, times(name, (own, its) => own.perSecond / its.perSecond)],
+      [`${name}: its p50 / p50`, times(name, (own, its) => its.p50Ms / own.p50Ms)],
+    ]);
   printTable(
-    ['times etcd', ...CONNECTIONS.map((connections) => `${connections} conns`)],
+    [`times ${title}`, ...CONNECTIONS.map((connections) => `${connections} conns`)],
     lines.map(([name, values]) => [name, ...values.map((value) => digits(value, 2))]),
   );
 }
