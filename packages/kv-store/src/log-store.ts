@@ -59,9 +59,9 @@ interface ExtraRows {
 }
 
 /**
- * log.db. What `write` has taken with `sync`, or `append` and then `sync`, survives a power failure; each batch is there
- * whole or not at all, and none without those before it. The first error is final: SQLite's view of a file whose sync
- * failed cannot be trusted, so every later call throws the same error.
+ * log.db. What was appended before a `sync` began survives a power failure once that has ended; each batch is there whole
+ * or not at all, and none without those before it. The first error is final: SQLite's view of a file whose sync failed
+ * cannot be trusted, so every later call throws the same error.
  */
 export class LogStore implements LogReader {
   readonly #db: Database.Database;
@@ -139,13 +139,7 @@ export class LogStore implements LogReader {
     return this.#lastLog;
   }
 
-  /** Writes one batch in one transaction; on disk when it returns, with one sync whatever its size. */
-  write(batch: LogBatch): void {
-    this.append(batch);
-    if (batch.sync) this.syncNow();
-  }
-
-  /** The same, but on disk only after a `sync` that begins later. */
+  /** Writes one batch in one transaction. It is on disk after a `sync` that begins later: one, whatever its size. */
   append(batch: LogBatch): void {
     this.#checkBatch(batch);
     const hardState = batch.hardState ?? this.#hardState;
@@ -164,6 +158,7 @@ export class LogStore implements LogReader {
     return this.#firstError.runAsync(() => this.#wal.beside());
   }
 
+  /** The same, with this thread waiting for the disk. */
   syncNow(): void {
     this.#firstError.run(() => this.#wal.now());
   }

@@ -97,13 +97,6 @@ export class Store {
     this.log.initialize({ entries: [entry], hardState, sync: true }, identity);
   }
 
-  /** Does what a Ready asks of the disk, as `write` does; on disk when it returns. */
-  persist(ready: PersistedReady): AppliedBatch | null {
-    const installed = this.write(ready);
-    if (ready.mustSync) this.log.syncNow();
-    return installed;
-  }
-
   /**
    * Writes what a Ready asks for; when it has `mustSync`, it is on disk only after a `log.sync`. A snapshot, which must
    * have been received whole, becomes the state at once and durably, and what the readers are told of it is returned;
