@@ -82,14 +82,14 @@ export class LogStore implements LogReader {
   /** Whether there may be rows that are compacted and still take up room. */
   #unpurged = true;
 
-  private constructor(file: string, db: Database.Database) {
+  private constructor(file: string, db: Database.Database, wal: WalSync) {
     this.#file = file;
     this.#firstError = new FirstError(file);
     this.#db = db;
     this.#statements = prepareLogStatements(db);
     this.#rows = new LogRows(file, this.#statements);
     this.#checkpoints = new Checkpoints(db);
-    this.#wal = new WalSync(file);
+    this.#wal = wal;
     this.#commit = db.transaction((batch, extra) => this.#writeRows(batch, extra));
     this.#purge = db.transaction((upTo, limits) => purgeFirst(this.#statements, upTo, limits));
     const { hardState, compacted } = this.#rows.hardState();
@@ -110,11 +110,13 @@ export class LogStore implements LogReader {
    */
   static open(file: string): LogStore {
     const db = openForWriting(file, LOG_FORMAT, LOG_CONNECTION);
+    const wal = new WalSync(file);
     try {
-      const log = namingFile(file, () => new LogStore(file, db));
+      const log = namingFile(file, () => new LogStore(file, db, wal));
       log.syncNow();
       return log;
     } catch (error) {
+      wal.close();
       db.close();
       throw error;
     }
