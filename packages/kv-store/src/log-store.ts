@@ -12,8 +12,8 @@ import {
 import type Database from 'better-sqlite3';
 import { Checkpoints } from './checkpoint.ts';
 import { openForWriting } from './database.ts';
-import { encodeEntry } from './entry-codec.ts';
 import { FirstError } from './first-error.ts';
+import { type ExtraRows, type LogBatch, type SnapshotSwitch, writeBatch } from './log-batch.ts';
 import { DEFAULT_PURGE_LIMITS, type PurgeLimits, purgeFirst } from './log-purge.ts';
 import { damagedLog, LogRows } from './log-rows.ts';
 import { checkEntries, checkHardState } from './log-rules.ts';
@@ -31,32 +31,6 @@ import { checkPages } from './page-check.ts';
 import { reserveFile } from './reserve-file.ts';
 import { namingFile } from './store-error.ts';
 import { WalSync } from './wal-sync.ts';
-
-/** What must be on disk together. */
-export interface LogBatch {
-  /** Replaces whatever the log holds at or behind the first of them; contiguous with what stays. */
-  readonly entries: readonly Entry[];
-  readonly hardState: HardState | null;
-  /**
-   * Whether it must get on the disk. False only when nothing but `committed` moved: that value waits in memory until some
-   * more entries are committed, as losing it costs a longer recovery and nothing else.
-   */
-  readonly sync: boolean;
-}
-
-/** A snapshot that becomes the state. */
-export interface SnapshotSwitch {
-  /** The last entry that it holds. */
-  readonly last: LogId;
-  /** The file that it is in by now. */
-  readonly stateGeneration: number;
-}
-
-/** What one transaction writes beside a batch. */
-interface ExtraRows {
-  readonly identity?: NodeIdentity;
-  readonly snapshot?: SnapshotSwitch;
-}
 
 /**
  * log.db. What was appended before a `sync` began survives a power failure once that has ended; each batch is there whole
@@ -90,7 +64,9 @@ export class LogStore implements LogReader {
     this.#rows = new LogRows(file, this.#statements);
     this.#checkpoints = new Checkpoints(db);
     this.#wal = wal;
-    this.#commit = db.transaction((batch, extra) => this.#writeRows(batch, extra));
+    this.#commit = db.transaction((batch, extra) => {
+      writeBatch(this.#statements, this.#lastLog, batch, extra);
+    });
     this.#purge = db.transaction((upTo, limits) => purgeFirst(this.#statements, upTo, limits));
     const { hardState, compacted } = this.#rows.hardState();
     this.#hardState = hardState;
@@ -288,29 +264,6 @@ export class LogStore implements LogReader {
       this.#wal.close();
       this.#db.close();
     }
-  }
-
-  #writeRows(batch: LogBatch, { identity, snapshot }: ExtraRows): void {
-    const first = batch.entries[0];
-    if (snapshot !== undefined) this.#writeSwitch(snapshot);
-    else if (first !== undefined && first.index <= this.#lastLog.index) {
-      this.#statements.truncate.run(first.index);
-    }
-    for (const entry of batch.entries) this.#statements.append.run(...encodeEntry(entry));
-    if (batch.hardState !== null) {
-      const { term, votedFor, committed } = batch.hardState;
-      this.#statements.saveHardState.run(term, votedFor, committed);
-    }
-    if (identity !== undefined) {
-      this.#statements.saveIdentity.run(identity.node, identity.instance, identity.cluster);
-    }
-  }
-
-  /** What is before the snapshot's last entry is left to `purge`: removing all of it here could take long. */
-  #writeSwitch({ last, stateGeneration }: SnapshotSwitch): void {
-    this.#statements.truncate.run(last.index + 1);
-    this.#statements.saveCompacted.run(last.term, last.leader, last.index);
-    this.#statements.saveStateGeneration.run(stateGeneration);
   }
 
   #commitSynced(batch: LogBatch, extra: ExtraRows): void {

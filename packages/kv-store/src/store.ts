@@ -14,7 +14,8 @@ import {
 } from '@metad/raft-core';
 import type { AppliedBatch } from './change.ts';
 import { createDirectory, removeDatabase } from './durable-file.ts';
-import type { LogBatch, LogStore } from './log-store.ts';
+import type { LogBatch } from './log-batch.ts';
+import type { LogStore } from './log-store.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { type OpenFiles, openFiles } from './open-files.ts';
 import { carryOutInWorker } from './snapshot-jobs.ts';

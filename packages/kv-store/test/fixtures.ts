@@ -15,7 +15,8 @@ import {
   writeOf,
 } from '../src/command.ts';
 import { encodeCommand } from '../src/command-codec.ts';
-import type { LogBatch, LogStore } from '../src/log-store.ts';
+import type { LogBatch } from '../src/log-batch.ts';
+import type { LogStore } from '../src/log-store.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import type { StateView } from '../src/state-view.ts';

@@ -12,8 +12,9 @@ import {
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
+import type { LogBatch } from '../src/log-batch.ts';
 import { prepareLogStatements } from '../src/log-statements.ts';
-import { type LogBatch, LogStore } from '../src/log-store.ts';
+import { LogStore } from '../src/log-store.ts';
 import { appendSynced, blank, commandEntry, entry, membershipOf, temporaryDirectory } from './fixtures.ts';
 
 function openLog(file = join(temporaryDirectory(), 'log.db')): LogStore {
