@@ -42,7 +42,8 @@ function append(count: number): void {
     return { ...logId, payload: { type: 'command', data } };
   });
   const hardState = { term: term(1), votedFor: null, committed: logIndex(index + count) };
-  store.log.write({ entries, hardState, sync: true });
+  store.log.append({ entries, hardState, sync: true });
+  store.log.syncNow();
   store.state.apply(entries);
 }
 

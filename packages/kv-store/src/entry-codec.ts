@@ -12,13 +12,13 @@ import {
   unreachable,
 } from '@metad/raft-core';
 
-/** A membership as plain data: what the HTTP API shows, and what goes over the wire and into files. */
-export interface PlainMembership {
+/** A membership as plain data: what stands in files, as JSON. */
+interface PlainMembership {
   readonly configs: readonly (readonly number[])[];
   readonly nodes: { readonly [id: string]: { readonly addr: string; readonly instance?: string } };
 }
 
-/** Bytes or rows that are no entry: from a damaged file, or from a peer that must not be trusted. */
+/** Rows that are no entry, or hold no membership: from a damaged file. */
 export class EntryFormatError extends Error {
   override readonly name = 'EntryFormatError';
 }

@@ -6,7 +6,6 @@ export {
   type Command,
   type ContentCommand,
   type Leaf,
-  MAX_AUTHOR_BYTES,
   type Precondition,
   type TreeName,
   type WriteCommand,
@@ -15,11 +14,11 @@ export {
 } from './command.ts';
 export { decodeCommand, encodeCommand, stampTime } from './command-codec.ts';
 export { CommandFormatError } from './command-fields.ts';
-export { decodeMembership, EntryFormatError, encodeMembership, type PlainMembership } from './entry-codec.ts';
 export { FIRST_FEATURE_LEVEL, LAST_FEATURE_LEVEL, MAX_FEATURE_LEVEL } from './feature-level.ts';
+export type { LogBatch } from './log-batch.ts';
 export type { PurgeLimits } from './log-purge.ts';
 export type { LogSize } from './log-size.ts';
-export { type LogBatch, LogStore } from './log-store.ts';
+export { LogStore } from './log-store.ts';
 export type { NodeIdentity } from './node-identity.ts';
 export { canonicalPath, isAtOrBelow, joinPath, parentOf, ROOT, segmentsOf } from './path.ts';
 export { type RestorePlan, restoreBackup, VERSION_STEP, versionAfterRestore } from './restore.ts';

@@ -12,8 +12,8 @@ import {
 import type Database from 'better-sqlite3';
 import { Checkpoints } from './checkpoint.ts';
 import { openForWriting } from './database.ts';
-import { encodeEntry } from './entry-codec.ts';
 import { FirstError } from './first-error.ts';
+import { type ExtraRows, type LogBatch, type SnapshotSwitch, writeBatch } from './log-batch.ts';
 import { DEFAULT_PURGE_LIMITS, type PurgeLimits, purgeFirst } from './log-purge.ts';
 import { damagedLog, LogRows } from './log-rows.ts';
 import { checkEntries, checkHardState } from './log-rules.ts';
@@ -32,36 +32,10 @@ import { reserveFile } from './reserve-file.ts';
 import { namingFile } from './store-error.ts';
 import { WalSync } from './wal-sync.ts';
 
-/** What must be on disk together. */
-export interface LogBatch {
-  /** Replaces whatever the log holds at or behind the first of them; contiguous with what stays. */
-  readonly entries: readonly Entry[];
-  readonly hardState: HardState | null;
-  /**
-   * Whether it must get on the disk. False only when nothing but `committed` moved: that value waits in memory until some
-   * more entries are committed, as losing it costs a longer recovery and nothing else.
-   */
-  readonly sync: boolean;
-}
-
-/** A snapshot that becomes the state. */
-export interface SnapshotSwitch {
-  /** The last entry that it holds. */
-  readonly last: LogId;
-  /** The file that it is in by now. */
-  readonly stateGeneration: number;
-}
-
-/** What one transaction writes beside a batch. */
-interface ExtraRows {
-  readonly identity?: NodeIdentity;
-  readonly snapshot?: SnapshotSwitch;
-}
-
 /**
- * log.db. What `write` has taken with `sync`, or `append` and then `sync`, survives a power failure; each batch is there
- * whole or not at all, and none without those before it. The first error is final: SQLite's view of a file whose sync
- * failed cannot be trusted, so every later call throws the same error.
+ * log.db. What was appended before a `sync` began survives a power failure once that has ended; each batch is there whole
+ * or not at all, and none without those before it. The first error is final: SQLite's view of a file whose sync failed
+ * cannot be trusted, so every later call throws the same error.
  */
 export class LogStore implements LogReader {
   readonly #db: Database.Database;
@@ -82,15 +56,17 @@ export class LogStore implements LogReader {
   /** Whether there may be rows that are compacted and still take up room. */
   #unpurged = true;
 
-  private constructor(file: string, db: Database.Database) {
+  private constructor(file: string, db: Database.Database, wal: WalSync) {
     this.#file = file;
     this.#firstError = new FirstError(file);
     this.#db = db;
     this.#statements = prepareLogStatements(db);
     this.#rows = new LogRows(file, this.#statements);
     this.#checkpoints = new Checkpoints(db);
-    this.#wal = new WalSync(file);
-    this.#commit = db.transaction((batch, extra) => this.#writeRows(batch, extra));
+    this.#wal = wal;
+    this.#commit = db.transaction((batch, extra) => {
+      writeBatch(this.#statements, this.#lastLog, batch, extra);
+    });
     this.#purge = db.transaction((upTo, limits) => purgeFirst(this.#statements, upTo, limits));
     const { hardState, compacted } = this.#rows.hardState();
     this.#hardState = hardState;
@@ -110,11 +86,13 @@ export class LogStore implements LogReader {
    */
   static open(file: string): LogStore {
     const db = openForWriting(file, LOG_FORMAT, LOG_CONNECTION);
+    const wal = new WalSync(file);
     try {
-      const log = namingFile(file, () => new LogStore(file, db));
+      const log = namingFile(file, () => new LogStore(file, db, wal));
       log.syncNow();
       return log;
     } catch (error) {
+      wal.close();
       db.close();
       throw error;
     }
@@ -139,13 +117,7 @@ export class LogStore implements LogReader {
     return this.#lastLog;
   }
 
-  /** Writes one batch in one transaction; on disk when it returns, with one sync whatever its size. */
-  write(batch: LogBatch): void {
-    this.append(batch);
-    if (batch.sync) this.syncNow();
-  }
-
-  /** The same, but on disk only after a `sync` that begins later. */
+  /** Writes one batch in one transaction. It is on disk after a `sync` that begins later: one, whatever its size. */
   append(batch: LogBatch): void {
     this.#checkBatch(batch);
     const hardState = batch.hardState ?? this.#hardState;
@@ -164,6 +136,7 @@ export class LogStore implements LogReader {
     return this.#firstError.runAsync(() => this.#wal.beside());
   }
 
+  /** The same, with this thread waiting for the disk. */
   syncNow(): void {
     this.#firstError.run(() => this.#wal.now());
   }
@@ -291,29 +264,6 @@ export class LogStore implements LogReader {
       this.#wal.close();
       this.#db.close();
     }
-  }
-
-  #writeRows(batch: LogBatch, { identity, snapshot }: ExtraRows): void {
-    const first = batch.entries[0];
-    if (snapshot !== undefined) this.#writeSwitch(snapshot);
-    else if (first !== undefined && first.index <= this.#lastLog.index) {
-      this.#statements.truncate.run(first.index);
-    }
-    for (const entry of batch.entries) this.#statements.append.run(...encodeEntry(entry));
-    if (batch.hardState !== null) {
-      const { term, votedFor, committed } = batch.hardState;
-      this.#statements.saveHardState.run(term, votedFor, committed);
-    }
-    if (identity !== undefined) {
-      this.#statements.saveIdentity.run(identity.node, identity.instance, identity.cluster);
-    }
-  }
-
-  /** What is before the snapshot's last entry is left to `purge`: removing all of it here could take long. */
-  #writeSwitch({ last, stateGeneration }: SnapshotSwitch): void {
-    this.#statements.truncate.run(last.index + 1);
-    this.#statements.saveCompacted.run(last.term, last.leader, last.index);
-    this.#statements.saveStateGeneration.run(stateGeneration);
   }
 
   #commitSynced(batch: LogBatch, extra: ExtraRows): void {

@@ -23,7 +23,7 @@ export type ChunkOutcome =
   | { readonly type: 'misplaced'; readonly offset: number };
 
 export type ReceiveOutcome =
-  /** Verified and on disk: `Store.persist` can install it. */
+  /** Verified and on disk: `Store.write` can install it. */
   | { readonly type: 'complete'; readonly manifest: SnapshotManifest }
   /** Bytes are missing: go on from `offset`. */
   | { readonly type: 'incomplete'; readonly offset: number }

@@ -91,7 +91,7 @@ export const STATE_FORMAT: FileFormat = {
  */
 export const MAX_STATE_WAL_PAGES = 4_000;
 
-/** How long it may get while a thread moves it: 48 MiB. */
+/** How long it may get while a thread moves it: 47 MiB. */
 export const MAX_THREAD_WAL_PAGES = 12_000;
 
 /**

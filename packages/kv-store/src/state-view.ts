@@ -87,21 +87,6 @@ export class StateView {
     return below.all(from, to);
   }
 
-  /**
-   * Calls `visit` with each of what `leaves` returns, without holding them all. `visit` must not call `eachLeaf` for
-   * the same tree.
-   */
-  eachLeaf(tree: TreeName, path: string, visit: (path: string, value: string) => void): void {
-    const { own, below } = this.#open().trees[tree];
-    const leaf = own.get(path);
-    if (leaf !== undefined) {
-      visit(...leaf);
-      return;
-    }
-    const { from, to } = rangeBelow(path);
-    for (const row of below.iterate(from, to)) visit(...row);
-  }
-
   /** Own values, hidden ones too, in byte order: the first `limit` behind the path `after`; null is the beginning. */
   values(tree: TreeName, page: { readonly after: string | null; readonly limit: number }): Leaf[] {
     return this.#open().trees[tree].values.all(page.after ?? '', page.limit);

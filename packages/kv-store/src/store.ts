@@ -14,7 +14,8 @@ import {
 } from '@metad/raft-core';
 import type { AppliedBatch } from './change.ts';
 import { createDirectory, removeDatabase } from './durable-file.ts';
-import type { LogBatch, LogStore } from './log-store.ts';
+import type { LogBatch } from './log-batch.ts';
+import type { LogStore } from './log-store.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { type OpenFiles, openFiles } from './open-files.ts';
 import { carryOutInWorker } from './snapshot-jobs.ts';
@@ -95,13 +96,6 @@ export class Store {
   bootstrap(membership: Membership, identity: NodeIdentity): void {
     const { entry, hardState } = bootstrapLog(membership);
     this.log.initialize({ entries: [entry], hardState, sync: true }, identity);
-  }
-
-  /** Does what a Ready asks of the disk, as `write` does; on disk when it returns. */
-  persist(ready: PersistedReady): AppliedBatch | null {
-    const installed = this.write(ready);
-    if (ready.mustSync) this.log.syncNow();
-    return installed;
   }
 
   /**

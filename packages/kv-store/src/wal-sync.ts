@@ -1,7 +1,7 @@
 import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { syncDirectory } from './durable-file.ts';
-import { namingFile } from './store-error.ts';
+import { namingFile, namingFileAsync } from './store-error.ts';
 
 /**
  * Puts on disk what SQLite has committed to a database's write-ahead log: one sync covers all transactions before it.
@@ -34,7 +34,7 @@ export class WalSync {
   beside(): Promise<void> {
     const handle = this.#open();
     this.#running += 1;
-    return new Promise((resolve, reject) => {
+    const ended = new Promise<void>((resolve, reject) => {
       fdatasync(handle, (error) => {
         this.#running -= 1;
         this.#closeIfIdle();
@@ -42,6 +42,7 @@ export class WalSync {
         else reject(error);
       });
     });
+    return namingFileAsync(this.#file, () => ended);
   }
 
   /** What runs still ends. */

@@ -14,15 +14,19 @@ export const childScript = `
     return { term: 1, leader: 1, index: at, payload: { type: 'command', data } };
   };
   const hardState = (committed) => ({ term: 1, votedFor: null, committed });
+  const append = (entries, hardState) => {
+    store.log.append({ entries, hardState, sync: true });
+    store.log.syncNow();
+  };
   let step;
   const run = (next) => (step = next)();
   const write = () => {
     if (mode === 'unsynced') {
-      return store.log.write({ entries: [], hardState: hardState(++index), sync: false });
+      return store.log.append({ entries: [], hardState: hardState(++index), sync: false });
     }
     const entries = Array.from({ length: Number(size) }, () => put(++index));
     try {
-      run(() => store.log.write({ entries, hardState: hardState(index), sync: true }));
+      run(() => append(entries, hardState(index)));
       run(() => store.state.apply(entries));
     } catch (error) {
       console.log(error.name, error.code);
@@ -39,7 +43,7 @@ export const childScript = `
   else {
     if (mode === 'unsynced') {
       const entries = Array.from({ length: Number(batches) }, (_, at) => put(at + 1));
-      store.log.write({ entries, hardState: hardState(0), sync: true });
+      append(entries, hardState(0));
     }
     for (let batch = 0; batch < Number(batches); batch++) write();
     // Not closed: the sync of an orderly end is not to be counted.
@@ -67,7 +71,8 @@ export const busyScript = `
     const first = store.log.lastLog.index + 1;
     const entries = Array.from({ length: 5 }, (_, at) => put(first + at));
     const hardState = { term: 1, votedFor, committed: first + 4 };
-    store.persist({ snapshot: null, entries, hardState, mustSync: true });
+    store.write({ snapshot: null, entries, hardState, mustSync: true });
+    store.log.syncNow();
     store.state.apply(entries);
     console.log(first + 4);
     if (first % 4 === 0) store.compact(Math.max(first - 20, 0));
@@ -88,7 +93,8 @@ export const compactingScript = `
   for (let index = 1; index <= 40; index++) {
     const data = encodeCommand({ type: 'merge', tree: 'data', leaves: [['/n', '' + index]] });
     const entries = [{ term: 1, leader: 1, index, payload: { type: 'command', data } }];
-    store.persist({ snapshot: null, entries, hardState: { term: 1, votedFor: null, committed: index }, mustSync: true });
+    store.write({ snapshot: null, entries, hardState: { term: 1, votedFor: null, committed: index }, mustSync: true });
+    store.log.syncNow();
     store.state.apply(entries);
     if (index !== 20 || process.argv[2] === 'plain') continue;
     store.compact(20);
@@ -113,7 +119,10 @@ export const movingScript = `
     const data = encodeCommand({ type: 'merge', tree: 'data', leaves });
     const entries = [{ term: 1, leader: 1, index, payload: { type: 'command', data } }];
     if (moved === 'state') store.state.apply(entries);
-    else store.persist({ snapshot: null, entries, hardState: null, mustSync: true });
+    else {
+      store.write({ snapshot: null, entries, hardState: null, mustSync: true });
+      store.log.syncNow();
+    }
   };
   try {
     for (;;) {

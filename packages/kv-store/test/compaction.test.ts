@@ -1,7 +1,7 @@
 import { AssertionError, logIndex, ZERO_LOG_ID } from '@metad/raft-core';
 import { expect, test } from 'vitest';
 import { Store } from '../src/store.ts';
-import { blank, dump, openStore, put, temporaryDirectory, writeCommands } from './fixtures.ts';
+import { blank, dump, openStore, put, temporaryDirectory, writeCommands, writeSynced } from './fixtures.ts';
 
 /** Writes and applies entries up to and with `last`, one batch each ten. */
 function fill(store: Store, last: number, value = 'x'): void {
@@ -42,7 +42,7 @@ test('a compacted log begins behind the entry named, and goes on', () => {
 test('compacting never takes what the state has not durably, nor goes back', () => {
   const store = openStore();
   fill(store, 20);
-  store.persist({ snapshot: null, entries: [blank(21)], hardState: null, mustSync: true });
+  writeSynced(store, { snapshot: null, entries: [blank(21)], hardState: null });
   expect(store.state.durable).toEqual(ZERO_LOG_ID);
   expect(store.compact(logIndex(21)).index, 'entry 21 is not applied').toBe(20);
   expect(store.state.durable.index).toBe(20);

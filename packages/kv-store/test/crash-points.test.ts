@@ -4,7 +4,7 @@ import { type Entry, logIndex, type SnapshotMeta, term, unreachable } from '@met
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Store, type StoreStep } from '../src/store.ts';
-import { commandEntry, put, temporaryDirectory } from './fixtures.ts';
+import { commandEntry, put, temporaryDirectory, writeSynced } from './fixtures.ts';
 
 /** What a node does with its disk, as its driver asks for it. */
 const anyAction = fc.oneof(
@@ -41,7 +41,7 @@ function write(store: Store, last: number): void {
   const first = store.state.applied.index + 1;
   const entries = Array.from({ length: last - first + 1 }, (_, at) => commandAt(first + at));
   const hardState = { term: term(1), votedFor: null, committed: logIndex(last) };
-  store.persist({ snapshot: null, entries, hardState, mustSync: true });
+  writeSynced(store, { snapshot: null, entries, hardState });
   store.state.apply(entries);
 }
 
@@ -49,7 +49,7 @@ function write(store: Store, last: number): void {
 function diverge(store: Store, count: number): void {
   const first = store.state.applied.index + 1;
   const entries = Array.from({ length: count }, (_, at) => commandEntry(first + at, put('/never', '1')));
-  store.persist({ snapshot: null, entries, hardState: null, mustSync: true });
+  writeSynced(store, { snapshot: null, entries, hardState: null });
 }
 
 /** Another node that has applied everything up to and with `last`, and has a snapshot of it. */
@@ -78,7 +78,7 @@ function install(store: Store, ahead: number): void {
   source.close();
   const entries = [commandAt(snapshot.last.index + 1)];
   const hardState = { term: term(1), votedFor: null, committed: snapshot.last.index };
-  store.persist({ snapshot, entries, hardState, mustSync: true });
+  writeSynced(store, { snapshot, entries, hardState });
   store.state.apply(entries);
 }
 

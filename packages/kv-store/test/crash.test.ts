@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { LogStore } from '../src/log-store.ts';
 import { Store } from '../src/store.ts';
 import { childScript } from './child.ts';
-import { commandEntry, temporaryDirectory } from './fixtures.ts';
+import { appendSynced, commandEntry, temporaryDirectory } from './fixtures.ts';
 
 function put(index: number) {
   return commandEntry(index, { type: 'merge', tree: 'data', leaves: [[`/n/${index % 50}`, `${index}`]] });
@@ -48,7 +48,7 @@ test('whatever a crash leaves of the log ends with a whole batch, and holds each
         const next = log.lastLog.index + 1;
         const entries = Array.from({ length: size }, (_, offset) => put(next + offset));
         const committed = logIndex(next - 1);
-        log.write({ entries, hardState: { term: term(1), votedFor: null, committed }, sync: true });
+        appendSynced(log, { entries, hardState: { term: term(1), votedFor: null, committed } });
         synced.push({ bytes: statSync(wal).size, last: log.lastLog.index });
       }
       const crashed = temporaryDirectory();
@@ -65,7 +65,7 @@ test('whatever a crash leaves of the log ends with a whole batch, and holds each
         const kept = reopened.entries({ from: logIndex(1), to: logIndex(last + 1), maxBytes: 1e9 });
         expect(kept).toEqual(Array.from({ length: last }, (_, before) => put(before + 1)));
       }
-      reopened.write({ entries: [put(last + 1)], hardState: null, sync: true });
+      appendSynced(reopened, { entries: [put(last + 1)], hardState: null });
       reopened.close();
     }),
     { numRuns: 60 },
@@ -78,7 +78,7 @@ test('what a crash takes from the state, the log gives back: same rows, same dig
       const directory = temporaryDirectory();
       const store = Store.open(directory);
       for (let index = 1; index <= 30; index++) {
-        store.log.write({ entries: [put(index)], hardState: null, sync: true });
+        appendSynced(store.log, { entries: [put(index)], hardState: null });
         store.state.apply([put(index)]);
       }
       const crashed = temporaryDirectory();

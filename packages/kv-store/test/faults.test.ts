@@ -13,7 +13,7 @@ import { logIndex, nodeId, term } from '@metad/raft-core';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
 import { Store } from '../src/store.ts';
-import { catchUp, dump, openStore, put, temporaryDirectory, writeCommands } from './fixtures.ts';
+import { catchUp, dump, openStore, put, temporaryDirectory, writeCommands, writeSynced } from './fixtures.ts';
 
 const advice = 'remove this node from the cluster, empty its data directory and add it again';
 
@@ -55,7 +55,7 @@ function installedDirectory(): string {
   receiver.writeSync(0, reader.readSync(0, bytes));
   receiver.finishSync();
   const hardState = { term: term(1), votedFor: null, committed: meta.last.index };
-  store.persist({ snapshot: meta, entries: [], hardState, mustSync: true });
+  writeSynced(store, { snapshot: meta, entries: [], hardState });
   fill(store, 5);
   store.close();
   Store.open(directory).close();

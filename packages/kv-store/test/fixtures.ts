@@ -5,6 +5,7 @@ import { type Entry, logIndex, type Membership, nodeId, type Payload, term } fro
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { onTestFinished } from 'vitest';
+import type { AppliedBatch } from '../src/change.ts';
 import {
   type Command,
   type ContentCommand,
@@ -14,10 +15,12 @@ import {
   writeOf,
 } from '../src/command.ts';
 import { encodeCommand } from '../src/command-codec.ts';
+import type { LogBatch } from '../src/log-batch.ts';
+import type { LogStore } from '../src/log-store.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { StateMachine } from '../src/state-machine.ts';
 import type { StateView } from '../src/state-view.ts';
-import { Store, type StoreOptions } from '../src/store.ts';
+import { type PersistedReady, Store, type StoreOptions } from '../src/store.ts';
 import { version } from '../src/version.ts';
 
 /** An empty directory, removed with the test. */
@@ -79,13 +82,26 @@ export function openStore(directory = temporaryDirectory(), options: StoreOption
   return store;
 }
 
+/** Appends a batch; on disk when it returns. */
+export function appendSynced(log: LogStore, batch: Omit<LogBatch, 'sync'>): void {
+  log.append({ ...batch, sync: true });
+  log.syncNow();
+}
+
+/** Does what a Ready asks of the disk; on disk when it returns. */
+export function writeSynced(store: Store, ready: Omit<PersistedReady, 'mustSync'>): AppliedBatch | null {
+  const installed = store.write({ ...ready, mustSync: true });
+  store.log.syncNow();
+  return installed;
+}
+
 /** Writes commands behind what the log holds, commits and applies them. */
 export function writeCommands(store: Store, ...commands: Command[]): void {
   const next = store.log.lastLog.index + 1;
   const entries = commands.map((command, offset) => commandEntry(next + offset, command));
   const committed = logIndex(next + commands.length - 1);
   const hardState = { ...store.log.hardState, term: term(1), committed };
-  store.persist({ snapshot: null, entries, hardState, mustSync: true });
+  writeSynced(store, { snapshot: null, entries, hardState });
   store.state.apply(entries);
 }
 

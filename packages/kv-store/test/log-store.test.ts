@@ -12,9 +12,10 @@ import {
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
+import type { LogBatch } from '../src/log-batch.ts';
 import { prepareLogStatements } from '../src/log-statements.ts';
 import { LogStore } from '../src/log-store.ts';
-import { blank, commandEntry, entry, membershipOf, temporaryDirectory } from './fixtures.ts';
+import { appendSynced, blank, commandEntry, entry, membershipOf, temporaryDirectory } from './fixtures.ts';
 
 function openLog(file = join(temporaryDirectory(), 'log.db')): LogStore {
   const log = LogStore.open(file);
@@ -76,7 +77,7 @@ class Append implements fc.Command<Model, Real> {
     const entries = added.length === 0 ? model.entries : [...model.entries.slice(0, first - 1), ...added];
     const committed = Math.min(model.hardState.committed + this.#committed, entries.length);
     const saved = this.#committed === 0 && this.#later === 0 ? null : hardState(at, committed, 2);
-    real.log.write({ entries: added, hardState: saved, sync: true });
+    appendSynced(real.log, { entries: added, hardState: saved });
     model.entries = entries;
     model.hardState = saved ?? model.hardState;
   }
@@ -99,7 +100,7 @@ class CommitUnsynced implements fc.Command<Model, Real> {
 
   run(model: Model, real: Real): void {
     model.hardState = { ...model.hardState, committed: logIndex(model.hardState.committed + 1) };
-    real.log.write({ entries: [], hardState: model.hardState, sync: false });
+    real.log.append({ entries: [], hardState: model.hardState, sync: false });
   }
 
   toString(): string {
@@ -183,8 +184,8 @@ test('the log is what an array is, through appends, truncations and restarts', (
 
 test('a batch that breaks a rule of the log is refused whole', () => {
   const log = openLog();
-  log.write({ entries: [blank(1), blank(2), blank(3)], hardState: hardState(2, 2, 1), sync: true });
-  const refused: [string, Parameters<LogStore['write']>[0]][] = [
+  appendSynced(log, { entries: [blank(1), blank(2), blank(3)], hardState: hardState(2, 2, 1) });
+  const refused: [string, LogBatch][] = [
     ['a gap', { entries: [blank(5)], hardState: null, sync: true }],
     ['a gap inside', { entries: [blank(4), blank(6)], hardState: null, sync: true }],
     ['terms that fall', { entries: [blank(4, 3), blank(5, 2)], hardState: null, sync: true }],
@@ -197,7 +198,7 @@ test('a batch that breaks a rule of the log is refused whole', () => {
     ['a commit index that falls', { entries: [], hardState: hardState(2, 1, 1), sync: true }],
     ['a commit index beyond the log', { entries: [], hardState: hardState(2, 4, 1), sync: true }],
   ];
-  for (const [name, batch] of refused) expect(() => log.write(batch), name).toThrow(AssertionError);
+  for (const [name, batch] of refused) expect(() => log.append(batch), name).toThrow(AssertionError);
   expect(log.hardState).toEqual(hardState(2, 2, 1));
   expect(readAll(log)).toEqual([blank(1), blank(2), blank(3)]);
 });
@@ -205,14 +206,14 @@ test('a batch that breaks a rule of the log is refused whole', () => {
 test('a commit index that moves alone is not written before the next synced batch or the end', () => {
   const directory = temporaryDirectory();
   const log = openLog(join(directory, 'log.db'));
-  log.write({ entries: [blank(1), blank(2), blank(3)], hardState: hardState(1, 0, 1), sync: true });
+  appendSynced(log, { entries: [blank(1), blank(2), blank(3)], hardState: hardState(1, 0, 1) });
   const size = () => statSync(join(directory, 'log.db-wal')).size;
   const before = size();
-  log.write({ entries: [], hardState: hardState(1, 1, 1), sync: false });
-  log.write({ entries: [], hardState: hardState(1, 2, 1), sync: false });
+  log.append({ entries: [], hardState: hardState(1, 1, 1), sync: false });
+  log.append({ entries: [], hardState: hardState(1, 2, 1), sync: false });
   expect(size()).toBe(before);
   expect(log.hardState.committed).toBe(2);
-  log.write({ entries: [blank(4)], hardState: null, sync: true });
+  appendSynced(log, { entries: [blank(4)], hardState: null });
   log.close();
   expect(openLog(join(directory, 'log.db')).hardState).toEqual(hardState(1, 2, 1));
 });
@@ -220,7 +221,7 @@ test('a commit index that moves alone is not written before the next synced batc
 test('entries stop at the limit in bytes, but never before the first', () => {
   const log = openLog();
   const large = (index: number) => entry(index, { type: 'command', data: Buffer.alloc(1000, index) });
-  log.write({ entries: [large(1), large(2), large(3)], hardState: null, sync: true });
+  appendSynced(log, { entries: [large(1), large(2), large(3)], hardState: null });
   const read = (maxBytes: number) => log.entries({ from: logIndex(1), to: logIndex(4), maxBytes }).length;
   expect([read(0), read(1064), read(2127), read(2128), read(1e9)]).toEqual([1, 1, 1, 2, 3]);
 });
@@ -249,7 +250,7 @@ test('an entry whose bytes have changed on disk is named, and the log stays shut
   const file = join(temporaryDirectory(), 'log.db');
   const writer = openLog(file);
   const put = (index: number) => commandEntry(index, { type: 'delete', tree: 'data', paths: ['/a'] });
-  writer.write({ entries: [put(1), put(2), put(3)], hardState: null, sync: true });
+  appendSynced(writer, { entries: [put(1), put(2), put(3)], hardState: null });
   writer.close();
   const db = new Database(file);
   db.exec('UPDATE entry SET payload = zeroblob(3) WHERE idx = 2');
@@ -258,13 +259,13 @@ test('an entry whose bytes have changed on disk is named, and the log stays shut
   expect(() => readAll(log)).toThrow(
     expect.objectContaining({ code: 'damaged', message: expect.stringMatching(/log\.db.*entry 2/) }),
   );
-  expect(() => log.write({ entries: [put(4)], hardState: null, sync: true })).toThrow(/entry 2/);
+  expect(() => appendSynced(log, { entries: [put(4)], hardState: null })).toThrow(/entry 2/);
 });
 
 test('a hole in the log is named', () => {
   const file = join(temporaryDirectory(), 'log.db');
   const writer = openLog(file);
-  writer.write({ entries: [1, 2, 3, 4].map((index) => blank(index)), hardState: null, sync: true });
+  appendSynced(writer, { entries: [1, 2, 3, 4].map((index) => blank(index)), hardState: null });
   writer.close();
   const db = new Database(file);
   db.exec('DELETE FROM entry WHERE idx = 3');

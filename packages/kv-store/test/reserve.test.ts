@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { MAX_UNSAVED_COMMITS, RESERVED_WAL_BYTES } from '../src/log-schema.ts';
 import { LogStore } from '../src/log-store.ts';
 import { reserveFile } from '../src/reserve-file.ts';
-import { blank, temporaryDirectory } from './fixtures.ts';
+import { appendSynced, blank, temporaryDirectory } from './fixtures.ts';
 
 /** What a crash leaves, opened. */
 function openCopy(directory: string): LogStore {
@@ -24,13 +24,13 @@ test('a log whose room was taken before holds what was written before and after 
   const log = LogStore.open(join(directory, 'log.db'));
   onTestFinished(() => log.close());
   const hardState = { term: term(1), votedFor: nodeId(1), committed: logIndex(0) };
-  log.write({ entries: [blank(1)], hardState, sync: true });
+  appendSynced(log, { entries: [blank(1)], hardState });
   const written = readFileSync(wal);
   expect(log.reserve()).toBe(true);
   expect(statSync(wal).size).toBe(RESERVED_WAL_BYTES);
   expect(readFileSync(wal).subarray(0, written.length)).toEqual(written);
   expect(openCopy(directory).lastLog.index).toBe(1);
-  log.write({ entries: [blank(2), blank(3)], hardState: null, sync: true });
+  appendSynced(log, { entries: [blank(2), blank(3)], hardState: null });
   expect(statSync(wal).size).toBe(RESERVED_WAL_BYTES);
   const crashed = openCopy(directory);
   expect(crashed.lastLog.index).toBe(3);
@@ -59,9 +59,9 @@ test('a commit index alone is saved when it has moved far, with a term or a vote
     return { term: term(at), votedFor: nodeId(1), committed: logIndex(committed) };
   };
   const entries = Array.from({ length: MAX_UNSAVED_COMMITS + 5 }, (_, i) => blank(i + 1));
-  log.write({ entries, hardState: hardState(0), sync: true });
+  appendSynced(log, { entries, hardState: hardState(0) });
   const next = (committed: number, at?: number) => {
-    log.write({ entries: [blank(log.lastLog.index + 1)], hardState: hardState(committed, at), sync: true });
+    appendSynced(log, { entries: [blank(log.lastLog.index + 1)], hardState: hardState(committed, at) });
   };
   next(MAX_UNSAVED_COMMITS - 1);
   expect(savedNow()).toBe(0);

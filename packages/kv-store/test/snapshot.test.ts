@@ -7,12 +7,21 @@ import type { SnapshotReader } from '../src/snapshot-reader.ts';
 import type { SnapshotOffer, SnapshotReceiver } from '../src/snapshot-receiver.ts';
 import { StateDatabase } from '../src/state-database.ts';
 import { Store } from '../src/store.ts';
-import { dump, entry, membershipOf, openStore, put, temporaryDirectory, writeCommands } from './fixtures.ts';
+import {
+  dump,
+  entry,
+  membershipOf,
+  openStore,
+  put,
+  temporaryDirectory,
+  writeCommands,
+  writeSynced,
+} from './fixtures.ts';
 
 function filledStore(directory = temporaryDirectory()): Store {
   const store = openStore(directory);
   const membership = entry(1, { type: 'membership', membership: membershipOf(1, 2) });
-  store.persist({ snapshot: null, entries: [membership], hardState: null, mustSync: true });
+  writeSynced(store, { snapshot: null, entries: [membership], hardState: null });
   store.state.apply([membership]);
   for (let at = 0; at < 30; at++) writeCommands(store, put(`/n/${at}`, 'x'.repeat(1000)));
   return store;
@@ -40,7 +49,7 @@ function newestOf(store: Store): SnapshotReader {
 
 function install(store: Store, snapshot: SnapshotMeta) {
   const hardState = { ...store.log.hardState, term: snapshot.last.term, committed: snapshot.last.index };
-  return store.persist({ snapshot, entries: [], hardState, mustSync: true });
+  return writeSynced(store, { snapshot, entries: [], hardState });
 }
 
 test('a snapshot is a plain file of the state at one entry, with what it is written in it', () => {

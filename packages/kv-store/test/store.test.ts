@@ -5,7 +5,15 @@ import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import type { NodeIdentity } from '../src/node-identity.ts';
 import { Store } from '../src/store.ts';
-import { blank, commandEntry, dump, entry, membershipOf, temporaryDirectory } from './fixtures.ts';
+import {
+  appendSynced,
+  blank,
+  commandEntry,
+  dump,
+  entry,
+  membershipOf,
+  temporaryDirectory,
+} from './fixtures.ts';
 
 const identity: NodeIdentity = { node: nodeId(1), instance: 'instance', cluster: 'cluster' };
 const advice = /remove this node from the cluster, empty its data directory and add it again/;
@@ -25,11 +33,7 @@ function filledDirectory(): string {
   const entries = Array.from({ length: 40 }, (_, at) =>
     commandEntry(at + 2, { type: 'merge', tree: 'data', leaves: [[`/nodes/${at}`, large]] }),
   );
-  store.log.write({
-    entries,
-    hardState: { ...store.log.hardState, committed: logIndex(41) },
-    sync: true,
-  });
+  appendSynced(store.log, { entries, hardState: { ...store.log.hardState, committed: logIndex(41) } });
   store.state.apply(store.log.entries({ from: logIndex(1), to: logIndex(42), maxBytes: 1e9 }));
   store.close();
   return directory;
@@ -83,11 +87,8 @@ test('a restart begins with the applied membership, then those behind it in the 
   const store = Store.open(directory);
   const memberships = [membershipOf(1), membershipOf(1, 2), membershipOf(1, 2, 3)];
   const entries = memberships.map((membership, at) => entry(at + 1, { type: 'membership', membership }));
-  store.log.write({
-    entries,
-    hardState: { term: term(1), votedFor: null, committed: logIndex(1) },
-    sync: true,
-  });
+  const hardState = { term: term(1), votedFor: null, committed: logIndex(1) };
+  appendSynced(store.log, { entries, hardState });
   store.state.apply(entries.slice(0, 2));
   store.close();
   const initial = openStore(directory).initialState();
@@ -100,7 +101,7 @@ test('a second open of the same directory is refused, and the first one goes on'
   const directory = temporaryDirectory();
   const first = Store.open(directory);
   expect(() => Store.open(directory)).toThrow(failure('locked', /log\.db.*another process is using/));
-  first.log.write({ entries: [blank(1)], hardState: null, sync: true });
+  appendSynced(first.log, { entries: [blank(1)], hardState: null });
   expect(() => Store.open(directory)).toThrow(failure('locked', /log\.db/));
   first.close();
   expect(openStore(directory).log.lastLog.index).toBe(1);
