@@ -18,6 +18,7 @@ import {
 } from '@metad/raft-core';
 import { describeEntry, describeLogId, describeMembership } from './describe-message.ts';
 import { TICK } from './event-queue.ts';
+import { Lifetime } from './lifetime.ts';
 import { PendingCalls, type ReadResult, type WriteResult } from './pending-calls.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 import type { Snapshot } from './simulated-store.ts';
@@ -50,15 +51,13 @@ export interface Delivery {
   readonly snapshot: Snapshot | null;
 }
 
-/** What waits in the socket buffers of a process that stands still. */
-const MAX_BUFFERED = 300;
-
 export type ProposeWrite =
   | { readonly type: 'appended' }
   | { readonly type: 'refused'; readonly leader: NodeId | null };
 
 /** One life of a node, from its start to its end: the core, and a driver that does what a real one does. */
 export class SimulatedProcess {
+  readonly lifetime: Lifetime;
   readonly #world: World;
   readonly #node: SimulatedNode;
   readonly #raft: Raft;
@@ -67,14 +66,12 @@ export class SimulatedProcess {
   #status: RaftStatus;
   #turn: Turn | null = null;
   #turnScheduled = false;
-  #paused = false;
-  #ended = false;
-  #buffered: (() => void)[] = [];
   #nextReadId: ReadId = 1;
 
   constructor(world: World, node: SimulatedNode, limits: Omit<RaftConfig, 'id' | 'random'>) {
     this.#world = world;
     this.#node = node;
+    this.lifetime = new Lifetime(world);
     const initial = node.store.initialState();
     world.checks.started(node, initial);
     node.note(() => `starts in term ${initial.hardState.term} with ${describeLogId(initial.lastLog)}`);
@@ -85,7 +82,7 @@ export class SimulatedProcess {
     );
     this.#status = this.#raft.status();
     checkInvariants(this.#status);
-    this.later(world.random.below(node.tickLength), () => this.#tick());
+    this.lifetime.later(world.random.below(node.tickLength), () => this.#tick());
     this.#wake();
   }
 
@@ -94,7 +91,7 @@ export class SimulatedProcess {
   }
 
   get isPaused(): boolean {
-    return this.#paused;
+    return this.lifetime.isPaused;
   }
 
   get pendingReads(): number {
@@ -103,37 +100,26 @@ export class SimulatedProcess {
 
   /** Nothing that it has begun goes on; who has asked it something will never hear. */
   end(): void {
-    this.#ended = true;
+    this.lifetime.end();
     this.#calls.abandon();
   }
 
   /** The process stands still and does not know it; the world goes on. */
   pause(): void {
     this.#node.note(() => 'stands still');
-    this.#paused = true;
+    this.lifetime.pause();
   }
 
   resume(): void {
     this.#node.note(() => 'goes on');
-    this.#paused = false;
-    const buffered = this.#buffered;
-    this.#buffered = [];
-    // One connection is read after the other, and what came last may be read first.
-    for (const act of buffered) this.later(1 + this.#world.random.below(TICK), () => this.whenAwake(act));
+    this.lifetime.resume();
     this.#wake();
     if (this.#turn !== null) this.#continueTurn();
   }
 
-  /** For the process' own timers: they wait while it stands still, and get lost only with it. */
-  onceAwake(act: () => void): void {
-    if (this.#paused) this.later(TICK, () => this.onceAwake(act));
-    else act();
-  }
-
   /** Does `act` as soon as the process runs; never, when it ends before, or too much waits already. */
   whenAwake(act: () => void): void {
-    if (!this.#paused) act();
-    else if (this.#buffered.length < MAX_BUFFERED) this.#buffered.push(act);
+    this.lifetime.whenAwake(act);
   }
 
   receive({ message, snapshot }: Delivery): void {
@@ -148,7 +134,7 @@ export class SimulatedProcess {
 
   /** Gives one input to the core and checks what it has done. */
   input<T>(act: (raft: Raft) => T): T {
-    assert(!this.#ended, () => `node ${this.#node.id} is down`);
+    assert(!this.lifetime.isEnded, () => `node ${this.#node.id} is down`);
     const before = this.#status;
     const result = act(this.#raft);
     const after = this.#raft.status();
@@ -189,22 +175,23 @@ export class SimulatedProcess {
   }
 
   #tick(): void {
-    if (!this.#paused) {
+    if (!this.lifetime.isPaused) {
       const before = this.#status;
       this.input((raft) => raft.tick());
       checkTick(before, this.#status);
       this.#world.checks.ticked(this.#node, this.#status);
     }
-    this.later(this.#node.tickLength, () => this.#tick());
+    this.lifetime.later(this.#node.tickLength, () => this.#tick());
   }
 
   /** Schedules a turn, so that what arrives until then is taken together. */
   #wake(): void {
-    if (this.#turnScheduled || this.#paused || this.#turn !== null || !this.#raft.hasReady()) return;
+    if (this.#turnScheduled || this.lifetime.isPaused || this.#turn !== null || !this.#raft.hasReady())
+      return;
     this.#turnScheduled = true;
-    this.later(1, () => {
+    this.lifetime.later(1, () => {
       this.#turnScheduled = false;
-      if (this.#paused || this.#turn !== null || !this.#raft.hasReady()) return;
+      if (this.lifetime.isPaused || this.#turn !== null || !this.#raft.hasReady()) return;
       const ready = this.input((raft) => raft.ready());
       checkReady(this.#status, ready);
       this.#turn = { ready, left: [...STEPS] };
@@ -214,17 +201,17 @@ export class SimulatedProcess {
 
   /** Does one step after the other, until the turn is done or something comes between. */
   #continueTurn(): void {
-    while (!this.#ended && !this.#paused && this.#turn !== null) {
+    while (!this.lifetime.isEnded && !this.lifetime.isPaused && this.#turn !== null) {
       const { ready, left } = this.#turn;
       if (this.#maybeCutShort(left)) return;
       const step = left.shift();
       assert(step !== undefined, 'a turn ends with its last step');
       if (step === 'advance') this.#turn = null;
       this.#unlessEnded(() => this.#do(step, ready));
-      if (this.#ended) return;
+      if (this.lifetime.isEnded) return;
       const wait = this.#waitAfter(step, ready);
       if (wait === 0) continue;
-      this.later(wait, () => this.#continueTurn());
+      this.lifetime.later(wait, () => this.#continueTurn());
       return;
     }
   }
@@ -293,7 +280,8 @@ export class SimulatedProcess {
     if (first !== undefined && first.index <= this.#node.store.lastLog.index) coverage.met('log truncated');
     this.#unlessEnded(() => this.#node.store.write(ready, received));
     // A snapshot is installed in several steps, and by one of them: the process may have ended before or behind it.
-    if (this.#ended && this.#node.store.compacted.index < (snapshot?.last.index ?? Infinity)) return;
+    if (this.lifetime.isEnded && this.#node.store.compacted.index < (snapshot?.last.index ?? Infinity))
+      return;
     if (snapshot !== null) {
       this.#node.note(() => `installs the snapshot ${describeLogId(snapshot.last)}`);
       coverage.met('snapshot installed');
@@ -359,13 +347,6 @@ export class SimulatedProcess {
       if (message.type === 'installSnapshot') sendSnapshot(this.#world, this.#node, this, message);
       else this.#node.transmit({ message, snapshot: null });
     }
-  }
-
-  /** Schedules something that ends with this process. */
-  later(delay: number, act: () => void): void {
-    this.#world.queue.after(delay, () => {
-      if (!this.#ended) act();
-    });
   }
 
   #noteTransition(before: RaftStatus, after: RaftStatus): void {

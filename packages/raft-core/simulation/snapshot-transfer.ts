@@ -12,6 +12,7 @@ export function sendSnapshot(
   asked: InstallSnapshot,
 ): void {
   const { network, coverage, random } = world;
+  const { lifetime } = process;
   const snapshot = node.store.takeSnapshot();
   assert(
     compareLogId(snapshot.meta.last, asked.snapshot.last) >= 0,
@@ -26,10 +27,10 @@ export function sendSnapshot(
     node.note(() => `knows its snapshot for n${asked.to} ${result}`);
     process.input((raft) => raft.reportSnapshot(asked.to, result));
   };
-  const confirm = () => process.later(0, () => process.onceAwake(() => report('sent')));
+  const confirm = () => lifetime.later(0, () => lifetime.onceAwake(() => report('sent')));
   node.transmit({ message: { ...asked, snapshot: snapshot.meta }, snapshot }, () =>
     network.send({ from: asked.to, to: node.id }, confirm),
   );
   // A transfer that is not confirmed in time has failed, whatever became of it.
-  process.later(TICK * (4 + random.below(8)), () => process.onceAwake(() => report('failed')));
+  lifetime.later(TICK * (4 + random.below(8)), () => lifetime.onceAwake(() => report('failed')));
 }
