@@ -1,22 +1,19 @@
 import {
   assert,
-  checkInvariants,
-  checkReady,
-  checkStep,
-  checkTick,
-  checkTransition,
   type Entry,
+  type InstallSnapshot,
   type LogIndex,
   type Message,
   type NodeId,
   onDiskBefore,
-  Raft,
+  type Raft,
   type RaftConfig,
   type RaftStatus,
   type ReadId,
   type Ready,
 } from '@metad/raft-core';
-import { describeEntry, describeLogId, describeMembership } from './describe-message.ts';
+import { CheckedRaft } from './checked-raft.ts';
+import { describeEntry, describeLogId } from './describe-message.ts';
 import { TICK } from './event-queue.ts';
 import { Lifetime } from './lifetime.ts';
 import { PendingCalls, type ReadResult, type WriteResult } from './pending-calls.ts';
@@ -57,13 +54,12 @@ export type ProposeWrite =
 
 /** One life of a node, from its start to its end: the core, and a driver that does what a real one does. */
 export class SimulatedProcess {
-  readonly lifetime: Lifetime;
   readonly #world: World;
   readonly #node: SimulatedNode;
-  readonly #raft: Raft;
+  readonly #lifetime: Lifetime;
+  readonly #raft: CheckedRaft;
   readonly #received = new Map<LogIndex, Snapshot>();
   readonly #calls = new PendingCalls();
-  #status: RaftStatus;
   #turn: Turn | null = null;
   #turnScheduled = false;
   #nextReadId: ReadId = 1;
@@ -71,27 +67,23 @@ export class SimulatedProcess {
   constructor(world: World, node: SimulatedNode, limits: Omit<RaftConfig, 'id' | 'random'>) {
     this.#world = world;
     this.#node = node;
-    this.lifetime = new Lifetime(world);
-    const initial = node.store.initialState();
-    world.checks.started(node, initial);
-    node.note(() => `starts in term ${initial.hardState.term} with ${describeLogId(initial.lastLog)}`);
-    this.#raft = new Raft(
-      { ...limits, id: node.id, instance: node.instance, random: world.random.next },
-      initial,
-      node.store.log,
-    );
-    this.#status = this.#raft.status();
-    checkInvariants(this.#status);
-    this.lifetime.later(world.random.below(node.tickLength), () => this.#tick());
+    this.#lifetime = new Lifetime(world);
+    this.#raft = new CheckedRaft(world, {
+      node,
+      lifetime: this.#lifetime,
+      limits,
+      moved: () => this.#wake(),
+    });
+    this.#lifetime.later(world.random.below(node.tickLength), () => this.#tick());
     this.#wake();
   }
 
   get status(): RaftStatus {
-    return this.#status;
+    return this.#raft.status;
   }
 
   get isPaused(): boolean {
-    return this.lifetime.isPaused;
+    return this.#lifetime.isPaused;
   }
 
   get pendingReads(): number {
@@ -100,55 +92,42 @@ export class SimulatedProcess {
 
   /** Nothing that it has begun goes on; who has asked it something will never hear. */
   end(): void {
-    this.lifetime.end();
+    this.#lifetime.end();
     this.#calls.abandon();
   }
 
   /** The process stands still and does not know it; the world goes on. */
   pause(): void {
     this.#node.note(() => 'stands still');
-    this.lifetime.pause();
+    this.#lifetime.pause();
   }
 
   resume(): void {
     this.#node.note(() => 'goes on');
-    this.lifetime.resume();
+    this.#lifetime.resume();
     this.#wake();
     if (this.#turn !== null) this.#continueTurn();
   }
 
   /** Does `act` as soon as the process runs; never, when it ends before, or too much waits already. */
   whenAwake(act: () => void): void {
-    this.lifetime.whenAwake(act);
+    this.#lifetime.whenAwake(act);
   }
 
   receive({ message, snapshot }: Delivery): void {
     this.whenAwake(() => {
       if (snapshot !== null) this.#received.set(snapshot.meta.last.index, snapshot);
-      const before = this.#status;
-      this.input((raft) => raft.step(message));
-      checkStep(before, message, this.#status);
-      this.#world.checks.received(this.#node, message, this.#status);
+      this.#raft.step(message);
     });
   }
 
-  /** Gives one input to the core and checks what it has done. */
+  /** Gives one input to the core, checked. */
   input<T>(act: (raft: Raft) => T): T {
-    assert(!this.lifetime.isEnded, () => `node ${this.#node.id} is down`);
-    const before = this.#status;
-    const result = act(this.#raft);
-    const after = this.#raft.status();
-    this.#status = after;
-    checkInvariants(after);
-    checkTransition(before, after);
-    this.#noteTransition(before, after);
-    this.#world.checks.moved({ node: this.#node, before, after }, this.#world.nodes);
-    this.#wake();
-    return result;
+    return this.#raft.input(act);
   }
 
   propose(write: Write, settle: (result: WriteResult) => void): ProposeWrite {
-    const result = this.input((raft) => raft.propose(this.#node.store.encode(write)));
+    const result = this.#raft.input((raft) => raft.propose(this.#node.store.encode(write)));
     if (result.type === 'appended') {
       this.#calls.write(result.logId, settle);
       return { type: 'appended' };
@@ -160,58 +139,51 @@ export class SimulatedProcess {
     const id = this.#nextReadId++;
     this.#world.checks.readAsked(this.#node, id);
     this.#calls.read(id, { key, settle });
-    this.input((raft) => raft.readIndex(id));
+    this.#raft.input((raft) => raft.readIndex(id));
   }
 
   /** Compacts the log up to what is applied, less `keep` entries. */
   compact(keep: number): void {
-    const applied = Math.min(this.#node.store.state.applied.index, this.#status.applied);
+    const applied = Math.min(this.#node.store.state.applied.index, this.#raft.status.applied);
     if (applied <= keep) return;
     const to = this.#unlessEnded(() => this.#node.store.compact((applied - keep) as LogIndex));
     if (to === null) return;
     this.#node.note(() => `compacts its log up to ${describeLogId(to)}`);
     this.#world.coverage.met('compaction');
-    this.input((raft) => raft.compacted(to));
+    this.#raft.input((raft) => raft.compacted(to));
   }
 
   #tick(): void {
-    if (!this.lifetime.isPaused) {
-      const before = this.#status;
-      this.input((raft) => raft.tick());
-      checkTick(before, this.#status);
-      this.#world.checks.ticked(this.#node, this.#status);
-    }
-    this.lifetime.later(this.#node.tickLength, () => this.#tick());
+    if (!this.#lifetime.isPaused) this.#raft.tick();
+    this.#lifetime.later(this.#node.tickLength, () => this.#tick());
   }
 
   /** Schedules a turn, so that what arrives until then is taken together. */
   #wake(): void {
-    if (this.#turnScheduled || this.lifetime.isPaused || this.#turn !== null || !this.#raft.hasReady())
+    if (this.#turnScheduled || this.#lifetime.isPaused || this.#turn !== null || !this.#raft.hasReady())
       return;
     this.#turnScheduled = true;
-    this.lifetime.later(1, () => {
+    this.#lifetime.later(1, () => {
       this.#turnScheduled = false;
-      if (this.lifetime.isPaused || this.#turn !== null || !this.#raft.hasReady()) return;
-      const ready = this.input((raft) => raft.ready());
-      checkReady(this.#status, ready);
-      this.#turn = { ready, left: [...STEPS] };
+      if (this.#lifetime.isPaused || this.#turn !== null || !this.#raft.hasReady()) return;
+      this.#turn = { ready: this.#raft.ready(), left: [...STEPS] };
       this.#continueTurn();
     });
   }
 
   /** Does one step after the other, until the turn is done or something comes between. */
   #continueTurn(): void {
-    while (!this.lifetime.isEnded && !this.lifetime.isPaused && this.#turn !== null) {
+    while (!this.#lifetime.isEnded && !this.#lifetime.isPaused && this.#turn !== null) {
       const { ready, left } = this.#turn;
       if (this.#maybeCutShort(left)) return;
       const step = left.shift();
       assert(step !== undefined, 'a turn ends with its last step');
       if (step === 'advance') this.#turn = null;
       this.#unlessEnded(() => this.#do(step, ready));
-      if (this.lifetime.isEnded) return;
+      if (this.#lifetime.isEnded) return;
       const wait = this.#waitAfter(step, ready);
       if (wait === 0) continue;
-      this.lifetime.later(wait, () => this.#continueTurn());
+      this.#lifetime.later(wait, () => this.#continueTurn());
       return;
     }
   }
@@ -267,7 +239,7 @@ export class SimulatedProcess {
         this.#apply(ready);
         return;
       case 'advance':
-        this.input((raft) => raft.advance(ready));
+        this.#raft.input((raft) => raft.advance(ready));
         return;
     }
   }
@@ -280,7 +252,7 @@ export class SimulatedProcess {
     if (first !== undefined && first.index <= this.#node.store.lastLog.index) coverage.met('log truncated');
     this.#unlessEnded(() => this.#node.store.write(ready, received));
     // A snapshot is installed in several steps, and by one of them: the process may have ended before or behind it.
-    if (this.lifetime.isEnded && this.#node.store.compacted.index < (snapshot?.last.index ?? Infinity))
+    if (this.#lifetime.isEnded && this.#node.store.compacted.index < (snapshot?.last.index ?? Infinity))
       return;
     if (snapshot !== null) {
       this.#node.note(() => `installs the snapshot ${describeLogId(snapshot.last)}`);
@@ -309,7 +281,7 @@ export class SimulatedProcess {
       () =>
         `applies up to ${describeLogId(this.#node.store.state.applied)}, version ${this.#node.store.state.version}`,
     );
-    this.#world.checks.applied(this.#node, entries, this.#status);
+    this.#world.checks.applied(this.#node, entries, this.#raft.status);
     for (const entry of entries) {
       if (entry.payload.type === 'membership') this.#noteMembership(entry.payload.membership.configs.length);
       this.#calls.applied(entry);
@@ -332,35 +304,24 @@ export class SimulatedProcess {
     this.#serveReads();
   }
 
+  #sendSnapshot(asked: InstallSnapshot): void {
+    sendSnapshot(this.#world, { node: this.#node, raft: this.#raft, lifetime: this.#lifetime, asked });
+  }
+
   #serveReads(): void {
     this.#calls.serve(this.#node.store.state.applied.index, (key) => this.#node.store.read(key));
   }
 
   #noteMembership(configs: number): void {
-    if (this.#status.role !== 'leader') return;
+    if (this.#raft.status.role !== 'leader') return;
     this.#world.coverage.met(configs > 1 ? 'joint membership' : 'membership change');
   }
 
   #send(messages: readonly Message[]): void {
     for (const message of messages) {
-      this.#world.checks.sent(this.#node, message, this.#status);
-      if (message.type === 'installSnapshot') sendSnapshot(this.#world, this.#node, this, message);
+      this.#world.checks.sent(this.#node, message, this.#raft.status);
+      if (message.type === 'installSnapshot') this.#sendSnapshot(message);
       else this.#node.transmit({ message, snapshot: null });
-    }
-  }
-
-  #noteTransition(before: RaftStatus, after: RaftStatus): void {
-    const { coverage } = this.#world;
-    if (before.role !== after.role || before.term !== after.term) {
-      this.#node.note(() => `${after.role} in term ${after.term}`);
-      if (after.role === 'leader') coverage.met('election');
-      if (before.role === 'candidate' && after.role !== 'leader') coverage.met('failed election');
-    }
-    if (before.membership !== after.membership) {
-      this.#node.note(
-        () =>
-          `has ${describeMembership(after.membership.membership)} at ${describeLogId(after.membership.logId)}`,
-      );
     }
   }
 }
