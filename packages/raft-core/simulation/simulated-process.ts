@@ -13,6 +13,7 @@ import {
   type Ready,
 } from '@metad/raft-core';
 import { CheckedRaft } from './checked-raft.ts';
+import { CrashPoints } from './crash-points.ts';
 import { describeEntry, describeLogId } from './describe-message.ts';
 import { TICK } from './event-queue.ts';
 import { Lifetime } from './lifetime.ts';
@@ -20,7 +21,6 @@ import { PendingCalls, type ReadResult, type WriteResult } from './pending-calls
 import type { SimulatedNode } from './simulated-node.ts';
 import type { Snapshot } from './simulated-store.ts';
 import { sendSnapshot } from './snapshot-transfer.ts';
-import { ProcessEnded } from './store-fate.ts';
 import type { World } from './world.ts';
 import type { Write } from './write.ts';
 
@@ -58,6 +58,7 @@ export class SimulatedProcess {
   readonly #node: SimulatedNode;
   readonly #lifetime: Lifetime;
   readonly #raft: CheckedRaft;
+  readonly #crashPoints: CrashPoints;
   readonly #received = new Map<LogIndex, Snapshot>();
   readonly #calls = new PendingCalls();
   #turn: Turn | null = null;
@@ -68,6 +69,7 @@ export class SimulatedProcess {
     this.#world = world;
     this.#node = node;
     this.#lifetime = new Lifetime(world);
+    this.#crashPoints = new CrashPoints(world, node);
     this.#raft = new CheckedRaft(world, {
       node,
       lifetime: this.#lifetime,
@@ -146,7 +148,7 @@ export class SimulatedProcess {
   compact(keep: number): void {
     const applied = Math.min(this.#node.store.state.applied.index, this.#raft.status.applied);
     if (applied <= keep) return;
-    const to = this.#unlessEnded(() => this.#node.store.compact((applied - keep) as LogIndex));
+    const to = this.#crashPoints.unlessEnded(() => this.#node.store.compact((applied - keep) as LogIndex));
     if (to === null) return;
     this.#node.note(() => `compacts its log up to ${describeLogId(to)}`);
     this.#world.coverage.met('compaction');
@@ -175,39 +177,17 @@ export class SimulatedProcess {
   #continueTurn(): void {
     while (!this.#lifetime.isEnded && !this.#lifetime.isPaused && this.#turn !== null) {
       const { ready, left } = this.#turn;
-      if (this.#maybeCutShort(left)) return;
-      const step = left.shift();
+      const [step] = left;
       assert(step !== undefined, 'a turn ends with its last step');
+      if (this.#crashPoints.maybeCutShort(step)) return;
+      left.shift();
       if (step === 'advance') this.#turn = null;
-      this.#unlessEnded(() => this.#do(step, ready));
+      this.#crashPoints.unlessEnded(() => this.#do(step, ready));
       if (this.#lifetime.isEnded) return;
       const wait = this.#waitAfter(step, ready);
       if (wait === 0) continue;
       this.#lifetime.later(wait, () => this.#continueTurn());
       return;
-    }
-  }
-
-  #maybeCutShort(left: readonly Step[]): boolean {
-    const { troubles, random, coverage } = this.#world;
-    if (!random.chance(troubles.crashWithinTurn)) return false;
-    this.#node.note(() => `is cut short before ${left[0]}`);
-    coverage.met('crash within a turn');
-    this.#node.crash({ powerLoss: random.chance(0.5) });
-    return true;
-  }
-
-  /** Does what may come to the end of the process in its middle; null when it did. */
-  #unlessEnded<T>(act: () => T): T | null {
-    try {
-      return act();
-    } catch (error) {
-      if (!(error instanceof ProcessEnded)) throw error;
-      const { random, coverage } = this.#world;
-      this.#node.note(() => `is cut short behind '${error.step}'`);
-      coverage.met('crash within a turn');
-      this.#node.crash({ powerLoss: random.chance(0.5) });
-      return null;
     }
   }
 
@@ -250,7 +230,7 @@ export class SimulatedProcess {
     const received = snapshot === null ? null : (this.#received.get(snapshot.last.index) ?? null);
     const [first] = entries;
     if (first !== undefined && first.index <= this.#node.store.lastLog.index) coverage.met('log truncated');
-    this.#unlessEnded(() => this.#node.store.write(ready, received));
+    this.#crashPoints.unlessEnded(() => this.#node.store.write(ready, received));
     // A snapshot is installed in several steps, and by one of them: the process may have ended before or behind it.
     if (this.#lifetime.isEnded && this.#node.store.compacted.index < (snapshot?.last.index ?? Infinity))
       return;
