@@ -1,7 +1,6 @@
 import {
   assert,
   type Entry,
-  type InstallSnapshot,
   type LogIndex,
   type Message,
   type NodeId,
@@ -20,7 +19,7 @@ import { Lifetime } from './lifetime.ts';
 import { PendingCalls, type ReadResult, type WriteResult } from './pending-calls.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 import type { Snapshot } from './simulated-store.ts';
-import { sendSnapshot } from './snapshot-transfer.ts';
+import { SnapshotTransfer } from './snapshot-transfer.ts';
 import type { World } from './world.ts';
 import type { Write } from './write.ts';
 
@@ -59,7 +58,7 @@ export class SimulatedProcess {
   readonly #lifetime: Lifetime;
   readonly #raft: CheckedRaft;
   readonly #crashPoints: CrashPoints;
-  readonly #received = new Map<LogIndex, Snapshot>();
+  readonly #snapshots: SnapshotTransfer;
   readonly #calls = new PendingCalls();
   #turn: Turn | null = null;
   #turnScheduled = false;
@@ -76,6 +75,7 @@ export class SimulatedProcess {
       limits,
       moved: () => this.#wake(),
     });
+    this.#snapshots = new SnapshotTransfer(world, { node, lifetime: this.#lifetime, raft: this.#raft });
     this.#lifetime.later(world.random.below(node.tickLength), () => this.#tick());
     this.#wake();
   }
@@ -118,7 +118,7 @@ export class SimulatedProcess {
 
   receive({ message, snapshot }: Delivery): void {
     this.whenAwake(() => {
-      if (snapshot !== null) this.#received.set(snapshot.meta.last.index, snapshot);
+      if (snapshot !== null) this.#snapshots.received(snapshot);
       this.#raft.step(message);
     });
   }
@@ -227,7 +227,7 @@ export class SimulatedProcess {
   #write(ready: Ready): void {
     const { snapshot, entries } = ready;
     const { coverage } = this.#world;
-    const received = snapshot === null ? null : (this.#received.get(snapshot.last.index) ?? null);
+    const received = snapshot === null ? null : this.#snapshots.find(snapshot);
     const [first] = entries;
     if (first !== undefined && first.index <= this.#node.store.lastLog.index) coverage.met('log truncated');
     this.#crashPoints.unlessEnded(() => this.#node.store.write(ready, received));
@@ -237,9 +237,7 @@ export class SimulatedProcess {
     if (snapshot !== null) {
       this.#node.note(() => `installs the snapshot ${describeLogId(snapshot.last)}`);
       coverage.met('snapshot installed');
-      // A newer one may have come meanwhile.
-      for (const index of this.#received.keys())
-        if (index <= snapshot.last.index) this.#received.delete(index);
+      this.#snapshots.installed(snapshot);
       this.#calls.installed(snapshot.last);
       this.#world.checks.installed(this.#node);
     }
@@ -284,10 +282,6 @@ export class SimulatedProcess {
     this.#serveReads();
   }
 
-  #sendSnapshot(asked: InstallSnapshot): void {
-    sendSnapshot(this.#world, { node: this.#node, raft: this.#raft, lifetime: this.#lifetime, asked });
-  }
-
   #serveReads(): void {
     this.#calls.serve(this.#node.store.state.applied.index, (key) => this.#node.store.read(key));
   }
@@ -300,7 +294,7 @@ export class SimulatedProcess {
   #send(messages: readonly Message[]): void {
     for (const message of messages) {
       this.#world.checks.sent(this.#node, message, this.#raft.status);
-      if (message.type === 'installSnapshot') this.#sendSnapshot(message);
+      if (message.type === 'installSnapshot') this.#snapshots.send(message);
       else this.#node.transmit({ message, snapshot: null });
     }
   }
