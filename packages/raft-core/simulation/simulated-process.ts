@@ -1,57 +1,22 @@
-import {
-  assert,
-  checkInvariants,
-  checkReady,
-  checkStep,
-  checkTick,
-  checkTransition,
-  type Entry,
-  type LogIndex,
-  type Message,
-  type NodeId,
-  onDiskBefore,
-  Raft,
-  type RaftConfig,
-  type RaftStatus,
-  type ReadId,
-  type Ready,
-} from '@metad/raft-core';
-import { describeEntry, describeLogId, describeMembership } from './describe-message.ts';
-import { TICK } from './event-queue.ts';
+import type { LogIndex, Message, NodeId, Raft, RaftConfig, RaftStatus, ReadId } from '@metad/raft-core';
+import { CheckedRaft } from './checked-raft.ts';
+import { CrashPoints } from './crash-points.ts';
+import { describeLogId } from './describe-message.ts';
+import { Driver } from './driver.ts';
+import { Lifetime } from './lifetime.ts';
 import { PendingCalls, type ReadResult, type WriteResult } from './pending-calls.ts';
+import { ReadySteps } from './ready-steps.ts';
 import type { SimulatedNode } from './simulated-node.ts';
 import type { Snapshot } from './simulated-store.ts';
-import { sendSnapshot } from './snapshot-transfer.ts';
-import { ProcessEnded } from './store-fate.ts';
+import { SnapshotTransfer } from './snapshot-transfer.ts';
 import type { World } from './world.ts';
 import type { Write } from './write.ts';
-
-/** The driver's part of the contract of Ready, in its order; it can be cut short before each of them. */
-const STEPS = [
-  'sendEarly',
-  'write',
-  'applyWhileSyncing',
-  'sync',
-  'sendMessages',
-  'apply',
-  'advance',
-] as const;
-type Step = (typeof STEPS)[number];
-
-/** A Ready that its driver has not finished. */
-interface Turn {
-  readonly ready: Ready;
-  readonly left: Step[];
-}
 
 /** A message, and the bytes that came with it when it is about a snapshot. */
 export interface Delivery {
   readonly message: Message;
   readonly snapshot: Snapshot | null;
 }
-
-/** What waits in the socket buffers of a process that stands still. */
-const MAX_BUFFERED = 300;
 
 export type ProposeWrite =
   | { readonly type: 'appended' }
@@ -61,40 +26,37 @@ export type ProposeWrite =
 export class SimulatedProcess {
   readonly #world: World;
   readonly #node: SimulatedNode;
-  readonly #raft: Raft;
-  readonly #received = new Map<LogIndex, Snapshot>();
+  readonly #lifetime: Lifetime;
+  readonly #raft: CheckedRaft;
+  readonly #crashPoints: CrashPoints;
+  readonly #driver: Driver;
+  readonly #snapshots: SnapshotTransfer;
   readonly #calls = new PendingCalls();
-  #status: RaftStatus;
-  #turn: Turn | null = null;
-  #turnScheduled = false;
-  #paused = false;
-  #ended = false;
-  #buffered: (() => void)[] = [];
   #nextReadId: ReadId = 1;
 
   constructor(world: World, node: SimulatedNode, limits: Omit<RaftConfig, 'id' | 'random'>) {
     this.#world = world;
     this.#node = node;
-    const initial = node.store.initialState();
-    world.checks.started(node, initial);
-    node.note(() => `starts in term ${initial.hardState.term} with ${describeLogId(initial.lastLog)}`);
-    this.#raft = new Raft(
-      { ...limits, id: node.id, instance: node.instance, random: world.random.next },
-      initial,
-      node.store.log,
-    );
-    this.#status = this.#raft.status();
-    checkInvariants(this.#status);
-    this.later(world.random.below(node.tickLength), () => this.#tick());
-    this.#wake();
+    const lifetime = new Lifetime(world);
+    const crashPoints = new CrashPoints(world, node);
+    const raft = new CheckedRaft(world, { node, lifetime, limits, moved: () => this.#driver.wake() });
+    const snapshots = new SnapshotTransfer(world, { node, lifetime, raft });
+    const steps = new ReadySteps(world, { node, raft, crashPoints, snapshots, calls: this.#calls });
+    this.#lifetime = lifetime;
+    this.#crashPoints = crashPoints;
+    this.#raft = raft;
+    this.#snapshots = snapshots;
+    this.#driver = new Driver(world, { node, lifetime, raft, crashPoints, steps });
+    lifetime.later(world.random.below(node.tickLength), () => this.#tick());
+    this.#driver.wake();
   }
 
   get status(): RaftStatus {
-    return this.#status;
+    return this.#raft.status;
   }
 
   get isPaused(): boolean {
-    return this.#paused;
+    return this.#lifetime.isPaused;
   }
 
   get pendingReads(): number {
@@ -103,66 +65,41 @@ export class SimulatedProcess {
 
   /** Nothing that it has begun goes on; who has asked it something will never hear. */
   end(): void {
-    this.#ended = true;
+    this.#lifetime.end();
     this.#calls.abandon();
   }
 
   /** The process stands still and does not know it; the world goes on. */
   pause(): void {
     this.#node.note(() => 'stands still');
-    this.#paused = true;
+    this.#lifetime.pause();
   }
 
   resume(): void {
     this.#node.note(() => 'goes on');
-    this.#paused = false;
-    const buffered = this.#buffered;
-    this.#buffered = [];
-    // One connection is read after the other, and what came last may be read first.
-    for (const act of buffered) this.later(1 + this.#world.random.below(TICK), () => this.whenAwake(act));
-    this.#wake();
-    if (this.#turn !== null) this.#continueTurn();
-  }
-
-  /** For the process' own timers: they wait while it stands still, and get lost only with it. */
-  onceAwake(act: () => void): void {
-    if (this.#paused) this.later(TICK, () => this.onceAwake(act));
-    else act();
+    this.#lifetime.resume();
+    this.#driver.resume();
   }
 
   /** Does `act` as soon as the process runs; never, when it ends before, or too much waits already. */
   whenAwake(act: () => void): void {
-    if (!this.#paused) act();
-    else if (this.#buffered.length < MAX_BUFFERED) this.#buffered.push(act);
+    this.#lifetime.whenAwake(act);
   }
 
   receive({ message, snapshot }: Delivery): void {
     this.whenAwake(() => {
-      if (snapshot !== null) this.#received.set(snapshot.meta.last.index, snapshot);
-      const before = this.#status;
-      this.input((raft) => raft.step(message));
-      checkStep(before, message, this.#status);
-      this.#world.checks.received(this.#node, message, this.#status);
+      if (snapshot !== null) this.#snapshots.received(snapshot);
+      this.#raft.step(message);
     });
   }
 
-  /** Gives one input to the core and checks what it has done. */
+  /** Gives one input to the core, checked. */
   input<T>(act: (raft: Raft) => T): T {
-    assert(!this.#ended, () => `node ${this.#node.id} is down`);
-    const before = this.#status;
-    const result = act(this.#raft);
-    const after = this.#raft.status();
-    this.#status = after;
-    checkInvariants(after);
-    checkTransition(before, after);
-    this.#noteTransition(before, after);
-    this.#world.checks.moved({ node: this.#node, before, after }, this.#world.nodes);
-    this.#wake();
-    return result;
+    return this.#raft.input(act);
   }
 
   propose(write: Write, settle: (result: WriteResult) => void): ProposeWrite {
-    const result = this.input((raft) => raft.propose(this.#node.store.encode(write)));
+    const result = this.#raft.input((raft) => raft.propose(this.#node.store.encode(write)));
     if (result.type === 'appended') {
       this.#calls.write(result.logId, settle);
       return { type: 'appended' };
@@ -174,212 +111,22 @@ export class SimulatedProcess {
     const id = this.#nextReadId++;
     this.#world.checks.readAsked(this.#node, id);
     this.#calls.read(id, { key, settle });
-    this.input((raft) => raft.readIndex(id));
+    this.#raft.input((raft) => raft.readIndex(id));
   }
 
   /** Compacts the log up to what is applied, less `keep` entries. */
   compact(keep: number): void {
-    const applied = Math.min(this.#node.store.state.applied.index, this.#status.applied);
+    const applied = Math.min(this.#node.store.state.applied.index, this.#raft.status.applied);
     if (applied <= keep) return;
-    const to = this.#unlessEnded(() => this.#node.store.compact((applied - keep) as LogIndex));
+    const to = this.#crashPoints.unlessEnded(() => this.#node.store.compact((applied - keep) as LogIndex));
     if (to === null) return;
     this.#node.note(() => `compacts its log up to ${describeLogId(to)}`);
     this.#world.coverage.met('compaction');
-    this.input((raft) => raft.compacted(to));
+    this.#raft.input((raft) => raft.compacted(to));
   }
 
   #tick(): void {
-    if (!this.#paused) {
-      const before = this.#status;
-      this.input((raft) => raft.tick());
-      checkTick(before, this.#status);
-      this.#world.checks.ticked(this.#node, this.#status);
-    }
-    this.later(this.#node.tickLength, () => this.#tick());
-  }
-
-  /** Schedules a turn, so that what arrives until then is taken together. */
-  #wake(): void {
-    if (this.#turnScheduled || this.#paused || this.#turn !== null || !this.#raft.hasReady()) return;
-    this.#turnScheduled = true;
-    this.later(1, () => {
-      this.#turnScheduled = false;
-      if (this.#paused || this.#turn !== null || !this.#raft.hasReady()) return;
-      const ready = this.input((raft) => raft.ready());
-      checkReady(this.#status, ready);
-      this.#turn = { ready, left: [...STEPS] };
-      this.#continueTurn();
-    });
-  }
-
-  /** Does one step after the other, until the turn is done or something comes between. */
-  #continueTurn(): void {
-    while (!this.#ended && !this.#paused && this.#turn !== null) {
-      const { ready, left } = this.#turn;
-      if (this.#maybeCutShort(left)) return;
-      const step = left.shift();
-      assert(step !== undefined, 'a turn ends with its last step');
-      if (step === 'advance') this.#turn = null;
-      this.#unlessEnded(() => this.#do(step, ready));
-      if (this.#ended) return;
-      const wait = this.#waitAfter(step, ready);
-      if (wait === 0) continue;
-      this.later(wait, () => this.#continueTurn());
-      return;
-    }
-  }
-
-  #maybeCutShort(left: readonly Step[]): boolean {
-    const { troubles, random, coverage } = this.#world;
-    if (!random.chance(troubles.crashWithinTurn)) return false;
-    this.#node.note(() => `is cut short before ${left[0]}`);
-    coverage.met('crash within a turn');
-    this.#node.crash({ powerLoss: random.chance(0.5) });
-    return true;
-  }
-
-  /** Does what may come to the end of the process in its middle; null when it did. */
-  #unlessEnded<T>(act: () => T): T | null {
-    try {
-      return act();
-    } catch (error) {
-      if (!(error instanceof ProcessEnded)) throw error;
-      const { random, coverage } = this.#world;
-      this.#node.note(() => `is cut short behind '${error.step}'`);
-      coverage.met('crash within a turn');
-      this.#node.crash({ powerLoss: random.chance(0.5) });
-      return null;
-    }
-  }
-
-  #waitAfter(step: Step, { mustSync }: Ready): number {
-    const { troubles, random } = this.#world;
-    if (step !== 'advance' && random.chance(troubles.stallWithinTurn)) return 1 + random.below(2 * TICK);
-    // The disk works while the early messages travel and more of them come.
-    return step === 'applyWhileSyncing' && mustSync ? this.#node.syncLength : 0;
-  }
-
-  #do(step: Step, ready: Ready): void {
-    switch (step) {
-      case 'sendEarly':
-        this.#send(ready.early);
-        return;
-      case 'write':
-        this.#write(ready);
-        return;
-      case 'applyWhileSyncing':
-        this.#applyWhileSyncing(ready);
-        return;
-      case 'sync':
-        this.#sync(ready);
-        return;
-      case 'sendMessages':
-        this.#send(ready.messages);
-        return;
-      case 'apply':
-        this.#apply(ready);
-        return;
-      case 'advance':
-        this.input((raft) => raft.advance(ready));
-        return;
-    }
-  }
-
-  #write(ready: Ready): void {
-    const { snapshot, entries } = ready;
-    const { coverage } = this.#world;
-    const received = snapshot === null ? null : (this.#received.get(snapshot.last.index) ?? null);
-    const [first] = entries;
-    if (first !== undefined && first.index <= this.#node.store.lastLog.index) coverage.met('log truncated');
-    this.#unlessEnded(() => this.#node.store.write(ready, received));
-    // A snapshot is installed in several steps, and by one of them: the process may have ended before or behind it.
-    if (this.#ended && this.#node.store.compacted.index < (snapshot?.last.index ?? Infinity)) return;
-    if (snapshot !== null) {
-      this.#node.note(() => `installs the snapshot ${describeLogId(snapshot.last)}`);
-      coverage.met('snapshot installed');
-      // A newer one may have come meanwhile.
-      for (const index of this.#received.keys())
-        if (index <= snapshot.last.index) this.#received.delete(index);
-      this.#calls.installed(snapshot.last);
-      this.#world.checks.installed(this.#node);
-    }
-    if (entries.length > 0) this.#node.note(() => `writes [${entries.map(describeEntry).join(', ')}]`);
-    this.#world.checks.written(this.#node, entries);
-    if (snapshot !== null) this.#world.checks.persisted(this.#node, entries);
-  }
-
-  #sync({ snapshot, entries, mustSync }: Ready): void {
-    if (snapshot !== null) return;
-    if (mustSync) this.#node.store.sync();
-    this.#world.checks.persisted(this.#node, entries);
-  }
-
-  #applyEntries(entries: readonly Entry[]): void {
-    if (entries.length === 0) return;
-    this.#node.store.apply(entries);
-    this.#node.note(
-      () =>
-        `applies up to ${describeLogId(this.#node.store.state.applied)}, version ${this.#node.store.state.version}`,
-    );
-    this.#world.checks.applied(this.#node, entries, this.#status);
-    for (const entry of entries) {
-      if (entry.payload.type === 'membership') this.#noteMembership(entry.payload.membership.configs.length);
-      this.#calls.applied(entry);
-    }
-  }
-
-  /** What the disk need not have got for it. */
-  #applyWhileSyncing(ready: Ready): void {
-    this.#applyEntries(onDiskBefore(ready));
-    for (const read of ready.reads) {
-      this.#world.checks.readIndexed(this.#node, read.id, read.index);
-      this.#calls.indexed(read);
-    }
-    for (const id of ready.droppedReads) this.#calls.dropped(id);
-    this.#serveReads();
-  }
-
-  #apply(ready: Ready): void {
-    this.#applyEntries(ready.committed.slice(onDiskBefore(ready).length));
-    this.#serveReads();
-  }
-
-  #serveReads(): void {
-    this.#calls.serve(this.#node.store.state.applied.index, (key) => this.#node.store.read(key));
-  }
-
-  #noteMembership(configs: number): void {
-    if (this.#status.role !== 'leader') return;
-    this.#world.coverage.met(configs > 1 ? 'joint membership' : 'membership change');
-  }
-
-  #send(messages: readonly Message[]): void {
-    for (const message of messages) {
-      this.#world.checks.sent(this.#node, message, this.#status);
-      if (message.type === 'installSnapshot') sendSnapshot(this.#world, this.#node, this, message);
-      else this.#node.transmit({ message, snapshot: null });
-    }
-  }
-
-  /** Schedules something that ends with this process. */
-  later(delay: number, act: () => void): void {
-    this.#world.queue.after(delay, () => {
-      if (!this.#ended) act();
-    });
-  }
-
-  #noteTransition(before: RaftStatus, after: RaftStatus): void {
-    const { coverage } = this.#world;
-    if (before.role !== after.role || before.term !== after.term) {
-      this.#node.note(() => `${after.role} in term ${after.term}`);
-      if (after.role === 'leader') coverage.met('election');
-      if (before.role === 'candidate' && after.role !== 'leader') coverage.met('failed election');
-    }
-    if (before.membership !== after.membership) {
-      this.#node.note(
-        () =>
-          `has ${describeMembership(after.membership.membership)} at ${describeLogId(after.membership.logId)}`,
-      );
-    }
+    if (!this.#lifetime.isPaused) this.#raft.tick();
+    this.#lifetime.later(this.#node.tickLength, () => this.#tick());
   }
 }
