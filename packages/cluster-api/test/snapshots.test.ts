@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { encodeCommand, StateDatabase } from '@metad/kv-store';
 import { type NodeId, nodeId } from '@metad/raft-core';
 import { afterEach, expect, test } from 'vitest';
@@ -113,6 +114,23 @@ test('bytes that are damaged on the way are noticed, and sent again', async () =
   const leader = await cluster.leader();
   const follower = other(leader);
   await leaveBehind(leader, follower);
+  cluster.heal();
+  await agree(leader, follower);
+  expect(framesTo(leader.id)).toContainEqual(expect.objectContaining({ type: 'refused' }));
+});
+
+test('a snapshot that was damaged after it was verified is taken again once a peer refuses it', async () => {
+  cluster = new NodeCluster(3, { settings: SHORT_LOG });
+  const leader = await cluster.leader();
+  const follower = other(leader);
+  await leaveBehind(leader, follower);
+  await leader.store.takeSnapshot();
+  const verified = await leader.store.snapshots.openNewest();
+  await verified?.close();
+  const file = leader.store.snapshots.newest?.file ?? '';
+  const bytes = readFileSync(file);
+  bytes[5000] = (bytes[5000] ?? 0) ^ 1;
+  writeFileSync(file, bytes);
   cluster.heal();
   await agree(leader, follower);
   expect(framesTo(leader.id)).toContainEqual(expect.objectContaining({ type: 'refused' }));

@@ -46,6 +46,11 @@ export class SnapshotBuilds {
     throw new Error(`no snapshot could be taken that holds entry ${atLeast}`);
   }
 
+  /** A peer has refused what was opened: it is verified again before it is opened again. */
+  doubt(): void {
+    this.#options.store.snapshots.doubt();
+  }
+
   /** What `open` would open says of itself. */
   async take(atLeast: LogIndex): Promise<SnapshotManifest> {
     const reader = await this.open(atLeast);

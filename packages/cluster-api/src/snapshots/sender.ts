@@ -10,7 +10,7 @@ import type { SnapshotLimits } from './limits.ts';
 import { SnapshotTransfer, type TransferOutcome } from './transfer.ts';
 
 export interface SnapshotSenderOptions {
-  readonly builds: Pick<SnapshotBuilds, 'open'>;
+  readonly builds: Pick<SnapshotBuilds, 'open' | 'doubt'>;
   readonly transport: Pick<PeerTransport, 'snapshotChannel'>;
   /** Behind which entry the log begins: an older snapshot is of no use. */
   readonly compacted: () => LogIndex;
@@ -96,7 +96,7 @@ export class SnapshotSender {
 
   async #carryOut(task: Task): Promise<void> {
     const peer = task.message.to;
-    const { logger, metrics, limits, report } = this.#options;
+    const { builds, logger, metrics, limits, report } = this.#options;
     const outcome = await this.#attempt(task);
     this.#active -= 1;
     if (this.#stopping.signal.aborted) return;
@@ -112,8 +112,9 @@ export class SnapshotSender {
       const reason = outcome.type === 'broken' ? 'the connection is gone' : outcome.reason;
       logger.warn({ peer, reason }, `node ${peer} did not get the snapshot`);
     }
+    if (outcome.type === 'refused') builds.doubt();
     // The core asks again as soon as the peer answers a heartbeat: what went wrong may need a while.
-    if (outcome.type === 'failed') await this.#pause(this.#retryMs(peer));
+    if (outcome.type === 'failed' || outcome.type === 'refused') await this.#pause(this.#retryMs(peer));
     this.#tasks.delete(peer);
     if (!this.#stopping.signal.aborted) report(peer, outcome.type === 'sent' ? 'sent' : 'failed');
   }

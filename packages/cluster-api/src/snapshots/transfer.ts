@@ -11,6 +11,8 @@ export type TransferOutcome =
   | { readonly type: 'sent' }
   /** The connection is gone: the same snapshot goes on where it was. */
   | { readonly type: 'broken' }
+  /** By the peer: for want of room, or because what came is not what was offered. */
+  | { readonly type: 'refused'; readonly reason: string }
   | { readonly type: 'failed'; readonly reason: string };
 
 export interface TransferOptions {
@@ -70,7 +72,7 @@ export class SnapshotTransfer {
     for (;;) {
       const answer = this.#answers.shift();
       if (answer?.type === 'done') return { type: 'sent' };
-      if (answer?.type === 'refused') return { type: 'failed', reason: answer.reason };
+      if (answer?.type === 'refused') return { type: 'refused', reason: answer.reason };
       if (answer?.type === 'progress') {
         const isRight = isOpen ? this.#confirm(answer.offset) : this.#begin(answer.offset);
         if (!isRight) return { type: 'failed', reason: `it has ${answer.offset} bytes of ${this.#next}` };
