@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 
 /** What `wal_checkpoint` answers: whether another connection was in the way, and the log's pages, all and moved. */
-type WalRow = readonly [busy: number, pages: number, moved: number];
+export type WalRow = readonly [busy: number, pages: number, moved: number];
 
 /**
  * Moves a database's write-ahead log into its main file, with the syncs that this takes. SQLite would do so by itself

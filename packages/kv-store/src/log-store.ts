@@ -29,6 +29,7 @@ import { type LogStatements, prepareLogStatements } from './log-statements.ts';
 import type { NodeIdentity } from './node-identity.ts';
 import { checkPages } from './page-check.ts';
 import { reserveFile } from './reserve-file.ts';
+import { rewriteWal } from './rewrite-wal.ts';
 import { namingFile } from './store-error.ts';
 import { WalSync } from './wal-sync.ts';
 
@@ -81,14 +82,15 @@ export class LogStore implements LogReader {
 
   /**
    * Opens the log and creates it when absent. Holds a lock on the file until it is closed or the process ends. All that is
-   * in it is on disk then: what a process has left that was killed between a write and its sync would otherwise be
-   * acknowledged as if it were.
+   * in it is on disk then: what a process has left that was killed between a write and its sync, or whose sync failed,
+   * would otherwise be acknowledged as if it were.
    */
   static open(file: string): LogStore {
     const db = openForWriting(file, LOG_FORMAT, LOG_CONNECTION);
     const wal = new WalSync(file);
     try {
       const log = namingFile(file, () => new LogStore(file, db, wal));
+      rewriteWal(file, db);
       log.syncNow();
       return log;
     } catch (error) {

@@ -24,6 +24,7 @@ import {
   READ_POSITION,
   SAVE_POSITION,
 } from './position.ts';
+import { rewriteWal } from './rewrite-wal.ts';
 import { DROP_MANIFEST } from './snapshot-manifest.ts';
 import { MAX_STATE_WAL_PAGES, MAX_THREAD_WAL_PAGES, STATE_CONNECTION, STATE_FORMAT } from './state-schema.ts';
 import { decoding, namingFile, REBUILD_ADVICE, StoreError } from './store-error.ts';
@@ -79,6 +80,7 @@ export class StateMachine {
     const db = openForWriting(file, STATE_FORMAT, STATE_CONNECTION);
     try {
       namingFile(file, () => db.exec(DROP_MANIFEST));
+      rewriteWal(file, db);
       return namingFile(file, () => new StateMachine(file, db, limits));
     } catch (error) {
       db.close();

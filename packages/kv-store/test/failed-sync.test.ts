@@ -1,10 +1,23 @@
-import { existsSync, lstatSync, type NoParamCallback, readdirSync, readlinkSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  type NoParamCallback,
+  readdirSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { term } from '@metad/raft-core';
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { LogStore } from '../src/log-store.ts';
 import { appendSynced, blank, temporaryDirectory } from './fixtures.ts';
 
-const disk = vi.hoisted(() => ({ fails: false }));
+const disk = vi.hoisted(() => ({ fails: false, steps: [] as Step[] }));
+
+type Step =
+  | { readonly type: 'sync' }
+  | { readonly type: 'write'; readonly from: number; readonly to: number };
 
 // The disk is one that fails at times, as its syncs tell.
 vi.mock('node:fs', async (original) => {
@@ -13,17 +26,24 @@ vi.mock('node:fs', async (original) => {
     Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO', syscall: 'fdatasync' });
   const fdatasyncSync = (handle: number) => {
     if (disk.fails) throw error();
+    disk.steps.push({ type: 'sync' });
     fs.fdatasyncSync(handle);
+  };
+  const writeSync = (handle: number, bytes: Uint8Array, start: number, length: number, at: number) => {
+    const written = fs.writeSync(handle, bytes, start, length, at);
+    disk.steps.push({ type: 'write', from: at, to: at + written });
+    return written;
   };
   const fdatasync = (handle: number, ended: NoParamCallback) => {
     if (disk.fails) setImmediate(() => ended(error()));
     else fs.fdatasync(handle, ended);
   };
-  return { ...fs, fdatasync, fdatasyncSync };
+  return { ...fs, fdatasync, fdatasyncSync, writeSync };
 });
 
 beforeEach(() => {
   disk.fails = false;
+  disk.steps = [];
 });
 
 const HANDLES = '/proc/self/fd';
@@ -64,4 +84,23 @@ test('a sync beside the thread that fails names the write-ahead log, and is the 
   disk.fails = false;
   await expect(log.sync()).rejects.toThrow(failure(file));
   expect(() => log.syncNow()).toThrow(failure(file));
+});
+
+test('what a log holds whose sync failed is written once more before it counts as synced', () => {
+  const file = join(temporaryDirectory(), 'log.db');
+  const log = LogStore.open(file);
+  log.append({ entries: [blank(1)], hardState: { ...log.hardState, term: term(1) }, sync: true });
+  disk.fails = true;
+  expect(() => log.syncNow()).toThrow(failure(file));
+  // As a process leaves it that is killed: closed, SQLite would move the write-ahead log.
+  const left = join(temporaryDirectory(), 'log.db');
+  for (const suffix of ['', '-wal']) copyFileSync(file + suffix, left + suffix);
+  log.close();
+  disk.fails = false;
+  disk.steps = [];
+  const again = LogStore.open(left);
+  onTestFinished(() => again.close());
+  const { size } = statSync(`${left}-wal`);
+  expect(disk.steps).toEqual([{ type: 'write', from: 0, to: size }, { type: 'sync' }]);
+  expect(again.lastLog.index).toBe(1);
 });
