@@ -160,8 +160,12 @@ export class Store {
   /** Ends what runs in other threads, writes what still waits in memory, and lets others have the directory. */
   close(): void {
     this.snapshots.close();
-    this.state.close();
-    this.log.close();
+    try {
+      this.state.close();
+    } finally {
+      // Whatever has become of the state: nobody else gets at the directory while the log's lock is held.
+      this.log.close();
+    }
   }
 
   /** One transaction of log.db makes the switch: a crash before it leaves the old state and log, after it the new ones. */

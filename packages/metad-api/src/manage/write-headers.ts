@@ -1,16 +1,15 @@
-import type { WriteCommand } from '@metad/kv-store';
+import { isIdempotencyKey, type WriteCommand } from '@metad/kv-store';
 import type { ApiRequest } from '../http/api-request.ts';
 import { canonicalAddress } from '../http/ip-address.ts';
 import { badRequest, type Checked, ok, refuse } from '../http/problem.ts';
 
 /** Bounded by what a command may hold. */
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 const AUTHOR_NAME = /^[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?$/;
 
 /** Who writes, and the key under which the write is done once. */
 export function readWriteHeaders(http: ApiRequest): Checked<Pick<WriteCommand, 'author' | 'idempotencyKey'>> {
   const idempotencyKey = http.header('idempotency-key');
-  if (idempotencyKey !== undefined && !IDEMPOTENCY_KEY.test(idempotencyKey)) {
+  if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) {
     return refuse(badRequest('Idempotency-Key is 1 to 255 visible ASCII characters'));
   }
   const name = http.header('x-metad-author');
