@@ -11,17 +11,16 @@ import { type Answer, problemAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { tagHeaders } from '../http/cache-headers.ts';
 import { badRequest, type Checked, NOT_FOUND, ok, refuse } from '../http/problem.ts';
-import type { LeafReader } from '../read/leaf-reader.ts';
+import { LeafReader, type ReadLimits } from '../read/leaf-reader.ts';
 import { shownAtOnce } from '../read/tree-answers.ts';
 import { type Document, record } from '../render/document.ts';
 import { type Found, foundIn } from '../render/found.ts';
 import { type Form, nameOf } from '../render/render.ts';
-import type { Steps } from '../steps.ts';
+import { finish, type Steps } from '../steps.ts';
 import type { NamedChange } from '../wait/change-window.ts';
 import { catchUpWithTags, findUnchanged } from './conditional-read.ts';
 import { cursorOf, readCursor } from './cursor.ts';
 import { documentAnswer, documentForm } from './document-answer.ts';
-import { readLeafPage } from './leaf-page.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { readLimit } from './page-query.ts';
 import type { PastLimit } from './past/past-limit.ts';
@@ -121,14 +120,15 @@ export class TreeReads {
   #page(view: StateView, { path, version }: Place, { limit, after }: Page, request: ManageRequest): Answer {
     const { http, form } = request;
     const { tree } = this.#kind;
-    const limits = { maxLeaves: limit, maxBytes: MAX_PAGE_BYTES };
-    const { leaves, hasMore } = readLeafPage(view, { tree, path, after }, limits);
+    const limits: ReadLimits = { maxLeaves: limit, maxBytes: MAX_PAGE_BYTES };
+    const reader = new LeafReader(view, limits);
+    const leaves = finish(reader.read({ tree, path, as: null, takes: null, after }));
     const last = leaves.at(-1);
     if (last === undefined && after === null && path !== ROOT) return problemAnswer(NOT_FOUND, form, version);
     const shown = documentForm(form);
     const unchanged = this.#unchanged(http, shown, { path, version });
     if (unchanged !== null) return unchanged;
-    const cursor = hasMore && last !== undefined ? cursorOf(last[0]) : null;
+    const cursor = reader.isOver && last !== undefined ? cursorOf(last[0]) : null;
     const document = record({ leaves: new Map<string, Document>(leaves), cursor });
     return documentAnswer(document, form, { version, headers: tagHeaders(version, shown.format) });
   }

@@ -62,8 +62,8 @@ function report(
   profile: ClientProfile,
   { host, path, limit, version }: Question & { readonly version: Version },
 ): Document {
-  const limits = { maxLeaves: limit, maxBytes: MAX_LISTED_BYTES };
-  const { branches, truncated } = explain(view, profile, { path, limits });
+  const listed = new LeafReader(view, { maxLeaves: limit, maxBytes: MAX_LISTED_BYTES });
+  const { branches, truncated } = finish(explain(listed, profile, { path, maxBranches: limit }));
   const reader = new LeafReader(view, METADATA_LIMITS);
   return record({
     version,
