@@ -7,6 +7,9 @@ export type Steps<T> = Generator<undefined, T, undefined>;
 const MAX_STEP_LEAVES = 512;
 const MAX_STEP_CHARACTERS = 64 * 1024;
 
+/** A look into the database takes as long as so many leaves, besides those that it finds. */
+export const LOOK_LEAVES = 4;
+
 /**
  * As many are taken for a read in the turn in which it is asked for: some two thousand leaves, which are a few milliseconds
  * with what is made of them.

@@ -1,4 +1,4 @@
-import type { Leaf } from '@metad/kv-store';
+import { type Leaf, writeOf } from '@metad/kv-store';
 import { onTestFinished, vi } from 'vitest';
 import type { TestNode } from './test-node.ts';
 
@@ -17,7 +17,7 @@ export function manyLeaves(value: string, count = MANY): Leaf[] {
 /** As one write. */
 export function writeMany(node: TestNode, path: string, value: string, count?: number): void {
   const leaves = manyLeaves(value, count).map(([at, text]): Leaf => [path + at, text]);
-  node.replica.applyAll([{ type: 'merge', tree: 'data', leaves }]);
+  node.replica.applyAll([{ ...writeOf([{ type: 'merge', tree: 'data', leaves }]), time: 1 }]);
 }
 
 /** The cursors that a node opens from now on: how many, and how many of them are open. */

@@ -1,3 +1,4 @@
+import type { Leaf } from '@metad/kv-store';
 import { expect, onTestFinished, test } from 'vitest';
 import { Access } from '../src/access/access.ts';
 import { LeafReader, type ReadLimits } from '../src/read/leaf-reader.ts';
@@ -28,7 +29,8 @@ test.each([
     const reader = new LeafReader(view, limits);
     const leaves = finish(reader.read(ALL));
     expect(reader.isOver).toBe(isOver);
-    if (!isOver) expect(leaves).toEqual(view.leaves('data', '/'));
+    // What is over them is not read, nor anything behind it.
+    expect(leaves).toEqual(view.leaves('data', '/').slice(0, isOver ? 999 : 1000));
     // The limits are for all that is read.
     finish(reader.read(ALL));
     expect(reader.isOver).toBe(true);
@@ -51,6 +53,32 @@ test('a step is as long as some hundred leaves, or as a few large ones', () => {
       expect(finishWithin(new LeafReader(view, UNLIMITED).read(ALL), 20)).toHaveLength(count);
     });
   }
+});
+
+test('what begins behind a leaf goes on where the limits ended what was before', () => {
+  const replica = replicaWith(200, 'x');
+  replica.state.read((view) => {
+    const pages: Leaf[] = [];
+    for (let after: string | null = null; ; after = pages.at(-1)?.[0] ?? null) {
+      const reader = new LeafReader(view, { maxLeaves: 70, maxBytes: 1e9 });
+      pages.push(...finish(reader.read({ ...ALL, as: null, after })));
+      if (!reader.isOver) break;
+    }
+    expect(pages).toEqual(view.leaves('data', '/'));
+  });
+});
+
+test('many small places are read in steps as well', () => {
+  const replica = replicaWith(1000, 'x');
+  replica.state.read((view) => {
+    const reader = new LeafReader(view, UNLIMITED);
+    let steps = 0;
+    for (const [path] of view.leaves('data', '/')) {
+      const reading = reader.read({ ...ALL, path });
+      while (!reading.next().done) steps += 1;
+    }
+    expect(steps).toBeGreaterThan(5);
+  });
 });
 
 test('leaves that may not be read count for the step, and not for the limits', () => {

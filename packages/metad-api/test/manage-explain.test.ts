@@ -5,11 +5,13 @@ import { Access } from '../src/access/access.ts';
 import type { ClientProfile } from '../src/access/client-profile.ts';
 import { readMapping } from '../src/access/mapping.ts';
 import { explain } from '../src/manage/clients/explanation.ts';
+import { LeafReader } from '../src/read/leaf-reader.ts';
+import { finish } from '../src/steps.ts';
 import { InProcessReplica } from './in-process-replica.ts';
 import { JSON_TYPE, TestNode, versionOf } from './test-node.ts';
 import { readWhole } from './whole-reads.ts';
 
-const NO_LIMITS = { maxLeaves: 10_000, maxBytes: 1_000_000 };
+const UNLIMITED = { maxLeaves: 1e9, maxBytes: 1e9 };
 const CLIENT = '10.1.0.1';
 
 const name = fc.constantFrom('a', 'b', 'self', 'a-b');
@@ -52,7 +54,9 @@ test('what is explained as visible is what a read shows, and nothing else', () =
       replica.applyAll([command]);
       replica.state.read((view) => {
         const profile = profileOf(rules, mapped);
-        const { branches, truncated } = explain(view, profile, { path: at, limits: NO_LIMITS });
+        const reader = new LeafReader(view, UNLIMITED);
+        const explaining = explain(reader, profile, { path: at, maxBranches: 100 });
+        const { branches, truncated } = finish(explaining);
         expect(truncated).toBe(false);
         const found = readWhole(view, profile, at);
         const shown = new Map<string, string>();

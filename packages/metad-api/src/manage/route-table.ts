@@ -39,9 +39,15 @@ export class RouteTable {
 }
 
 function servedBy({ handlers }: Route, present: { readonly version: Version }): Served {
-  const problem = methodNotAllowed(['HEAD', ...Object.keys(handlers)].join(', '));
+  const problem = methodNotAllowed(methodsOf(handlers).join(', '));
   return {
     byMethod: new Map(Object.entries(handlers)),
     refuse: ({ form }) => problemAnswer(problem, form, present.version),
   };
+}
+
+/** HEAD is there where GET is. */
+function methodsOf(handlers: Route['handlers']): string[] {
+  const methods = Object.keys(handlers);
+  return handlers.GET === undefined ? methods : ['HEAD', ...methods];
 }

@@ -9,7 +9,6 @@ import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { mappingTree } from './mapping-tree.ts';
 import { DiffResource } from './past/diff-resource.ts';
 import { HistoryResource } from './past/history-resource.ts';
-import { PastLimit } from './past/past-limit.ts';
 import { RuleResource } from './rule-resource.ts';
 import type { TreeKinds } from './tree-kind.ts';
 import { TreeResource } from './tree-resource.ts';
@@ -38,9 +37,8 @@ const JSON_FORM: Form = { format: 'json', pretty: false };
 /** All that the manage API serves. */
 export function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): Route[] {
   const kinds = { data: dataTree(parts.settings), mapping: mappingTree(parts.settings) };
-  const past = new PastLimit();
   const trees = Object.values(kinds).map((kind): Route => {
-    const resource = new TreeResource(kind, parts, past);
+    const resource = new TreeResource(kind, parts);
     return {
       path: `/v1/${kind.tree}`,
       isTree: true,
@@ -70,7 +68,7 @@ export function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): 
     ruleRoute,
     { path: '/v1/batch', isState: true, handlers: { POST: (request) => batch.post(request) } },
     ...clientRoutes(parts),
-    ...historyRoutes(parts, { kinds, past }),
+    ...historyRoutes(parts, kinds),
     healthRoute(),
     readyRoute(parts),
     ...(metrics ? [metricsRoute(metrics)] : []),
@@ -93,12 +91,9 @@ function clientRoutes(parts: ManageParts): Route[] {
 }
 
 /** What was before. */
-function historyRoutes(
-  parts: ManageParts,
-  options: { readonly kinds: TreeKinds; readonly past: PastLimit },
-): Route[] {
-  const history = new HistoryResource(parts, options);
-  const diff = new DiffResource(parts, options);
+function historyRoutes(parts: ManageParts, kinds: TreeKinds): Route[] {
+  const history = new HistoryResource(parts, kinds);
+  const diff = new DiffResource(parts, kinds);
   return [
     {
       path: '/v1/history',

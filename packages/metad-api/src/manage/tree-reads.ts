@@ -11,20 +11,18 @@ import { type Answer, problemAnswer } from '../http/answer.ts';
 import type { ApiRequest } from '../http/api-request.ts';
 import { tagHeaders } from '../http/cache-headers.ts';
 import { badRequest, type Checked, NOT_FOUND, ok, refuse } from '../http/problem.ts';
-import type { LeafReader } from '../read/leaf-reader.ts';
-import { shownAtOnce } from '../read/tree-answers.ts';
+import { LeafReader, type ReadLimits } from '../read/leaf-reader.ts';
+import { type Reading, refused, type TreeQuestion } from '../read/tree-answers.ts';
 import { type Document, record } from '../render/document.ts';
-import { type Found, foundIn } from '../render/found.ts';
+import { foundIn } from '../render/found.ts';
 import { type Form, nameOf } from '../render/render.ts';
-import type { Steps } from '../steps.ts';
+import { finish } from '../steps.ts';
 import type { NamedChange } from '../wait/change-window.ts';
 import { catchUpWithTags, findUnchanged } from './conditional-read.ts';
 import { cursorOf, readCursor } from './cursor.ts';
 import { documentAnswer, documentForm } from './document-answer.ts';
-import { readLeafPage } from './leaf-page.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { readLimit } from './page-query.ts';
-import type { PastLimit } from './past/past-limit.ts';
 import { readPastTree } from './past/past-tree.ts';
 import type { TreeKind } from './tree-kind.ts';
 import { reachVersion, readVersionOption } from './version-query.ts';
@@ -51,12 +49,10 @@ interface TreeQuery {
 export class TreeReads {
   readonly #kind: TreeKind;
   readonly #parts: ManageParts;
-  readonly #limit: PastLimit;
 
-  constructor(kind: TreeKind, parts: ManageParts, limit: PastLimit) {
+  constructor(kind: TreeKind, parts: ManageParts) {
     this.#kind = kind;
     this.#parts = parts;
-    this.#limit = limit;
   }
 
   async get(request: ManageRequest): Promise<Answer> {
@@ -83,34 +79,45 @@ export class TreeReads {
 
   /** As it was at an earlier version. */
   async #past(path: string, version: Version, { http, form }: ManageRequest): Promise<Answer> {
-    const { feed, catchUp, settings } = this.#parts;
+    const { feed, catchUp, settings, trees } = this.#parts;
     const problem = await reachVersion(version, http, catchUp);
     if (problem !== null) return problemAnswer(problem, form, feed.version);
-    const at = { tree: this.#kind.tree, path, version };
-    const leaves = await this.#limit.run(() => readPastTree(feed, at, settings));
-    if (leaves.type === 'problem') return problemAnswer(leaves.problem, form, feed.version);
-    const found = foundAt(path, leaves.value);
-    if (found.type === 'missing') return problemAnswer(NOT_FOUND, form, version);
-    return this.#unchanged(http, form, { path, version }) ?? shownAtOnce(found, form, version);
+    const { tree } = this.#kind;
+    const limits = wholeTreeLimits(settings);
+    const ask = (view: StateView, now: Version): TreeQuestion => ({
+      key: `${tree} ${nameOf(form)} ${version} ${path}`,
+      form,
+      version,
+      *read() {
+        const leaves = yield* readPastTree(view, { tree, path, version }, limits);
+        if (leaves.type === 'problem') return refused(leaves.problem, form, now);
+        return shownAt(path, leaves.value, { form, version });
+      },
+    });
+    const answer = await trees.answer(ask, form, http);
+    // Whether there is anything is known only now, and those who share an answer may hold different ones.
+    const unchanged = answer.status === 200 ? this.#unchanged(http, form, { path, version }) : null;
+    return unchanged ?? answer;
   }
 
   #whole(path: string, { http, form }: ManageRequest): Answer | Promise<Answer> {
     const { settings, trees } = this.#parts;
     const { tree } = this.#kind;
     const limits = wholeTreeLimits(settings);
-    const question = {
+    const ask = (view: StateView, version: Version): TreeQuestion => ({
       key: `${tree} ${nameOf(form)} ${path}`,
       form,
-      limits,
-      missing: NOT_FOUND,
-      tooLarge: moreThan(limits),
-      read: (reader: LeafReader) => readTree(reader, tree, path),
-    };
-    return trees.answer(
-      (_, version) => ({ ...question, unchanged: () => this.#unchanged(http, form, { path, version }) }),
-      form,
-      http,
-    );
+      version,
+      *read() {
+        const reader = new LeafReader(view, limits);
+        const leaves = yield* reader.read({ tree, path, as: '', takes: null });
+        return reader.isOver
+          ? refused(moreThan(limits), form, version)
+          : shownAt(path, leaves, { form, version });
+      },
+      unchanged: () => this.#unchanged(http, form, { path, version }),
+    });
+    return trees.answer(ask, form, http);
   }
 
   #unchanged(http: ApiRequest, { format }: Form, { path, version }: Place): Answer | null {
@@ -121,14 +128,15 @@ export class TreeReads {
   #page(view: StateView, { path, version }: Place, { limit, after }: Page, request: ManageRequest): Answer {
     const { http, form } = request;
     const { tree } = this.#kind;
-    const limits = { maxLeaves: limit, maxBytes: MAX_PAGE_BYTES };
-    const { leaves, hasMore } = readLeafPage(view, { tree, path, after }, limits);
+    const limits: ReadLimits = { maxLeaves: limit, maxBytes: MAX_PAGE_BYTES };
+    const reader = new LeafReader(view, limits);
+    const leaves = finish(reader.read({ tree, path, as: null, takes: null, after }));
     const last = leaves.at(-1);
     if (last === undefined && after === null && path !== ROOT) return problemAnswer(NOT_FOUND, form, version);
     const shown = documentForm(form);
     const unchanged = this.#unchanged(http, shown, { path, version });
     if (unchanged !== null) return unchanged;
-    const cursor = hasMore && last !== undefined ? cursorOf(last[0]) : null;
+    const cursor = reader.isOver && last !== undefined ? cursorOf(last[0]) : null;
     const document = record({ leaves: new Map<string, Document>(leaves), cursor });
     return documentAnswer(document, form, { version, headers: tagHeaders(version, shown.format) });
   }
@@ -154,13 +162,15 @@ function readQuery(query: URLSearchParams | null, path: string): Checked<TreeQue
   return ok({ page: { limit: limit.value ?? MAX_PAGE_LEAVES, after: after.value }, at: null });
 }
 
-function* readTree(reader: LeafReader, tree: TreeName, path: string): Steps<Found> {
-  return foundAt(path, yield* reader.read({ tree, path, as: '', takes: null }));
-}
-
 /** The root is there even if nothing is in it. */
-function foundAt(path: string, leaves: readonly Leaf[]): Found {
-  return path === ROOT ? { type: 'tree', leaves, emptyTrees: [] } : foundIn(leaves, '');
+function shownAt(
+  path: string,
+  leaves: readonly Leaf[],
+  { form, version }: Pick<TreeQuestion, 'form' | 'version'>,
+): Reading {
+  if (path === ROOT) return { type: 'tree', leaves, emptyTrees: [] };
+  const found = foundIn(leaves, '');
+  return found.type === 'missing' ? refused(NOT_FOUND, form, version) : found;
 }
 
 function concernsTree(change: NamedChange, tree: TreeName, path: string): boolean {

@@ -4,7 +4,6 @@ import type { Checked } from '../http/problem.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { readNames } from './name-list.ts';
 import { deleteFromTree, writeTree } from './operations.ts';
-import type { PastLimit } from './past/past-limit.ts';
 import type { TreeKind } from './tree-kind.ts';
 import { TreeReads } from './tree-reads.ts';
 import { readJson, write } from './write.ts';
@@ -16,10 +15,10 @@ export class TreeResource {
   readonly #parts: ManageParts;
   readonly #reads: TreeReads;
 
-  constructor(kind: TreeKind, parts: ManageParts, past: PastLimit) {
+  constructor(kind: TreeKind, parts: ManageParts) {
     this.#kind = kind;
     this.#parts = parts;
-    this.#reads = new TreeReads(kind, parts, past);
+    this.#reads = new TreeReads(kind, parts);
   }
 
   get(request: ManageRequest): Promise<Answer> {

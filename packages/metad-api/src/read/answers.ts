@@ -8,12 +8,12 @@ import { type Form, nameOf } from '../render/render.ts';
 import type { MetadSettings } from '../settings.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import { AnswerCache } from './answer-cache.ts';
-import { METADATA_LIMITS } from './leaf-reader.ts';
+import { LeafReader, METADATA_LIMITS } from './leaf-reader.ts';
 import type { Asker } from './long-answer.ts';
 import { readMetadata } from './metadata-read.ts';
 import { openPlace } from './open-place.ts';
 import type { Question } from './question.ts';
-import type { TreeAnswers, TreeQuestion } from './tree-answers.ts';
+import { refused, type TreeAnswers, type TreeQuestion } from './tree-answers.ts';
 
 const MISSING: Problem = { ...NOT_FOUND, headers: CACHE_HEADERS };
 const TOO_LARGE: Problem = {
@@ -87,12 +87,15 @@ export class Answers {
     return {
       key,
       form,
-      limits: METADATA_LIMITS,
-      missing: MISSING,
-      tooLarge: TOO_LARGE,
+      version,
       // Another client may just have been shown the same.
       known: this.#kept.get(version, key),
-      read: (reader) => readMetadata(reader, profile, path),
+      *read() {
+        const reader = new LeafReader(view, METADATA_LIMITS);
+        const found = yield* readMetadata(reader, profile, path);
+        if (reader.isOver) return refused(TOO_LARGE, form, version);
+        return found.type === 'missing' ? refused(MISSING, form, version) : found;
+      },
       keep: (made) => {
         const answer = prepared(made);
         if (resets === this.#resets) this.#kept.set(version, key, answer);

@@ -1,7 +1,7 @@
 import { type Leaf, ROOT, type StateView, type TreeName } from '@metad/kv-store';
-import { StepMeter, type Steps } from '../steps.ts';
+import { LOOK_LEAVES, StepMeter, type Steps } from '../steps.ts';
 
-/** How much one answer may hold. */
+/** How much one answer, or a page of one, may hold. */
 export interface ReadLimits {
   readonly maxLeaves: number;
   /** Of values; reached by the last leaf, which may go beyond it. */
@@ -15,10 +15,12 @@ export const METADATA_LIMITS: ReadLimits = { maxLeaves: 500_000, maxBytes: 64 * 
 export interface Source {
   readonly tree: TreeName;
   readonly path: string;
-  /** In the answer `path` is called like this: the empty string for what was asked for itself. */
-  readonly as: string;
+  /** In the answer `path` is called like this: the empty string for what was asked for itself. Null: by its own name. */
+  readonly as: string | null;
   /** Null: all of them are taken. */
   readonly takes: ((path: string) => boolean) | null;
+  /** They begin behind this path; none or null: with the first. */
+  readonly after?: string | null;
 }
 
 /** Values can be large: so few are read at a time that a read holds no more than its bytes, and a step its time. */
@@ -38,35 +40,37 @@ export class LeafReader {
     this.#limits = limits;
   }
 
-  /** Whether there is more than the limits allow: then what was read is not all. */
+  /** Whether there is more than the limits allow: then what was read is as much as they allow, and not all. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
   /** The leaves that show at or below a path and are taken, in the order of their paths. */
-  *read({ tree, path, as, takes }: Source): Steps<Leaf[]> {
+  *read({ tree, path, as, takes, after: first = null }: Source): Steps<Leaf[]> {
     const taken: Leaf[] = [];
     const start = path === ROOT ? 0 : path.length;
-    let after: string | null = null;
+    let after = first;
     while (!this.#isOver) {
       const page: Leaf[] = this.#view.leavesPage(tree, path, { after, limit: PAGE_LEAVES });
       let characters = 0;
       for (const [leaf, value] of page) {
         characters += value.length;
         if (takes !== null && !takes(leaf)) continue;
-        taken.push([as + leaf.slice(start), value]);
-        this.#count(value);
+        if (!this.#makeRoom(value)) break;
+        taken.push([as === null ? leaf : as + leaf.slice(start), value]);
       }
+      if (this.#meter.isFullWith(LOOK_LEAVES + page.length, characters)) yield;
       if (page.length < PAGE_LEAVES) return taken;
       after = page.at(-1)?.[0] ?? null;
-      if (this.#meter.isFullWith(page.length, characters)) yield;
     }
     return taken;
   }
 
-  #count(value: string): void {
+  /** Whether there is room for one more. */
+  #makeRoom(value: string): boolean {
     this.#isOver ||= this.#leaves >= this.#limits.maxLeaves || this.#bytes >= this.#limits.maxBytes;
     this.#leaves += 1;
     this.#bytes += value.length;
+    return !this.#isOver;
   }
 }

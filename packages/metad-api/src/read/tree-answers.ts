@@ -8,22 +8,26 @@ import { type Form, renderFound } from '../render/render.ts';
 import { finishWithin, MAX_STEPS_AT_ONCE, type Steps } from '../steps.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import type { Clock } from '../wait/deadlines.ts';
-import { LeafReader, type ReadLimits } from './leaf-reader.ts';
 import { type Asker, LongAnswer } from './long-answer.ts';
 import { LongAnswers } from './long-answers.ts';
 import { WaitingLine } from './waiting-line.ts';
+
+/** What a read comes to: what is shown, which is rendered in steps as well, or the whole of the answer, made already. */
+export type Reading =
+  | Exclude<Found, { type: 'missing' }>
+  | { readonly type: 'made'; readonly answer: Answer };
 
 /** What is asked of the state at one version. */
 export interface TreeQuestion {
   /** Equal for two that have one answer at one version. */
   readonly key: string;
   readonly form: Form;
-  readonly limits: ReadLimits;
-  readonly missing: Problem;
-  readonly tooLarge: Problem;
+  /** Of what is shown: that of the view, or an earlier one. */
+  readonly version: Version;
   /** The answer, if it is there already. */
   readonly known?: Answer | undefined;
-  read(reader: LeafReader): Steps<Found>;
+  /** Through the view that was asked. */
+  read(): Steps<Reading>;
   /** Given what there is, what is answered instead of showing it; null: it is shown. */
   unchanged?(): Answer | null;
   /** Called with an answer that was made; what is sent. */
@@ -38,7 +42,7 @@ const MAX_IN_LINE = 4096;
 
 const BUSY = unavailable('too many large answers are asked for just now');
 
-/** Answers that show a tree, small or large: all of one version, and no longer than a moment of the thread at a time. */
+/** Answers that show the state, small or large: all of one version, and no longer than a moment of the thread at a time. */
 export class TreeAnswers {
   readonly #state: StateSource;
   readonly #feed: ChangeFeed;
@@ -77,12 +81,13 @@ export class TreeAnswers {
     const question = ask(view, version);
     if (question.known !== undefined) return question.known;
     const underWay = this.#long.find(version, question.key);
-    const reader = new LeafReader(view, question.limits);
-    const found = underWay === null ? finishWithin(question.read(reader), MAX_STEPS_AT_ONCE) : null;
-    if (found === null) return question.unchanged?.() ?? underWay;
-    if (found.type === 'missing' || reader.isOver) return problemOf(question, reader, version);
+    const reading = underWay === null ? finishWithin(question.read(), MAX_STEPS_AT_ONCE) : null;
+    if (reading === null) return question.unchanged?.() ?? underWay;
+    if (reading.type === 'made') return kept(reading.answer, question);
     const unchanged = question.unchanged?.() ?? null;
-    return unchanged ?? kept(shownAtOnce(found, question.form, version), question);
+    return (
+      unchanged ?? kept(answerShowing([...renderFound(reading, question.form)].join(''), question), question)
+    );
   }
 
   #begin(ask: Ask): LongAnswer {
@@ -93,7 +98,7 @@ export class TreeAnswers {
         this.#feed.noteVersion(version);
         const question = ask(view, version);
         const close = (): void => cursor.close();
-        const steps = longAnswer(question, { view, version, close });
+        const steps = longAnswer(question, close);
         const { key } = question;
         return this.#long.begin({ version, key, steps, run: (step) => cursor.read(step), close });
       });
@@ -110,37 +115,25 @@ export class TreeAnswers {
 }
 
 /** `close` is called when the view is needed no longer. */
-function* longAnswer(
-  question: TreeQuestion,
-  { view, version, close }: { readonly view: StateView; readonly version: Version; close(): void },
-): Steps<Answer> {
-  const reader = new LeafReader(view, question.limits);
-  const found = yield* question.read(reader);
+function* longAnswer(question: TreeQuestion, close: () => void): Steps<Answer> {
+  const reading = yield* question.read();
   close();
-  if (found.type === 'missing' || reader.isOver) return problemOf(question, reader, version);
+  if (reading.type === 'made') return kept(reading.answer, question);
   const pieces: Buffer[] = [];
-  for (const piece of renderFound(found, question.form)) {
+  for (const piece of renderFound(reading, question.form)) {
     if (piece !== '') pieces.push(Buffer.from(piece));
     yield;
   }
-  return kept(answerShowing(pieces, question.form, version), question);
+  return kept(answerShowing(pieces, question), question);
 }
 
-/** The answer that shows what was found, rendered in one turn. */
-export function shownAtOnce(
-  found: Exclude<Found, { type: 'missing' }>,
-  form: Form,
-  version: Version,
-): Answer {
-  return answerShowing([...renderFound(found, form)].join(''), form, version);
+/** What a read comes to that is answered with a problem. */
+export function refused(problem: Problem, form: Form, version: Version): Reading {
+  return { type: 'made', answer: problemAnswer(problem, form, version) };
 }
 
-function answerShowing(body: Body, form: Form, version: Version): Answer {
+function answerShowing(body: Body, { form, version }: TreeQuestion): Answer {
   return answerOf({ form, body, version, headers: tagHeaders(version, form.format) });
-}
-
-function problemOf(question: TreeQuestion, { isOver }: LeafReader, version: Version): Answer {
-  return kept(problemAnswer(isOver ? question.tooLarge : question.missing, question.form, version), question);
 }
 
 function kept(answer: Answer, question: TreeQuestion): Answer {

@@ -1,4 +1,4 @@
-import { canonicalPath, type StateView, type Version } from '@metad/kv-store';
+import { canonicalPath, type Leaf, type StateView, type Version } from '@metad/kv-store';
 import { unreachable } from '@metad/raft-core';
 import type { ClientProfile } from '../../access/client-profile.ts';
 import { type Answer, problemAnswer } from '../../http/answer.ts';
@@ -8,8 +8,9 @@ import { LeafReader, METADATA_LIMITS } from '../../read/leaf-reader.ts';
 import { readMetadata } from '../../read/metadata-read.ts';
 import { type Document, documentOf, record } from '../../render/document.ts';
 import type { Found } from '../../render/found.ts';
-import { finish } from '../../steps.ts';
-import { documentAnswer } from '../document-answer.ts';
+import { nameOf } from '../../render/render.ts';
+import type { Steps } from '../../steps.ts';
+import { documentQuestion } from '../document-answer.ts';
 import type { ManageParts, ManageRequest } from '../manage-request.ts';
 import { readLimit } from '../page-query.ts';
 import { clientProfile, readClient } from './client-question.ts';
@@ -17,6 +18,9 @@ import { type Branch, explain, type LeafVerdict } from './explanation.ts';
 
 const LIMITS = { standard: 100, max: 1000 };
 const MAX_LISTED_BYTES = 4 * 1024 * 1024;
+
+/** What the client gets where there is more than the metadata API answers. */
+const UNREADABLE = record({ status: 413, document: null, truncated: false });
 
 interface Question {
   readonly host: string;
@@ -38,10 +42,13 @@ export class ExplainResource {
     if (question.type === 'problem') return problemAnswer(question.problem, form, feed.version);
     const problem = await freshness.ensure(http, query, 'linearizable');
     if (problem !== null) return problemAnswer(problem, form, feed.version);
-    return feed.read((view, version) => {
-      const profile = clientProfile(question.value.host, view, this.#parts);
-      return documentAnswer(report(view, profile, { ...question.value, version }), form, { version });
-    });
+    const { host, path, limit } = question.value;
+    const key = `explain ${nameOf(form)} ${host} ${limit} ${path}`;
+    const ask = (view: StateView, version: Version) =>
+      documentQuestion({ key, form, version }, () =>
+        report(view, clientProfile(host, view, this.#parts), question.value),
+      );
+    return this.#parts.trees.answer(ask, form, http);
   }
 
   #read(query: URLSearchParams | null): Checked<Question> {
@@ -57,24 +64,27 @@ export class ExplainResource {
   }
 }
 
-function report(
+function* report(
   view: StateView,
   profile: ClientProfile,
-  { host, path, limit, version }: Question & { readonly version: Version },
-): Document {
-  const limits = { maxLeaves: limit, maxBytes: MAX_LISTED_BYTES };
-  const { branches, truncated } = explain(view, profile, { path, limits });
+  { host, path, limit }: Question,
+): Steps<Checked<Document>> {
+  const listed = new LeafReader(view, { maxLeaves: limit, maxBytes: MAX_LISTED_BYTES });
+  const { branches, truncated } = yield* explain(listed, profile, { path, maxBranches: limit });
   const reader = new LeafReader(view, METADATA_LIMITS);
-  return record({
-    version,
+  const found = yield* readMetadata(reader, profile, path);
+  const answer = reader.isOver ? UNREADABLE : answerDocument(found, limit);
+  const document = record({
+    version: view.version(),
     ip: host,
     path,
     rules: view.rules(host)?.length ?? null,
     mapping: profile.mapping?.length ?? null,
     branches: branches.map((branch) => branchDocument(branch, profile)),
     truncated,
-    answer: answerDocument(finish(readMetadata(reader, profile, path)), limit),
+    answer,
   });
+  return ok(document);
 }
 
 function branchDocument({ path, data, mapped, leaves }: Branch, profile: ClientProfile): Document {
@@ -112,7 +122,7 @@ function answerDocument(found: Found, limit: number): Document {
     case 'leaf':
       return record({ status: 200, document: found.value, truncated: false });
     case 'tree': {
-      const leaves = found.leaves.slice(0, limit);
+      const leaves = beginningOf(found.leaves, limit);
       const emptyTrees = found.emptyTrees.slice(0, limit);
       const truncated = found.leaves.length > leaves.length || found.emptyTrees.length > emptyTrees.length;
       return record({ status: 200, document: documentOf({ type: 'tree', leaves, emptyTrees }), truncated });
@@ -120,4 +130,16 @@ function answerDocument(found: Found, limit: number): Document {
     default:
       return unreachable(found);
   }
+}
+
+/** At most so many, and no more behind the one that makes them too long. */
+function beginningOf(leaves: readonly Leaf[], limit: number): readonly Leaf[] {
+  let count = 0;
+  let bytes = 0;
+  for (const [, value] of leaves) {
+    if (count >= limit || bytes >= MAX_LISTED_BYTES) break;
+    count += 1;
+    bytes += value.length;
+  }
+  return leaves.slice(0, count);
 }

@@ -1,9 +1,10 @@
-import { isAtOrBelow, joinPath, ROOT, type StateView } from '@metad/kv-store';
+import { isAtOrBelow, joinPath, ROOT } from '@metad/kv-store';
 import type { Ruling } from '../../access/access.ts';
 import type { ClientProfile } from '../../access/client-profile.ts';
 import { findMapped, type MappedKey } from '../../access/mapping.ts';
+import type { LeafReader } from '../../read/leaf-reader.ts';
 import { SELF } from '../../read/self.ts';
-import { type PageLimits, readLeafPage } from '../leaf-page.ts';
+import type { Steps } from '../../steps.ts';
 
 /** Why a client sees at a path of the metadata API what it sees there. */
 export interface Explanation {
@@ -36,24 +37,22 @@ export interface LeafVerdict {
 
 type Place = Omit<Branch, 'leaves'>;
 
-/** Explains a canonical path of the metadata API: the leaves that are there, seen or not, and what decides of each. */
-export function explain(
-  view: StateView,
+/**
+ * Explains a canonical path of the metadata API: the leaves that are there, seen or not, as many as the reader may read,
+ * and what decides of each.
+ */
+export function* explain(
+  reader: LeafReader,
   profile: ClientProfile,
-  at: { readonly path: string; readonly limits: PageLimits },
-): Explanation {
+  at: { readonly path: string; readonly maxBranches: number },
+): Steps<Explanation> {
   const branches: Branch[] = [];
-  let { maxLeaves, maxBytes } = at.limits;
-  const places = placesOf(profile, at.path);
-  for (const place of places) {
-    if (maxLeaves <= 0 || branches.length >= at.limits.maxLeaves) return { branches, truncated: true };
-    const page = readLeafPage(view, { tree: 'data', path: place.data, after: null }, { maxLeaves, maxBytes });
-    branches.push({ ...place, leaves: page.leaves.map(([data]) => verdictOf(data, place, profile)) });
-    if (page.hasMore) return { branches, truncated: true };
-    maxLeaves -= page.leaves.length;
-    for (const [, value] of page.leaves) maxBytes -= value.length;
+  for (const place of placesOf(profile, at.path)) {
+    if (reader.isOver || branches.length >= at.maxBranches) return { branches, truncated: true };
+    const leaves = yield* reader.read({ tree: 'data', path: place.data, as: null, takes: null });
+    branches.push({ ...place, leaves: leaves.map(([data]) => verdictOf(data, place, profile)) });
   }
-  return { branches, truncated: false };
+  return { branches, truncated: reader.isOver };
 }
 
 /** What the path shows of the data tree, in the order in which a read looks. */

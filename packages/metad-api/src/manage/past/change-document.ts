@@ -1,5 +1,5 @@
 import { type AccessRule, decodeRules, type HistoryChange, type StateView } from '@metad/kv-store';
-import { type Document, record } from '../../render/document.ts';
+import { type Document, isScalar, record } from '../../render/document.ts';
 import { writeJson } from '../../render/json-writer.ts';
 
 /** Where a change was. */
@@ -27,7 +27,13 @@ export function changeDocument(
 }
 
 export function isSameDocument(a: Document, b: Document): boolean {
-  return a === b || writeJson(a, AS_IT_IS) === writeJson(b, AS_IT_IS);
+  if (isScalar(a) || isScalar(b)) return a === b;
+  return writeJson(a, AS_IT_IS) === writeJson(b, AS_IT_IS);
+}
+
+/** About how many characters it takes in an answer. */
+export function lengthOf(document: Document): number {
+  return typeof document === 'string' ? document.length : writeJson(document, AS_IT_IS).length;
 }
 
 const AS_IT_IS = { pretty: false };

@@ -1,15 +1,15 @@
-import { canonicalPath } from '@metad/kv-store';
+import { canonicalPath, type StateView, type Version } from '@metad/kv-store';
 import { type Answer, problemAnswer } from '../../http/answer.ts';
 import { describePathExcess, findPathExcess } from '../../http/path-limits.ts';
 import { badRequest, type Checked, ok, type Problem, refuse } from '../../http/problem.ts';
-import { documentAnswer } from '../document-answer.ts';
+import { nameOf } from '../../render/render.ts';
+import { documentQuestion } from '../document-answer.ts';
 import type { ManageParts, ManageRequest } from '../manage-request.ts';
 import { readLimit } from '../page-query.ts';
 import type { TreeKinds } from '../tree-kind.ts';
 import { reachVersion, readVersionOption } from '../version-query.ts';
 import { type DiffQuery, readDiff } from './diff.ts';
 import { readScope } from './history-scope.ts';
-import type { PastLimit } from './past-limit.ts';
 
 const MAX_LIMIT = 1000;
 
@@ -17,24 +17,25 @@ const MAX_LIMIT = 1000;
 export class DiffResource {
   readonly #parts: ManageParts;
   readonly #kinds: TreeKinds;
-  readonly #past: PastLimit;
 
-  constructor(parts: ManageParts, options: { readonly kinds: TreeKinds; readonly past: PastLimit }) {
+  constructor(parts: ManageParts, kinds: TreeKinds) {
     this.#parts = parts;
-    this.#kinds = options.kinds;
-    this.#past = options.past;
+    this.#kinds = kinds;
   }
 
   async get(request: ManageRequest): Promise<Answer> {
-    const { form } = request;
-    const { feed } = this.#parts;
-    const asked = this.#read(request.query);
+    const { http, query, form } = request;
+    const { feed, trees } = this.#parts;
+    const asked = this.#read(query);
     if (asked.type === 'problem') return problemAnswer(asked.problem, form, feed.version);
     const problem = await this.#prepare(asked.value, request);
     if (problem !== null) return problemAnswer(problem, form, feed.version);
-    const diff = await this.#past.run(() => readDiff(feed, asked.value));
-    if (diff.type === 'problem') return problemAnswer(diff.problem, form, feed.version);
-    return documentAnswer(diff.value.document, form, { version: diff.value.version });
+    const { from, to, limit } = asked.value;
+    const [tree, path] = [query?.get('tree') ?? '', query?.get('path') ?? ''];
+    const key = `diff ${nameOf(form)} ${tree} ${from} ${to} ${limit} ${path}`;
+    const ask = (view: StateView, version: Version) =>
+      documentQuestion({ key, form, version }, () => readDiff(view, asked.value));
+    return trees.answer(ask, form, http);
   }
 
   async #prepare({ from, to }: DiffQuery, { http, query }: ManageRequest): Promise<Problem | null> {

@@ -5,12 +5,12 @@ import {
   type Version,
   version,
 } from '@metad/kv-store';
-import { assert } from '@metad/raft-core';
+import { type Checked, ok } from '../../http/problem.ts';
 import { type Document, record } from '../../render/document.ts';
-import type { ChangeFeed } from '../../wait/change-feed.ts';
+import { LOOK_LEAVES, StepMeter, type Steps } from '../../steps.ts';
 import { changeDocument, isSameDocument, presentDocument, priorDocument } from './change-document.ts';
+import { charactersIn, entriesOf } from './history-entries.ts';
 import type { HistoryScope } from './history-scope.ts';
-import { walkHistory } from './history-walk.ts';
 import { PastValues } from './past-values.ts';
 
 export interface HistoryQuery {
@@ -26,21 +26,19 @@ const MAX_PAGE_CHARACTERS = 1024 * 1024;
 const CHANGE_OVERHEAD_CHARACTERS = 64;
 
 /** A page of the history, newest first, with what each change made of what it replaced. */
-export async function readHistoryPage(
-  feed: ChangeFeed,
-  query: HistoryQuery,
-): Promise<{ readonly document: Document; readonly version: Version }> {
-  const present = feed.read((_, now) => now);
+export function* readHistoryPage(view: StateView, query: HistoryQuery): Steps<Checked<Document>> {
+  const present = view.version();
   const { before, scope, limit } = query;
   const newest = before === null ? present : version(Math.max(0, Math.min(present, before - 1)));
   const page = new HistoryPage({ newest, scope, limit });
-  const outcome = await walkHistory(feed, {
-    floor: null,
-    visit: (entry) => page.add(entry),
-    finish: (view) => ({ document: page.document(view), version: view.version() }),
-  });
-  assert(outcome.type === 'done', 'a walk without a floor takes what is kept');
-  return outcome.value;
+  const meter = new StepMeter();
+  for (const entry of entriesOf(view)) {
+    if (!page.add(entry)) break;
+    const changes = entry.changes ?? [];
+    const characters = changes.reduce((sum, change) => sum + charactersIn(change), 0);
+    if (meter.isFullWith(LOOK_LEAVES + changes.length, characters)) yield;
+  }
+  return ok(yield* page.document(view));
 }
 
 /** Takes every entry of the history once, those of the page from the newest to the oldest. */
@@ -77,20 +75,20 @@ class HistoryPage {
       return false;
     }
     this.#entries.push({ ...entry, changes });
-    for (const { path, before } of changes ?? []) {
-      this.#characters += path.length + (before?.length ?? 0) + CHANGE_OVERHEAD_CHARACTERS;
-    }
+    for (const change of changes ?? []) this.#characters += charactersIn(change) + CHANGE_OVERHEAD_CHARACTERS;
     return true;
   }
 
-  document(view: StateView): Document {
-    const from = view.historyStart();
-    // What was trimmed meanwhile may have been seen in part.
-    const entries = this.#entries.filter((entry) => entry.version > from);
-    const isCut = this.#hasMore && entries.length === this.#entries.length;
-    const next = isCut ? (entries.at(-1)?.version ?? null) : null;
+  *document(view: StateView): Steps<Document> {
+    const meter = new StepMeter();
     const after = new AfterValues((change) => this.#madeUntilLater(view, change));
-    return record({ from, changes: entries.flatMap((entry) => entryDocuments(entry, after)), next });
+    const changes: Document[] = [];
+    for (const entry of this.#entries) {
+      const document = yield* entryDocument(entry, after, meter);
+      if (document !== null) changes.push(document);
+    }
+    const next = this.#hasMore ? (this.#entries.at(-1)?.version ?? null) : null;
+    return record({ from: view.historyStart(), changes, next });
   }
 
   /** What the newest change of the page at a place made: it was there until a later one, or is there now. */
@@ -129,19 +127,25 @@ class AfterValues {
   }
 }
 
-/** One, or none when all that the version changed was undone by it, too. */
-function entryDocuments({ version, time, author, changes }: HistoryEntry, values: AfterValues): Document[] {
+/** Null when all that the version changed was undone by it, too. */
+function* entryDocument(
+  { version, time, author, changes }: HistoryEntry,
+  values: AfterValues,
+  meter: StepMeter,
+): Steps<Document | null> {
   const head = { version, time: new Date(time).toISOString(), author };
   if (changes === null) {
     values.cutOff();
-    return [record({ ...head, changed: null })];
+    return record({ ...head, changed: null });
   }
-  const changed = changes.flatMap((change) => {
+  const changed: Document[] = [];
+  for (const change of changes) {
     const after = values.of(change);
     const before = priorDocument(change.kind, change.before);
     values.replace(change, before);
     const isUndone = after !== undefined && isSameDocument(before, after);
-    return isUndone ? [] : [changeDocument(change, { before, after })];
-  });
-  return changed.length === 0 ? [] : [record({ ...head, changed })];
+    if (!isUndone) changed.push(changeDocument(change, { before, after }));
+    if (meter.isFullWith(LOOK_LEAVES, charactersIn(change))) yield;
+  }
+  return changed.length === 0 ? null : record({ ...head, changed });
 }

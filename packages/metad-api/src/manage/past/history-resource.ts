@@ -1,13 +1,14 @@
+import type { StateView, Version } from '@metad/kv-store';
 import { type Answer, problemAnswer } from '../../http/answer.ts';
 import { type Checked, ok } from '../../http/problem.ts';
-import { documentAnswer } from '../document-answer.ts';
+import { nameOf } from '../../render/render.ts';
+import { documentQuestion } from '../document-answer.ts';
 import type { ManageParts, ManageRequest } from '../manage-request.ts';
 import { readLimit } from '../page-query.ts';
 import type { TreeKinds } from '../tree-kind.ts';
 import { readVersionOption } from '../version-query.ts';
 import { type HistoryQuery, readHistoryPage } from './history-page.ts';
 import { readScope } from './history-scope.ts';
-import type { PastLimit } from './past-limit.ts';
 
 const STANDARD_LIMIT = 100;
 const MAX_LIMIT = 1000;
@@ -16,24 +17,24 @@ const MAX_LIMIT = 1000;
 export class HistoryResource {
   readonly #parts: ManageParts;
   readonly #kinds: TreeKinds;
-  readonly #past: PastLimit;
 
-  constructor(parts: ManageParts, options: { readonly kinds: TreeKinds; readonly past: PastLimit }) {
+  constructor(parts: ManageParts, kinds: TreeKinds) {
     this.#parts = parts;
-    this.#kinds = options.kinds;
-    this.#past = options.past;
+    this.#kinds = kinds;
   }
 
   async get(request: ManageRequest): Promise<Answer> {
-    const { http, query, form } = request;
-    const { feed, freshness } = this.#parts;
+    const { http, path, query, form } = request;
+    const { feed, freshness, trees } = this.#parts;
     const asked = this.#read(request);
     if (asked.type === 'problem') return problemAnswer(asked.problem, form, feed.version);
     const problem = await freshness.ensure(http, query, 'linearizable');
     if (problem !== null) return problemAnswer(problem, form, feed.version);
-    const page = await this.#past.run(async () => ok(await readHistoryPage(feed, asked.value)));
-    if (page.type === 'problem') return problemAnswer(page.problem, form, feed.version);
-    return documentAnswer(page.value.document, form, { version: page.value.version });
+    const { before, limit } = asked.value;
+    const key = `history ${nameOf(form)} ${query?.get('tree') ?? ''} ${before} ${limit} ${path}`;
+    const ask = (view: StateView, version: Version) =>
+      documentQuestion({ key, form, version }, () => readHistoryPage(view, asked.value));
+    return trees.answer(ask, form, http);
   }
 
   #read({ path, query }: ManageRequest): Checked<HistoryQuery> {
