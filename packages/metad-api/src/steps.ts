@@ -5,7 +5,8 @@
 export type Steps<T> = Generator<undefined, T, undefined>;
 
 const MAX_STEP_LEAVES = 512;
-const MAX_STEP_CHARACTERS = 64 * 1024;
+/** Of the values that are read or rendered. */
+export const MAX_STEP_CHARACTERS = 64 * 1024;
 
 /** A look into the database takes as long as so many leaves, besides those that it finds. */
 export const LOOK_LEAVES = 4;

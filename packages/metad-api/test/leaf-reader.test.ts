@@ -55,6 +55,23 @@ test('a step is as long as some hundred leaves, or as a few large ones', () => {
   }
 });
 
+test('values of a megabyte are read one at a time, once it is known that they are so large', () => {
+  const replica = replicaWith(20, 'x'.repeat(2 ** 20));
+  replica.state.read((view) => {
+    const limits: number[] = [];
+    const watched = Object.create(view, {
+      leavesPage: {
+        value: (...asked: Parameters<typeof view.leavesPage>) => {
+          limits.push(asked[2].limit);
+          return view.leavesPage(...asked);
+        },
+      },
+    });
+    expect(finish(new LeafReader(watched, UNLIMITED).read(ALL))).toHaveLength(20);
+    expect(limits).toEqual([8, ...Array.from({ length: 13 }, () => 1)]);
+  });
+});
+
 test('what begins behind a leaf goes on where the limits ended what was before', () => {
   const replica = replicaWith(200, 'x');
   replica.state.read((view) => {

@@ -1,5 +1,5 @@
 import { type Leaf, ROOT, type StateView, type TreeName } from '@metad/kv-store';
-import { LOOK_LEAVES, StepMeter, type Steps } from '../steps.ts';
+import { LOOK_LEAVES, MAX_STEP_CHARACTERS, StepMeter, type Steps } from '../steps.ts';
 
 /** How much one answer, or a page of one, may hold. */
 export interface ReadLimits {
@@ -23,8 +23,10 @@ export interface Source {
   readonly after?: string | null;
 }
 
-/** Values can be large: so few are read at a time that a read holds no more than its bytes, and a step its time. */
-const PAGE_LEAVES = 64;
+/** As many are read at a time where values are small. */
+const MAX_PAGE_LEAVES = 64;
+/** Before it is known how large values are: they may have a megabyte each. */
+const FIRST_PAGE_LEAVES = 8;
 
 /** Reads the leaves of one answer from one view, in steps, up to limits for all of them together. */
 export class LeafReader {
@@ -50,8 +52,9 @@ export class LeafReader {
     const taken: Leaf[] = [];
     const start = path === ROOT ? 0 : path.length;
     let after = first;
+    let limit = FIRST_PAGE_LEAVES;
     while (!this.#isOver) {
-      const page: Leaf[] = this.#view.leavesPage(tree, path, { after, limit: PAGE_LEAVES });
+      const page: Leaf[] = this.#view.leavesPage(tree, path, { after, limit });
       let characters = 0;
       for (const [leaf, value] of page) {
         characters += value.length;
@@ -60,8 +63,9 @@ export class LeafReader {
         taken.push([as === null ? leaf : as + leaf.slice(start), value]);
       }
       if (this.#meter.isFullWith(LOOK_LEAVES + page.length, characters)) yield;
-      if (page.length < PAGE_LEAVES) return taken;
+      if (page.length < limit) return taken;
       after = page.at(-1)?.[0] ?? null;
+      limit = pageLike(characters / page.length);
     }
     return taken;
   }
@@ -73,4 +77,9 @@ export class LeafReader {
     this.#bytes += value.length;
     return !this.#isOver;
   }
+}
+
+/** How many leaves a page takes that is read in a step, where those before it had values of about that length. */
+function pageLike(characters: number): number {
+  return Math.min(Math.max(1, Math.floor(MAX_STEP_CHARACTERS / characters)), MAX_PAGE_LEAVES);
 }
