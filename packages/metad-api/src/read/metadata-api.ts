@@ -27,7 +27,7 @@ import type { WaitEnd } from '../wait/waiter.ts';
 import type { Answers } from './answers.ts';
 import { conditionalAnswer, heldVersion } from './conditional.ts';
 import type { Freshness } from './freshness.ts';
-import { HeldRead } from './held-read.ts';
+import { HeldRead, type HeldReads } from './held-read.ts';
 import type { Question } from './question.ts';
 import { SELF } from './self.ts';
 
@@ -59,12 +59,18 @@ export class MetadataApi {
   readonly #freshness: Freshness;
   readonly #answers: Answers;
   readonly #clientIp: ClientIp;
+  readonly #heldReads: HeldReads;
 
   constructor(parts: MetadataParts) {
     this.#parts = parts;
     this.#freshness = parts.freshness;
     this.#answers = parts.answers;
     this.#clientIp = createClientIp(parts.settings);
+    this.#heldReads = {
+      waiters: parts.waiters,
+      answerAfter: (read, end) => this.#answerAfter(read, end),
+      close: (read) => parts.held.release(addressOf(read.question)),
+    };
   }
 
   /** A promise only where something has to be waited for: most requests are answered in the same turn. */
@@ -113,6 +119,7 @@ export class MetadataApi {
 
   /** What there is now, or that the client has it. */
   #answerUnlessHad(question: Question, request: ApiRequest, has: HeldVersion): Answer | Promise<Answer> {
+    if (has === null) return this.#answers.answer(question, request);
     const { host, path, form } = question;
     const unlessHad = (answer: Answer): Answer =>
       conditionalAnswer(answer, form.format, has, (since) =>
@@ -133,7 +140,7 @@ export class MetadataApi {
     request: ApiRequest,
     has: HeldVersion,
   ): Promise<Checked<Answer | HeldRead>> {
-    const { settings, held, waiters } = this.#parts;
+    const { settings, held } = this.#parts;
     const timeoutMs = readTimeoutMs(query, settings);
     if (timeoutMs.type === 'problem') return timeoutMs;
     const jitterMs = readJitterMs(query, settings);
@@ -144,36 +151,22 @@ export class MetadataApi {
     // A node that can't reach the version shows what it has: the client knew more, so it is not held.
     if (since !== null && since > this.#parts.feed.version)
       return ok(await this.#answerUnlessHad(question, request, has));
-    const address = question.host ?? '';
-    const refused = held.hold(address);
+    const refused = held.hold(addressOf(question));
     if (refused !== null) return refuse(refused);
-    const read = new HeldRead(
-      {
-        client: request,
-        host: question.host,
-        path: question.path,
-        since,
-        timeoutMs: timeoutMs.value,
-        jitterMs: jitterMs.value,
-        answerAfter: (end) => {
-          const problem = this.#problemAfter(end);
-          if (problem !== null) return this.#problem(problem, question.form);
-          return this.#answerUnlessHad(question, request, has);
-        },
-        onClosed: () => held.release(address),
-      },
-      waiters,
-    );
-    return ok(read);
+    const wait = { since, timeoutMs: timeoutMs.value, jitterMs: jitterMs.value };
+    return ok(new HeldRead({ question, request, wait, has }, this.#heldReads));
+  }
+
+  #answerAfter({ question, request, has }: HeldRead, end: WaitEnd): Answer | Promise<Answer> {
+    const problem = this.#problemAfter(end);
+    if (problem !== null) return this.#problem(problem, question.form);
+    return this.#answerUnlessHad(question, request, has);
   }
 
   /** Gives this node some time to reach a version; a problem only when it stops. */
-  async #catchUp(version: Version | null, { host }: Question, request: ApiRequest): Promise<Problem | null> {
+  async #catchUp(version: Version | null, question: Question, request: ApiRequest): Promise<Problem | null> {
     if (version === null) return null;
-    const outcome = await this.#parts.catchUp.reaches(version, {
-      address: host ?? '',
-      onGone: (listener) => request.onGone(listener),
-    });
+    const outcome = await this.#parts.catchUp.reaches(version, clientOf(question, request));
     return outcome === 'stopped' ? unavailable('this node is stopping') : null;
   }
 
@@ -202,8 +195,13 @@ export class MetadataApi {
   }
 }
 
-function clientOf({ host }: Question, request: ApiRequest): CatchUpClient {
-  return { address: host ?? '', onGone: (listener) => request.onGone(listener) };
+/** By what requests that are held are counted; those of nobody as one client's. */
+function addressOf({ host }: Question): string {
+  return host ?? '';
+}
+
+function clientOf(question: Question, request: ApiRequest): CatchUpClient {
+  return { address: addressOf(question), onGone: (listener) => request.onGone(listener) };
 }
 
 /** Whether headers ask for more than what this node has. */
