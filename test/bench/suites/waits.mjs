@@ -22,7 +22,7 @@ const IDLE_CPU_AIM_MS = 5;
 const SHARED = '/self/cluster';
 const OWN = '/self/node';
 
-/** Held requests on one node of three, beside node:http that holds as many and answers the same bytes. */
+/** Held requests on nodes of three, beside node:http that holds as many and answers the same bytes. */
 export async function measureWaits({ dir, passes, scale }) {
   const count = Math.max(Math.round(WAITERS * scale), FEW);
   console.log(
@@ -32,24 +32,31 @@ export async function measureWaits({ dir, passes, scale }) {
   );
   const cluster = await startCluster(dir, { collects: true });
   const leader = await cluster.leader();
-  const follower = cluster.nodes.find(({ id }) => id !== leader.id);
+  const [follower, idleFollower] = cluster.nodes.filter(({ id }) => id !== leader.id);
   await prepareClients(leader, count);
 
-  const node = new Waiting({
-    child: follower.child,
-    port: follower.metadata,
-    held: async () => Number(/^metad_waiters (\d+)/m.exec(await metricsOf(follower))?.[1]),
-    trigger: (round) => change(leader, 'clusters/a/release', `release ${round}`),
-  });
-  const bareServer = await startBareHttp(await recordAnswer(follower), { collects: true });
-  const bare = new Waiting({
-    child: bareServer.child,
-    port: bareServer.port,
-    held: async () => Number(await textOf(bareServer.port, '/held')),
-    trigger: () => ({ port: bareServer.port, method: 'POST', path: '/release', body: '' }),
-  });
+  const waitingOn = ({ child, metadata, manage }) =>
+    new Waiting({
+      child,
+      port: metadata,
+      held: async () => Number(/^metad_waiters (\d+)/m.exec(await metricsOf({ manage }))?.[1]),
+      trigger: (round) => change(leader, 'clusters/a/release', `release ${round}`),
+    });
+  const answer = await recordAnswer(follower);
+  const servers = [await startBareHttp(answer), await startBareHttp(answer, { collects: true })];
+  const [bare, idleBare] = servers.map(
+    ({ child, port }) =>
+      new Waiting({
+        child,
+        port,
+        held: async () => Number(await textOf(port, '/held')),
+        trigger: () => ({ port, method: 'POST', path: '/release', body: '' }),
+      }),
+  );
+  const [node, idleNode] = [waitingOn(follower), waitingOn(idleFollower)];
   try {
-    const idle = { bare: await bare.idle(count, scale), node: await node.idle(count, scale) };
+    // Servers of their own: a collector that was asked to collect goes on by other limits.
+    const idle = { bare: await idleBare.idle(count, scale), node: await idleNode.idle(count, scale) };
     printIdle(idle, count);
     const rounds = { bare: [], shared: [], own: [] };
     for (let round = 0; round <= passes * ROUNDS_PER_PASS; round += 1) {
@@ -65,9 +72,8 @@ export async function measureWaits({ dir, passes, scale }) {
     printOne(one);
     printWaitGoals({ idle, all, one, count });
   } finally {
-    node.stop();
-    bare.stop();
-    await Promise.all([cluster.stop(), bareServer.stop()]);
+    for (const waiting of [node, idleNode, bare, idleBare]) waiting.stop();
+    await Promise.all([cluster.stop(), ...servers.map((server) => server.stop())]);
   }
 }
 
@@ -113,8 +119,9 @@ class Waiting {
     const before = await heldBytes(child);
     await this.hold(count, `${SHARED}?timeout=600`);
     await sleep(SETTLE_SECONDS * 1000 * Math.min(1, scale * 10));
-    const cpu = await this.#cpuShare(scale);
+    // What it took to accept them is collected here, and not while the processor's time is taken.
     const { resident, heap } = await heldBytes(child);
+    const cpu = await this.#cpuShare(scale);
     await this.close();
     return {
       bytes: (resident - before.resident) / count,

@@ -28,7 +28,8 @@ export class WaiterIndex<W extends Indexed<W>> {
   /** By path, and by whose scope it is. */
   readonly #groups = new Map<string, Map<object | string, WaiterGroup<W>>>();
   readonly #byInterest = new Map<string, Set<WaiterGroup<W>>>();
-  readonly #byHost = new Map<string, Set<W>>();
+  /** Of most clients one waits. */
+  readonly #byHost = new Map<string, W | Set<W>>();
 
   get isEmpty(): boolean {
     return this.#groups.size === 0;
@@ -40,7 +41,7 @@ export class WaiterIndex<W extends Indexed<W>> {
     const group = this.#groups.get(path)?.get(owner) ?? this.#open(owner, waiter);
     group.waiters.add(waiter);
     waiter.group = group;
-    if (host !== null) addTo(this.#byHost, host, waiter);
+    if (host !== null) this.#addOfHost(host, waiter);
   }
 
   delete(waiter: W): void {
@@ -49,7 +50,7 @@ export class WaiterIndex<W extends Indexed<W>> {
     waiter.group = null;
     group.waiters.delete(waiter);
     if (group.waiters.size === 0) this.#close(group);
-    if (host !== null) deleteFrom(this.#byHost, host, waiter);
+    if (host !== null) this.#deleteOfHost(host, waiter);
   }
 
   /** Calls `visit` with each waiter to whom the leaf at `path` shows, given that it exists; `visit` may delete it. */
@@ -71,7 +72,22 @@ export class WaiterIndex<W extends Indexed<W>> {
 
   /** A copy as well. */
   ofHost(host: string): readonly W[] {
-    return [...(this.#byHost.get(host) ?? [])];
+    const found = this.#byHost.get(host);
+    if (found === undefined) return [];
+    return found instanceof Set ? [...found] : [found];
+  }
+
+  #addOfHost(host: string, waiter: W): void {
+    const found = this.#byHost.get(host);
+    if (found === undefined) this.#byHost.set(host, waiter);
+    else if (found instanceof Set) found.add(waiter);
+    else if (found !== waiter) this.#byHost.set(host, new Set([found, waiter]));
+  }
+
+  #deleteOfHost(host: string, waiter: W): void {
+    const found = this.#byHost.get(host);
+    if (found === waiter) this.#byHost.delete(host);
+    else if (found instanceof Set && found.delete(waiter) && found.size === 0) this.#byHost.delete(host);
   }
 
   #open(owner: object | string, { profile, path }: W): WaiterGroup<W> {
