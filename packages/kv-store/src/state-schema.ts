@@ -91,14 +91,14 @@ export const STATE_FORMAT: FileFormat = {
  */
 export const MAX_STATE_WAL_PAGES = 4_000;
 
-/** How long it may get while a thread moves it: 47 MiB. */
-export const MAX_THREAD_WAL_PAGES = 12_000;
+/** How long it may get while a thread moves it: 63 MiB. */
+export const MAX_THREAD_WAL_PAGES = 16_000;
 
 /**
- * In KiB. A write reads the row that it replaces: the pages of a tree of some 500,000 leaves have room. Taken only as
+ * In KiB. A write reads the row that it replaces: the pages of a tree of nearly a million leaves have room. Taken only as
  * the tree grows.
  */
-const WRITER_CACHE = 128 * 1024;
+const WRITER_CACHE = 256 * 1024;
 
 /** In KiB. With each write SQLite drops what a reader's connection has kept, so more would hardly help. */
 const READER_CACHE = 32 * 1024;

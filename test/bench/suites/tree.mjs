@@ -16,8 +16,6 @@ const PUTS_AT_ONCE = 2;
 const WARM_UP_SECONDS = 2;
 /** With each of them a node forgets what it has answered. */
 const WRITES_PER_SECOND = 500;
-/** There are many cells. */
-const CELL_SHARE = 0.5;
 const VALUE = 'v'.repeat(200);
 const CLIENT = '192.0.2.7';
 const HEADERS = `Accept: application/json\r\nX-Forwarded-For: ${CLIENT}\r\n`;
@@ -54,8 +52,7 @@ const KINDS = [
 ];
 
 /** How the cost of reads and writes grows with the tree; a restart and a new learner with the largest. */
-export async function measureTree({ dir, seconds: asked, passes, scale }) {
-  const seconds = asked * CELL_SHARE;
+export async function measureTree({ dir, seconds, passes, scale }) {
   const sizes = [...new Set(SIZES.map((size) => Math.max(Math.round(size * scale), LEAST)))];
   const [least] = sizes;
   console.log(
@@ -79,7 +76,7 @@ export async function measureTree({ dir, seconds: asked, passes, scale }) {
   await small.cluster.stop();
 
   const restart = await measureRestart(large, passes);
-  const learner = await measureLearner(large, { seconds: asked });
+  const learner = await measureLearner(large, { seconds });
   await large.cluster.stop();
   printGoals([...growthGoals(rows), ...restart, ...learner]);
 }
