@@ -38,7 +38,7 @@ export class Disk {
       onChange(what);
     };
     this.#endWatch = watchFiles(this.#root, {
-      written: (file) => unlessCopied('write', () => this.#dirty.add(this.#name(file))),
+      written: (file) => unlessCopied('write', () => this.#written(this.#name(file))),
       renamed: (from, to) => unlessCopied('rename', () => this.#renamed(this.#name(from), this.#name(to))),
       removed: (file) => unlessCopied('remove', () => this.#removed(this.#name(file))),
       synced: (file) => unlessCopied('sync', () => this.#synced(this.#name(file))),
@@ -82,6 +82,11 @@ export class Disk {
   remove(): void {
     this.#endWatch();
     rmSync(this.#root, { recursive: true, force: true });
+  }
+
+  #written(name: string): void {
+    // A write-ahead log is written over with what it holds already: that cannot make it shorter. Its marks tell the rest.
+    if (!name.endsWith('-wal')) this.#dirty.add(name);
   }
 
   #renamed(from: string, to: string): void {
