@@ -11,6 +11,8 @@ const WAITERS = 10_000;
 const FEW = 10;
 const IDLE_SECONDS = 10;
 const SETTLE_SECONDS = 3;
+/** V8 collects once more when a heap that grew has been quiet for some eight seconds; that is not what waiting costs. */
+const QUIET_HEAP_SECONDS = 15;
 /** A release takes a quarter of a second: one in three is as much as a tenth slower than another. */
 const ROUNDS_PER_PASS = 3;
 const ONE_ROUNDS = 200;
@@ -121,6 +123,7 @@ class Waiting {
     await sleep(SETTLE_SECONDS * 1000 * Math.min(1, scale * 10));
     // What it took to accept them is collected here, and not while the processor's time is taken.
     const { resident, heap } = await heldBytes(child);
+    await sleep(QUIET_HEAP_SECONDS * 1000 * Math.min(1, scale * 10));
     const cpu = await this.#cpuShare(scale);
     await this.close();
     return {
