@@ -16,6 +16,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+/** Writes that follow each other closely, to a node that has no part in the test. */
+function writeOn(): void {
+  notices.send([append(9, { entries: 1 })]);
+  notices.send([append(9, { committed: 1 })]);
+  notices.send([append(9, { entries: 1 })]);
+  sent = [];
+}
+
 function append(to: number, { entries = 0, committed = 0, inTerm = 1 } = {}): AppendEntries {
   const last = { term: term(inTerm), leader: nodeId(1), payload: { type: 'blank' } } as const;
   return {
@@ -41,7 +49,8 @@ function heartbeat(to: number): Message {
   };
 }
 
-test('entries leave at once; that something is committed waits for the next entries', () => {
+test('while writes go on, that something is committed waits for the next entries', () => {
+  writeOn();
   const first = append(2, { entries: 1 });
   const next = append(2, { entries: 1, committed: 1 });
   notices.send([first]);
@@ -53,7 +62,28 @@ test('entries leave at once; that something is committed waits for the next entr
   expect(sent).toEqual([first, next]);
 });
 
+test('a write that comes alone is told of at once, and so is the first of many', () => {
+  notices.send([append(2, { entries: 1 }), append(3, { entries: 1 })]);
+  notices.send([append(2, { committed: 1 }), append(3, { committed: 1 })]);
+  expect(sent.slice(2)).toEqual([append(2, { committed: 1 }), append(3, { committed: 1 })]);
+  notices.send([append(2, { entries: 1 })]);
+  notices.send([append(2, { committed: 2 })]);
+  expect(sent.slice(4)).toEqual([append(2, { entries: 1 })]);
+});
+
+test('once they have ceased for a moment the next one counts as alone', () => {
+  writeOn();
+  notices.send([append(2, { committed: 1 })]);
+  vi.advanceTimersByTime(5);
+  notices.send([append(2, { entries: 1 })]);
+  sent = [];
+  notices.send([append(2, { committed: 2 })]);
+  expect(sent).toEqual([append(2, { committed: 2 })]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test('where no entries follow it leaves after a moment, the newest for each peer', () => {
+  writeOn();
   notices.send([append(2, { committed: 1 }), append(3, { committed: 1 })]);
   notices.send([append(2, { committed: 2 })]);
   expect(sent).toEqual([]);
@@ -63,6 +93,7 @@ test('where no entries follow it leaves after a moment, the newest for each peer
 });
 
 test('it leaves at once when somebody waits for it', () => {
+  writeOn();
   notices.send([append(2, { committed: 1 })]);
   notices.flush();
   expect(sent).toEqual([append(2, { committed: 1 })]);
@@ -71,6 +102,7 @@ test('it leaves at once when somebody waits for it', () => {
 });
 
 test('nothing overtakes it but what says as much', () => {
+  writeOn();
   notices.send([append(2, { committed: 1 }), append(3, { committed: 1 })]);
   notices.send([heartbeat(2)]);
   expect(sent).toEqual([append(2, { committed: 1 }), heartbeat(2)]);
@@ -79,6 +111,7 @@ test('nothing overtakes it but what says as much', () => {
 });
 
 test('a node that stops sends nothing more', () => {
+  writeOn();
   notices.send([append(2, { committed: 1 })]);
   notices.stop();
   expect(vi.getTimerCount()).toBe(0);
