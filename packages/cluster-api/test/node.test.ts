@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { encodeCommand, StateDatabase } from '@metad/kv-store';
 import { afterEach, expect, test, vi } from 'vitest';
 import { type Member, NodeCluster } from './node-cluster.ts';
@@ -207,6 +208,41 @@ test('the log is compacted once the disk has what it is being given', async () =
   await compacting;
   expect(log.compacted.index).toBe(applied);
   expect(await write).toMatchObject({ type: 'done' });
+});
+
+test('the log is compacted while writes never cease', async () => {
+  const settings = { logBytes: 2 ** 30, logEntries: 200, keepEntries: 50 };
+  cluster = new NodeCluster(1, { settings });
+  const leader = await cluster.leader();
+  const { log } = leader.store;
+  let isDone = false;
+  const writeOn = async () => {
+    // In each turn of the event loop, so that there always is something to write when a sync ends.
+    for (; !isDone; await setImmediate()) void put(leader, '/a');
+  };
+  const writer = writeOn();
+  await vi.waitUntil(() => log.compacted.index > 20 * settings.logEntries, { timeout: 30_000 });
+  isDone = true;
+  await writer;
+});
+
+test('a node that was stopped while its disk is busy says nothing more of itself', async () => {
+  cluster = new NodeCluster(1);
+  const leader = await cluster.leader();
+  const release = holdDisk(leader);
+  const write = put(leader, '/a');
+  await vi.waitFor(() => expect(leader.node.status().lastLog.index).toBe(leader.store.log.lastLog.index));
+  const barrier = leader.node.readBarrier();
+  leader.node.quarantine('in quarantine');
+  const states: unknown[] = [];
+  leader.node.onState((state) => states.push(state));
+  release();
+  await leader.store.log.sync();
+  await setImmediate();
+  expect(states).toEqual([]);
+  expect(leader.node.state).toMatchObject({ leader: null, quarantine: 'in quarantine' });
+  expect(await write).toMatchObject({ type: 'unknown' });
+  expect(await barrier).toMatchObject({ type: 'unavailable' });
 });
 
 test('a node that stops while its disk is busy leaves nothing behind', async () => {

@@ -71,9 +71,13 @@ export class Driver {
     if (!isOnItsWay) this.#finish(turn);
   }
 
-  /** Resolves when the core has no Ready out, or will never be advanced again. */
-  async idle(): Promise<void> {
-    while (this.#turn !== null) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+  /**
+   * Calls `action` while the core has no Ready out: now, or between this one and the next, however soon that comes; or when
+   * it will never be advanced again.
+   */
+  whenIdle(action: () => void): void {
+    if (this.#turn === null) action();
+    else this.#whenIdle.push(action);
   }
 
   /** Ends what waits for the disk, and has the thread wait for it: the core has no Ready out when it returns. */
@@ -90,7 +94,8 @@ export class Driver {
 
   stop(): void {
     this.#outgoing.stop();
-    this.#end();
+    this.#turn = null;
+    this.#runIdle();
   }
 
   #sendEarly({ early }: Ready): void {
@@ -103,18 +108,18 @@ export class Driver {
   /** What the write was needed for. Nothing when that was done already. */
   #finish(turn: Turn): void {
     if (this.#turn !== turn) return;
-    this.#end();
+    this.#turn = null;
     const { raft, trace } = this.#options;
     const { ready, unapplied } = turn;
     trace.written(ready.entries);
     this.#outgoing.send(ready.messages);
     this.#apply(unapplied);
     raft.advance(ready);
+    this.#runIdle();
   }
 
-  #end(): void {
-    this.#turn = null;
-    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  #runIdle(): void {
+    for (const action of this.#whenIdle.splice(0)) action();
   }
 
   #noteReads({ reads, droppedReads }: Ready): void {

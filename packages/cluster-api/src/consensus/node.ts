@@ -127,6 +127,7 @@ export class Node {
     this.#stopped = true;
     if (this.#ticker) clearInterval(this.#ticker);
     if (this.#turn) clearImmediate(this.#turn);
+    this.#turn = null;
     this.#driver.stop();
     this.#state.resign();
     this.#proposals.abandon();
@@ -170,12 +171,17 @@ export class Node {
   }
 
   /**
-   * Lets the log begin behind that entry, or behind a little less: no further than the state is durable. Waits until the
-   * disk has what it is being given; a disk that hangs must not hold up the thread.
+   * Lets the log begin behind that entry, or behind a little less: no further than the state is durable. Resolves when that
+   * is done, which is once the disk has what it is being given (a disk that hangs must not hold up the thread), or when the
+   * node has stopped.
    */
-  async compactLog(upTo: LogIndex): Promise<void> {
-    await this.#driver.idle();
-    this.#enter(() => this.#raft.compacted(this.#options.store.compact(upTo)));
+  compactLog(upTo: LogIndex): Promise<void> {
+    return new Promise((resolve) => {
+      this.#driver.whenIdle(() => {
+        this.#enter(() => this.#raft.compacted(this.#options.store.compact(upTo)));
+        resolve();
+      });
+    });
   }
 
   #take(message: Message): void {
