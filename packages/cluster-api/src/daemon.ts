@@ -22,6 +22,7 @@ import { HttpThread, replicaStatus } from './http-thread/thread.ts';
 import { admitPeer, describeStart, establishIdentity } from './identity.ts';
 import { JoinLoop } from './join-loop.ts';
 import { PeerEventLog } from './peers/event-log.ts';
+import { offersPeerProtocol } from './peers/protocol-range.ts';
 import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
 import type { PeerHandlers, SupportedLevels } from './peers/transport.ts';
 import { quarantineMessage, refuseQuarantined, writeQuarantine } from './quarantine.ts';
@@ -79,7 +80,11 @@ export class Daemon {
         address: options.config.listenCluster,
         limits: options.config.limits,
         handler: (request, response) => daemon?.handleCluster(request, response),
-        onUpgrade: (request, socket, head) => daemon?.handlePeer(request, socket, head),
+        onUpgrade: (request, socket, head) => {
+          if (!offersPeerProtocol(request.headers.upgrade)) return 'declined';
+          daemon?.handlePeer(request, socket, head);
+          return 'taken';
+        },
       });
       try {
         daemon = new Daemon(options, store, server);
@@ -324,6 +329,7 @@ export class Daemon {
     this.#node.quarantine(message);
     this.#router.close();
     this.#backups.stop();
+    void this.#snapshots.stop();
     void this.#transport.stop();
     logger.fatal(`this node is ${message}`);
     try {

@@ -8,6 +8,8 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import { formatAddress, type ListenAddress } from './config/address.ts';
 import type { NodeLimits } from './config/node-config.ts';
+import { declineUpgrade } from './decline-upgrade.ts';
+import { inOrder } from './in-order.ts';
 
 /** Above the idle time-outs of common load balancers, which otherwise reuse a connection that is being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
@@ -24,8 +26,8 @@ export function listen(options: {
   readonly setting: 'listen' | 'listen_manage' | 'listen_cluster';
   readonly address: ListenAddress;
   readonly handler: RequestListener;
-  /** Without it Node answers a request for an upgrade as if it asked for none. */
-  readonly onUpgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => void;
+  /** Takes the connection of a request that offers an upgrade, or says that it is answered as if it offered none. */
+  readonly onUpgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => 'taken' | 'declined';
   readonly limits: Pick<NodeLimits, 'headerTimeoutMs' | 'requestTimeoutMs'>;
 }): Promise<Server> {
   const timeouts = {
@@ -33,13 +35,13 @@ export function listen(options: {
     requestTimeout: options.limits.requestTimeoutMs,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   };
-  const server = createServer({ ...timeouts, noDelay: true }, options.handler);
+  const server = createServer({ ...timeouts, noDelay: true }, inOrder(options.handler));
   const silent = trackSilentSockets(server);
   const { onUpgrade } = options;
   if (onUpgrade !== undefined) {
     server.on('upgrade', (request, socket: Socket, head) => {
       silent.delete(socket);
-      onUpgrade(request, socket, head);
+      if (onUpgrade(request, socket, head) === 'declined') declineUpgrade(server, request, socket, head);
     });
   }
   const { host, port } = options.address;

@@ -90,3 +90,48 @@ test('closing lets an open request end', async () => {
   expect((await open).status).toBe(200);
   await closed;
 });
+
+/** What the server sends on one connection that it closes at the end, for a text that is sent at once. */
+async function exchange(port: number, text: string): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.end(text);
+  let answer = '';
+  for await (const chunk of socket) answer += String(chunk);
+  return answer;
+}
+
+test('requests of one connection are begun in their order, each once the one before is answered', async () => {
+  const begun: string[] = [];
+  const { port } = await start(async (request, response) => {
+    begun.push(`${request.method} begins`);
+    for await (const chunk of request) begun.push(String(chunk));
+    begun.push(`${request.method} ends`);
+    response.end();
+  });
+  const put = 'PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nb';
+  const answer = await exchange(port, `${put}DELETE / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  expect(answer.match(/HTTP\/1\.1 200/g)).toHaveLength(2);
+  expect(begun).toEqual(['PUT begins', 'b', 'PUT ends', 'DELETE begins', 'DELETE ends']);
+});
+
+test('an offer to upgrade that is declined is passed over, and nothing else of the request', async () => {
+  const server = await listen({
+    setting: 'listen_cluster',
+    address: { host: '127.0.0.1', port: 0 },
+    handler: async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += String(chunk);
+      response.end(`${request.method} ${request.url} ${request.headers['x-own']} ${body};`);
+    },
+    onUpgrade: () => 'declined',
+    limits,
+  });
+  servers.push(server);
+  const { port } = server.address() as AddressInfo;
+  const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n';
+  const post = `POST /a?b HTTP/1.1\r\nHost: x\r\nX-Own: own\r\n${offer}Content-Length: 3\r\n\r\none`;
+  expect(await exchange(port, `${post}GET /c HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatch(
+    /^HTTP\/1\.1 200 .*POST \/a\?b own one;.*HTTP\/1\.1 200 .*GET \/c undefined ;/s,
+  );
+  expect(await exchange(port, `GET /d HTTP/1.1\r\nHost: x\r\n${offer}\r\n`)).toMatch(/ 200 .*GET \/d /s);
+});

@@ -23,6 +23,11 @@ export function protocolName(protocol: number): string {
   return `metad-peer/${protocol}`;
 }
 
+/** Whether an Upgrade header comes from a node of metad, of whatever release. */
+export function offersPeerProtocol(offer: string | undefined): boolean {
+  return offer?.includes('metad-peer/') ?? false;
+}
+
 const MAX_OFFERS = 64;
 
 function readOffer(offer = ''): number[] {
