@@ -37,6 +37,9 @@ async function run(config: NodeConfig, logger: Logger): Promise<void> {
     removePidFile();
     return endProcess(logger, error);
   };
+  // A bug, wherever it is: the node ends with its reason in the log, as with any other fault.
+  process.on('uncaughtException', die);
+  process.on('unhandledRejection', die);
   try {
     removePidFile = writePidFile(config.pidFile);
     const started = Daemon.start({ config, logger, onFault: die });

@@ -25,6 +25,7 @@ let calls: Call[];
 let refuseWith: CallOutcome | null;
 let barrier: BarrierOutcome;
 let caughtUp: boolean;
+let quarantine: string | null;
 let errors: unknown[];
 let backup: BackupOutcome;
 
@@ -46,7 +47,7 @@ function app(clusterToken: string | null = null) {
   return createClusterApp({
     node: {
       readBarrier: () => Promise.resolve(barrier),
-      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp, quarantine: null },
+      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp, quarantine },
     },
     router: { execute },
     trace: new WriteTrace(),
@@ -73,6 +74,7 @@ beforeEach(() => {
   calls = [];
   refuseWith = null;
   barrier = { type: 'ready' };
+  quarantine = null;
   caughtUp = true;
   errors = [];
   backup = { type: 'busy' };
@@ -222,12 +224,26 @@ describe('/read-all', () => {
     expect((await one.request('/read-all')).status).toBe(200);
   });
 
-  test.each([1, 511, 512, 513, 1500])('shows all of %d keys in order, hidden values too', async (count) => {
-    const names = Array.from({ length: count }, (_, i) => `k${String(i).padStart(5, '0')}`);
-    const leaves = names.map((name) => [`/${name}`, name] as const);
+  test.each([1, 3, 4, 5, 131, 132, 133, 260, 1500])(
+    'shows all of %d keys in order, hidden values too',
+    async (count) => {
+      const names = Array.from({ length: count }, (_, i) => `k${String(i).padStart(5, '0')}`);
+      const leaves = names.map((name) => [`/${name}`, name] as const);
+      store.state.apply([commandEntry({ type: 'merge', tree: 'data', leaves })]);
+      const body = (await (await app().request('/read-all')).json()) as { OK: { k: string; v: string }[] };
+      expect(body.OK).toEqual(names.map((name) => ({ k: name, v: name })));
+    },
+  );
+
+  test('comes in small pieces where values are large', async () => {
+    const value = 'v'.repeat(200_000);
+    const leaves = Array.from({ length: 30 }, (_, i) => [`/k${String(i).padStart(2, '0')}`, value] as const);
     store.state.apply([commandEntry({ type: 'merge', tree: 'data', leaves })]);
-    const body = (await (await app().request('/read-all')).json()) as { OK: { k: string; v: string }[] };
-    expect(body.OK).toEqual(names.map((name) => ({ k: name, v: name })));
+    const response = await app().request('/read-all');
+    const pieces: Uint8Array[] = [];
+    for await (const piece of response.body ?? []) pieces.push(piece);
+    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(5 * value.length);
+    expect(JSON.parse(Buffer.concat(pieces).toString()).OK).toHaveLength(30);
   });
 
   test('is of one version although a write comes between its pages', async () => {
@@ -252,6 +268,20 @@ function commandEntry(command: Parameters<typeof encode>[0]): Entry {
   const at = { term: term(1), leader: nodeId(1), index: logIndex(store.state.applied.index + 1) };
   return { ...at, payload: { type: 'command', data: encode(command) } };
 }
+
+describe('/snapshot', () => {
+  test('takes one', async () => {
+    store.state.apply([commandEntry({ type: 'merge', tree: 'data', leaves: [['/a', 'x']] })]);
+    expect((await post('/snapshot', '')).status).toBe(200);
+  });
+
+  test('of a node in quarantine is refused with the reason', async () => {
+    quarantine = 'in quarantine';
+    const response = await post('/snapshot', '');
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain('this node is in quarantine');
+  });
+});
 
 describe('cluster calls', () => {
   test.each([

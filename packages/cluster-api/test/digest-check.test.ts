@@ -2,7 +2,12 @@ import { logIndex, type Membership, nodeId, term } from '@metad/raft-core';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { DigestCheck, MARK_INTERVAL_ENTRIES, partsUpToMarks } from '../src/consensus/digest-check.ts';
+import {
+  DigestCheck,
+  type DigestMark,
+  MARK_INTERVAL_ENTRIES,
+  partsUpToMarks,
+} from '../src/consensus/digest-check.ts';
 
 /** Nodes whose digests are made up; what they tell each other waits until it is delivered. */
 class World {
@@ -55,6 +60,7 @@ class TestNode {
   readonly check: DigestCheck;
   readonly reasons: string[] = [];
   readonly mismatches: number[] = [];
+  readonly sent: DigestMark[] = [];
   #index = 0;
   #digest = '';
 
@@ -65,6 +71,7 @@ class TestNode {
       membership: () => world.membership,
       current: () => ({ index: logIndex(this.#index), digest: this.#digest }),
       send: (marks) => {
+        this.sent.push(...marks);
         for (const other of world.nodes.values())
           if (other !== this) world.post(() => other.check.receive(marks, nodeId(id)));
       },
@@ -179,6 +186,10 @@ describe('nobody is condemned', () => {
     world.report();
     world.deliver();
     expect(world.condemned).toEqual([]);
+    const { sent } = world.node(3);
+    expect(sent.filter(({ digest }) => digest === 'odd')).toEqual([
+      { index: MARK_INTERVAL_ENTRIES, digest: 'odd' },
+    ]);
   });
 });
 

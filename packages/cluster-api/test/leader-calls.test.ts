@@ -79,6 +79,7 @@ describe('adding a learner', () => {
     identified('127.0.0.1:2', 2, 'test');
     await execute(addLearner(2, '127.0.0.1:2'));
     expect(await execute(addLearner(2, '127.0.0.1:2'))).toMatchObject({ type: 'done' });
+    identified('127.0.0.1:21001', 1, 'test');
     expect(await execute(addLearner(1, '127.0.0.1:21001'))).toMatchObject({ type: 'done' });
     expect(nodes()).toEqual([1, 2]);
   });
@@ -92,6 +93,11 @@ describe('adding a learner', () => {
       { type: 'addLearner', node: leader.id, record: { addr: '127.0.0.1:21001', instance: 'disk-1' } },
       50,
     );
+    expect(await execute(addLearner(1, '127.0.0.1:11'))).toMatchObject({
+      type: 'refused',
+      error: { type: 'unreachable' },
+    });
+    identified('127.0.0.1:11', 1, 'test');
     expect(await execute(addLearner(1, '127.0.0.1:11'))).toMatchObject({ type: 'done' });
     const addresses = [...leader.node.status().membership.membership.nodes.values()].map(({ addr }) => addr);
     expect(addresses).toEqual(['127.0.0.1:11', '127.0.0.1:22']);

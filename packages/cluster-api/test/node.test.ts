@@ -270,6 +270,7 @@ test('stopping answers what is open', async () => {
   expect(await write).toMatchObject({ type: 'unknown' });
   expect(await barrier).toMatchObject({ type: 'unavailable' });
   expect(await put(leader, '/b')).toEqual({ type: 'refused', error: { type: 'stopping' } });
+  expect(await leader.node.transferLeadership(null)).toBe('stopping');
 });
 
 test('whoever waits for something again and again does not keep the loop from running', async () => {

@@ -109,7 +109,9 @@ async function joinAnswer(c: Context, deps: ClusterAppDeps, wish: string): Promi
 }
 
 /** Concerns the node that is asked, whoever leads. */
-async function snapshotRoute(c: Context, { takeSnapshot }: ClusterAppDeps): Promise<Response> {
+async function snapshotRoute(c: Context, { node, takeSnapshot }: ClusterAppDeps): Promise<Response> {
+  const { quarantine } = node.state;
+  if (quarantine !== null) return answer(c, 503, failure(503, `this node is ${quarantine}`));
   try {
     return answer(c, 200, snapshotAnswer(await takeSnapshot()));
   } catch (error) {

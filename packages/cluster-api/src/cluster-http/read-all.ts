@@ -1,8 +1,11 @@
 import type { StateCursor, StateDatabase, Version } from '@metad/kv-store';
 import { kvKeyOf } from './kv-key.ts';
 
-/** Rows that are read and sent in one turn: a few hundred microseconds on the consensus thread. */
-const PAGE_ROWS = 512;
+/** Rows that are read and sent in one turn: some hundred microseconds on the consensus thread, … */
+const MAX_PAGE_ROWS = 128;
+/** … fewer where values are large: so many that they are about that long together. */
+const PAGE_CHARACTERS = 128 * 1024;
+const FIRST_PAGE_ROWS = 4;
 /** While a reader holds its transaction open the write-ahead log grows: a client that takes longer is cut off. */
 const DEADLINE_MS = 60_000;
 
@@ -40,6 +43,7 @@ export class ReadAll {
 function streamPages({ view }: StateCursor, release: () => void): AllKeys {
   const encoder = new TextEncoder();
   let after: string | null = null;
+  let limit = FIRST_PAGE_ROWS;
   let begun = false;
   let timer: NodeJS.Timeout | null = null;
   const close = () => {
@@ -57,14 +61,20 @@ function streamPages({ view }: StateCursor, release: () => void): AllKeys {
         }, DEADLINE_MS).unref();
       },
       pull: (controller) => {
-        const rows = view.values('data', { after, limit: PAGE_ROWS });
-        const items = rows.map(([path, value]) => JSON.stringify({ k: kvKeyOf(path), v: value }));
-        const opening = begun ? (items.length > 0 ? ',' : '') : '{"OK":[';
-        const complete = rows.length < PAGE_ROWS;
-        controller.enqueue(encoder.encode(opening + items.join(',') + (complete ? ']}' : '')));
-        begun = true;
-        after = rows.at(-1)?.[0] ?? after;
-        if (!complete) return;
+        try {
+          const rows = view.values('data', { after, limit });
+          const items = rows.map(([path, value]) => JSON.stringify({ k: kvKeyOf(path), v: value })).join(',');
+          const opening = begun ? (rows.length > 0 ? ',' : '') : '{"OK":[';
+          const isLast = rows.length < limit;
+          controller.enqueue(encoder.encode(opening + items + (isLast ? ']}' : '')));
+          begun = true;
+          after = rows.at(-1)?.[0] ?? after;
+          limit = pageLike(items.length / rows.length);
+          if (!isLast) return;
+        } catch (error) {
+          close();
+          throw error;
+        }
         close();
         controller.close();
       },
@@ -73,4 +83,9 @@ function streamPages({ view }: StateCursor, release: () => void): AllKeys {
     { highWaterMark: 1 },
   );
   return { version: view.version(), body };
+}
+
+/** How many rows the next page takes, where those before it had about that length. */
+function pageLike(characters: number): number {
+  return Math.max(1, Math.min(MAX_PAGE_ROWS, Math.floor(PAGE_CHARACTERS / characters)));
 }

@@ -69,7 +69,10 @@ export class DigestCheck {
   /** After each batch. */
   applied({ applied: { index }, stateFile }: Pick<AppliedBatch, 'applied' | 'stateFile'>): void {
     // What this node had before the snapshot is no longer what it holds.
-    if (stateFile !== undefined) this.#own.clear();
+    if (stateFile !== undefined) {
+      this.#own.clear();
+      this.#lastMark = null;
+    }
     const isMark = index % MARK_INTERVAL_ENTRIES === 0;
     if (!isMark && !this.#reported.has(index)) return;
     const now = this.#options.current();

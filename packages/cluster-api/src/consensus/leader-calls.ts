@@ -79,14 +79,13 @@ export class LeaderCalls {
   async #addLearner(id: NodeId, addr: string): Promise<CallOutcome> {
     const { node, membershipPatienceTicks } = this.#options;
     if (node.state.leader !== node.id) return refuse({ type: 'forwardToLeader', leader: node.state.leader });
-    const own = node.status().membership.membership.nodes.get(id);
-    const answer = id === node.id && own ? { found: { ...own, addr } } : await this.#identify(id, addr);
+    const answer = await this.#identify(id, addr);
     if ('refusal' in answer) return refuse(answer.refusal);
     // An earlier leader may have raised the feature level: what was committed is applied here then.
     const barrier = await node.readBarrier();
     if (barrier.type === 'unavailable') return refuse({ type: 'unreachable', message: barrier.message });
     // Nothing may come between this look and the append: this leader might raise the level in between.
-    const unfit = 'levels' in answer ? this.#judgeLevel(id, addr, answer.levels) : null;
+    const unfit = this.#judgeLevel(id, addr, answer.levels);
     if (unfit !== null) return refuse(unfit);
     const change = { type: 'addLearner', node: id, record: answer.found } as const;
     return node.changeMembership(change, membershipPatienceTicks);
@@ -129,7 +128,7 @@ export class LeaderCalls {
   async #findTwin({ node: id, instance, run }: PeerIdentity, addr: string): Promise<string | null> {
     const { node, transport, identifyTimeoutMs } = this.#options;
     const known = node.status().membership.membership.nodes.get(id);
-    if (id === node.id || known === undefined || known.addr === addr) return null;
+    if (known === undefined || known.addr === addr) return null;
     const there = await transport.identify(known.addr, identifyTimeoutMs);
     if (there.type === 'failed') return null;
     const { identity } = there;
@@ -167,8 +166,8 @@ export class LeaderCalls {
   async #transferLeader(to: NodeId | null): Promise<CallOutcome> {
     const { node } = this.#options;
     const leadsAlready = to === node.id && node.state.leader === to;
-    const result = leadsAlready ? 'transferred' : await node.transferLeadership(to);
-    switch (result) {
+    const outcome = leadsAlready ? 'transferred' : await node.transferLeadership(to);
+    switch (outcome) {
       case 'transferred': {
         const { lastLog, membership } = node.status();
         const result = { type: 'applied', version: node.version } as const;
@@ -180,8 +179,10 @@ export class LeaderCalls {
         return refuse({ type: 'conflict', message: noTarget(to) });
       case 'timedOut':
         return { type: 'unknown', message: 'no other node has taken the lead in time' };
+      case 'stopping':
+        return refuse({ type: 'stopping' });
       default:
-        return unreachable(result);
+        return unreachable(outcome);
     }
   }
 }

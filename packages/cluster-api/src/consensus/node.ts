@@ -222,9 +222,9 @@ export class Node {
   /** Hands the lead over; `transferred` once another node leads. */
   async transferLeadership(
     to: NodeId | null,
-  ): Promise<'transferred' | 'notLeader' | 'noTarget' | 'timedOut'> {
+  ): Promise<'transferred' | 'notLeader' | 'noTarget' | 'timedOut' | 'stopping'> {
     const result = this.#enter(() => this.#raft.transferLeadership(to));
-    if (result === undefined) return 'noTarget'; // stopped
+    if (result === undefined) return 'stopping';
     if (result.type !== 'started') return result.type;
     const { electionTimeoutTicks } = this.#options.raft; // after that, the core itself gives up
     const moved = await this.until(
