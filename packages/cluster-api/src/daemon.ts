@@ -182,6 +182,7 @@ export class Daemon {
       metrics: this.#metrics,
       tickMs,
       maxOpenCalls: config.limits.maxInflightProposals,
+      maxOpenBytes: config.limits.maxUncommittedBytes,
       leaderWaitMs: config.limits.leaderWaitMs,
       proposeTimeoutMs: config.limits.proposeTimeoutMs,
       membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,

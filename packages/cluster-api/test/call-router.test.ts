@@ -83,6 +83,7 @@ function router(
     metrics: new ConsensusMetrics('test'),
     tickMs: 1,
     maxOpenCalls: 100,
+    maxOpenBytes: 100,
     leaderWaitMs,
     proposeTimeoutMs: 10_000,
     membershipTimeoutMs: 10_000,
@@ -184,6 +185,7 @@ test('calls that have ended are counted, and those that failed are not open any 
     metrics,
     tickMs: 1,
     maxOpenCalls: 1,
+    maxOpenBytes: 100,
     leaderWaitMs: 1,
     proposeTimeoutMs: 1_000,
     membershipTimeoutMs: 1_000,
@@ -198,4 +200,15 @@ test('calls that have ended are counted, and those that failed are not open any 
   const lines = metrics.calls.text().split('\n');
   expect(lines).toContain('metad_calls_total{type="propose",outcome="done"} 2');
   expect(lines).toContain('metad_calls_total{type="propose",outcome="unknown"} 1');
+});
+
+test('writes that wait for a leader are bounded by their bytes; one alone may have more', async () => {
+  const calls = router([{ leader: null }, { leader: nodeId(1), outcome: done }]);
+  const write = (bytes: number) => calls.execute({ type: 'propose', command: new Uint8Array(bytes) });
+  const large = write(1000);
+  expect(await write(1)).toEqual(refused({ type: 'overloaded' }));
+  expect(await large).toBe(done);
+  const both = [write(60), write(40)];
+  expect(await write(1)).toEqual(refused({ type: 'overloaded' }));
+  expect(await Promise.all(both)).toEqual([done, done]);
 });

@@ -47,7 +47,7 @@ const WRITE = z.union(
     z.strictObject({ Put: z.strictObject({ key: z.string(), value: z.string() }) }),
     z.strictObject({ Del: z.strictObject({ key: z.string() }) }),
   ],
-  'expected {"Put":{"key":…,"value":…}} or {"Del":{"key":…}} with strings',
+  'expected {"Put":{"key":"...","value":"..."}} or {"Del":{"key":"..."}}',
 );
 
 /** Headers of an answer: names and values by turns, as `node:http` takes them without a copy. */

@@ -13,6 +13,8 @@ export interface CallRouterOptions {
   readonly tickMs: number;
   /** Calls held at once, those that look for a leader included; beyond it they are refused as `overloaded`. */
   readonly maxOpenCalls: number;
+  /** The same for the bytes of their commands; one alone may have more. */
+  readonly maxOpenBytes: number;
   /** How long a call may look for a leader. */
   readonly leaderWaitMs: number;
   /** How long a write may take in all. */
@@ -38,6 +40,7 @@ export class CallRouter {
   readonly #options: CallRouterOptions;
   readonly #forwarded = new Set<ForwardedWrite>();
   #openCalls = 0;
+  #openBytes = 0;
   #isClosed = false;
 
   constructor(options: CallRouterOptions) {
@@ -59,16 +62,24 @@ export class CallRouter {
 
   async execute(call: Call): Promise<CallOutcome> {
     if (this.#isClosed) return { type: 'refused', error: { type: 'stopping' } };
-    if (this.#openCalls >= this.#options.maxOpenCalls)
-      return { type: 'refused', error: { type: 'overloaded' } };
+    const bytes = call.type === 'propose' ? call.command.byteLength : 0;
+    if (!this.#hasRoomFor(bytes)) return { type: 'refused', error: { type: 'overloaded' } };
     this.#openCalls += 1;
+    this.#openBytes += bytes;
     try {
       const outcome = await this.#route(call);
       this.#options.metrics.calls.add(call.type, outcome.type);
       return outcome;
     } finally {
       this.#openCalls -= 1;
+      this.#openBytes -= bytes;
     }
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    const { maxOpenCalls, maxOpenBytes } = this.#options;
+    if (this.#openCalls >= maxOpenCalls) return false;
+    return this.#openBytes === 0 || this.#openBytes + bytes <= maxOpenBytes;
   }
 
   async #route(call: Call): Promise<CallOutcome> {
