@@ -135,6 +135,15 @@ async function reportEnd(node, signal) {
   complain(`To start it again:\n  ${node.commandLine()}`);
 }
 
+/** Whoever reads the output may be gone; the nodes go on, and are stopped in order. */
+function goOnUnread() {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error) => {
+      if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    });
+  }
+}
+
 /** The first signal ends everything in order, the second one at once. */
 function stopOnSignals(stopping, nodes) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
@@ -162,6 +171,7 @@ function shown(path) {
   return short.startsWith('..') ? path : short || '.';
 }
 
+goOnUnread();
 try {
   process.exit(await main());
 } catch (error) {

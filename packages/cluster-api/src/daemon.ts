@@ -19,7 +19,7 @@ import { takeSample } from './consensus/sample.ts';
 import { StateQuota } from './consensus/state-quota.ts';
 import { boundAddress, closeServer, listen } from './http-listener.ts';
 import { HttpThread, replicaStatus } from './http-thread/thread.ts';
-import { admitPeer, describeStart, establishIdentity } from './identity.ts';
+import { admitPeer, describeForeignCluster, describeStart, establishIdentity } from './identity.ts';
 import { JoinLoop } from './join-loop.ts';
 import { PeerEventLog } from './peers/event-log.ts';
 import { offersPeerProtocol } from './peers/protocol-range.ts';
@@ -214,6 +214,8 @@ export class Daemon {
     const { logger } = this.#options;
     const membership = this.#store.initialState().memberships.at(-1)?.membership;
     logger.info({ cluster, instance }, describeStart(membership, this.#identity, isNew));
+    const foreign = describeForeignCluster(this.#options.config, this.#identity);
+    if (foreign !== null) logger.warn(foreign);
     const recorded = membership?.nodes.get(node)?.addr;
     if (recorded === undefined || recorded === this.#advertise) return;
     const move = `POST /add-learner [${node}, "${this.#advertise}"]`;

@@ -37,6 +37,15 @@ export function establishIdentity(store: Store, config: NodeConfig, advertise: s
   return identity;
 }
 
+/** What an operator should know who names another cluster than the one that the data directory belongs to; null: nothing. */
+export function describeForeignCluster(config: NodeConfig, identity: NodeIdentity): string | null {
+  if (config.start.type !== 'initialCluster' || identity.cluster === foundedCluster(config)) return null;
+  return (
+    `${config.dataDir} belongs to a cluster that was not formed by this --initial_cluster: the node goes on in that one, and ` +
+    'these words count for nothing; start it with an empty data directory if it is to be in the one that they name'
+  );
+}
+
 /** The members of an initial cluster come to the same cluster id without talking to each other. */
 function foundedCluster({ start }: NodeConfig): string | null {
   switch (start.type) {

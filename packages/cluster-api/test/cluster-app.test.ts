@@ -308,6 +308,8 @@ describe('cluster calls', () => {
     ['/add-learner', [2, '127.0.0.1:99999']],
     ['/add-learner', [2, '127.0.0.1:0']],
     ['/add-learner', [2, ':21002']],
+    ['/add-learner', [2, '0.0.0.0:21002']],
+    ['/add-learner', [2, '[::]:21002']],
     ['/change-membership', { voters: [1] }],
     ['/change-membership', [1.5]],
     ['/remove-learner', 'x'],

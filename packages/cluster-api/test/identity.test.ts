@@ -6,7 +6,7 @@ import { EMPTY_MEMBERSHIP, type LogId, logIndex, nodeId, term, ZERO_LOG_ID } fro
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadConfig } from '../src/config/load-config.ts';
 import type { NodeConfig } from '../src/config/node-config.ts';
-import { admitPeer, establishIdentity, IdentityError } from '../src/identity.ts';
+import { admitPeer, describeForeignCluster, establishIdentity, IdentityError } from '../src/identity.ts';
 
 let dir: string;
 
@@ -51,6 +51,15 @@ describe('a node with an empty data directory', () => {
       withStore(name, (store) => establishIdentity(store, config(), 'x:1')),
     );
     expect(a?.cluster).not.toBe(b?.cluster);
+  });
+
+  test('that is then told to be of an initial cluster says that it goes on in its own', () => {
+    const alone = withStore('a', (store) => establishIdentity(store, config(), '127.0.0.1:1'));
+    const told = config('--initial_cluster', INITIAL);
+    expect(describeForeignCluster(config(), alone)).toBeNull();
+    expect(describeForeignCluster(told, alone)).toMatch(/was not formed by this --initial_cluster/);
+    const member = withStore('b', (store) => establishIdentity(store, told, '127.0.0.1:1'));
+    expect(describeForeignCluster(told, member)).toBeNull();
   });
 
   test('the members of an initial cluster come to the same id and the same first entry', () => {

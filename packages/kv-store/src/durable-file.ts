@@ -65,6 +65,7 @@ export function createDirectory(directory: string): void {
     if (first === undefined) return;
     for (let made = directory; made !== dirname(first); made = dirname(made)) syncDirectory(dirname(made));
   } catch (error) {
-    throw new StoreError('io', `cannot create the data directory ${directory}`, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreError('io', `cannot create the data directory ${directory}: ${reason}`, { cause: error });
   }
 }

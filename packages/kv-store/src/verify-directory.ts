@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type InitialState, type LogId, logIndex } from '@metad/raft-core';
 import { verifyBackup } from './backup.ts';
 import type { NodeIdentity } from './node-identity.ts';
+import { stateFileName, stateGenerations } from './state-files.ts';
 import { Store } from './store.ts';
 import { StoreError } from './store-error.ts';
 import type { Version } from './version.ts';
@@ -33,6 +34,13 @@ export function verifyDataDirectory(dataDir: string): DirectoryReport {
   if (!existsSync(join(dataDir, 'log.db'))) {
     throw new StoreError('io', `${dataDir} has no log.db: it is no data directory of a node`);
   }
+  // Opening the store would make one.
+  if (!hasState(dataDir)) {
+    throw new StoreError(
+      'damaged',
+      `${dataDir} has no state: a node that is started here makes it anew where its log has all entries, or says what to do`,
+    );
+  }
   const store = Store.open(dataDir);
   try {
     store.log.checkPages();
@@ -52,6 +60,11 @@ export function verifyDataDirectory(dataDir: string): DirectoryReport {
   } finally {
     store.close();
   }
+}
+
+function hasState(dataDir: string): boolean {
+  const files = stateGenerations(dataDir).map((generation) => join(dataDir, stateFileName(generation)));
+  return files.some((file) => existsSync(file) && statSync(file).size > 0);
 }
 
 /** Every entry has a checksum, which is checked whenever it is read. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nodeId } from '@metad/raft-core';
 import Database from 'better-sqlite3';
@@ -178,3 +178,16 @@ test('a directory without a log is no data directory, and none is made of it', (
   expect(() => verifyDataDirectory(directory)).toThrow(/has no log\.db/);
   expect(existsSync(join(directory, 'log.db'))).toBe(false);
 });
+
+test.each(['absent', 'empty'])(
+  'a data directory whose state is %s is not whole, and is left as it is',
+  (kind) => {
+    const directory = temporaryDirectory();
+    Store.open(directory).close();
+    rmSync(join(directory, 'state.db'));
+    if (kind === 'empty') writeFileSync(join(directory, 'state.db'), '');
+    const files = readdirSync(directory);
+    expect(() => verifyDataDirectory(directory)).toThrow(/has no state/);
+    expect(readdirSync(directory)).toEqual(files);
+  },
+);

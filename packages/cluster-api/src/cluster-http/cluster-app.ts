@@ -3,7 +3,7 @@ import { createPortGuard, parseJsonBody } from '@metad/metad-api';
 import { nodeId } from '@metad/raft-core';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { z } from 'zod';
-import { parseAddress } from '../config/address.ts';
+import { isWildcard, parseAddress } from '../config/address.ts';
 import type { Call, CallOutcome } from '../consensus/call.ts';
 import { addBackupRoute, type BackupDeps } from './backup-route.ts';
 import { addJoinRoute } from './join-route.ts';
@@ -26,7 +26,7 @@ const NODE_ID = z
   .int('a node id is a positive integer')
   .min(1, 'a node id is a positive integer')
   .transform(nodeId);
-const ADDRESS = z.string().refine(isNodeAddress, 'an address is HOST:PORT');
+const ADDRESS = z.string().refine(isNodeAddress, 'an address is HOST:PORT, one that other nodes can reach');
 
 const BODIES = {
   addLearner: z.union(
@@ -79,7 +79,7 @@ export function createClusterApp(deps: ClusterAppDeps): Hono {
 
 function isNodeAddress(text: string): boolean {
   const address = parseAddress(text);
-  return address !== null && address.host !== null && address.port > 0;
+  return address !== null && address.port > 0 && !isWildcard(address);
 }
 
 async function callRoute<T>(

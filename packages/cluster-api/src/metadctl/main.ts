@@ -10,6 +10,7 @@ const USAGE_EXIT_CODE = 2;
 /** The `metadctl` command. Exit codes: 0 done, 1 failed or damaged, 2 not understood. */
 export async function main(args: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
+  process.stdout.on('error', ignoreClosed);
   const program = buildProgram({
     print: (text) => process.stdout.write(`${text}\n`),
     interruption: () => onSignal(interrupt),
@@ -19,6 +20,11 @@ export async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = explain(error, interrupt.signal.aborted);
   }
+}
+
+/** Whoever reads the output may have seen enough; what the command does goes on. */
+function ignoreClosed(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
 }
 
 /** From now on a signal ends the command by way of its own code. */
