@@ -43,7 +43,7 @@ export type ContentCommand =
 /** What must hold right before a write is applied, else nothing of it is. */
 export type Precondition =
   /**
-   * Something shows at or below the path, and nothing at or below it changed after that version. Fails, too, where that
+   * The path is there (see `present`), and nothing at or below it changed after that version. Fails, too, where that
    * is no longer known: whoever gets that reads again.
    */
   | {
@@ -52,9 +52,9 @@ export type Precondition =
       readonly path: string;
       readonly version: Version;
     }
-  /** There is no value at or below the path. */
+  /** There is no value at or below the path. So of an empty tree's root, too: there is nothing that a write could hit. */
   | { readonly type: 'absent'; readonly tree: TreeName; readonly path: string }
-  /** There is some value at or below the path. */
+  /** There is some value at or below the path, or it is the root: reads find that in an empty tree, too. */
   | { readonly type: 'present'; readonly tree: TreeName; readonly path: string }
   /** That is the path's own value, shown or hidden. */
   | { readonly type: 'equals'; readonly tree: TreeName; readonly path: string; readonly value: string };

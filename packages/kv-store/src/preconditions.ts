@@ -1,7 +1,7 @@
 import { unreachable } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import type { Precondition, TreeName } from './command.ts';
-import { parentOf, rangeBelow } from './path.ts';
+import { parentOf, ROOT, rangeBelow } from './path.ts';
 import type { Position } from './position.ts';
 import { decodeChanges } from './prior-values.ts';
 import type { Version } from './version.ts';
@@ -47,7 +47,7 @@ export class Preconditions {
       case 'absent':
         return verdictOf(!this.#hasValue(tree, path));
       case 'present':
-        return verdictOf(this.#hasValue(tree, path));
+        return verdictOf(this.#isThere(tree, path));
       case 'equals':
         return verdictOf(this.#trees[tree].equals.get(condition.value, path) === 1);
       case 'unchangedSince':
@@ -61,10 +61,15 @@ export class Preconditions {
   #judgeUnchanged({ tree, path, version }: Omit<Pending, 'index'>, position: Position) {
     const row = this.#trees[tree].row.get(path);
     if (row?.hidden === 0) return verdictOf(Math.max(row.version, position.versionFloor) <= version);
-    if (row === undefined && !this.#hasValue(tree, path)) return 'fails';
+    if (row === undefined && !this.#isThere(tree, path)) return 'fails';
     if (version >= position.version) return 'holds';
     const isKept = version >= position.historyStart && position.version - version <= MAX_LOOK_BACK_VERSIONS;
     return isKept ? 'askHistory' : 'fails';
+  }
+
+  /** As reads have it: the root of an empty tree is there, and has no value. */
+  #isThere(tree: TreeName, path: string): boolean {
+    return path === ROOT || this.#hasValue(tree, path);
   }
 
   #hasValue(tree: TreeName, path: string): boolean {

@@ -1,5 +1,5 @@
 import type { Precondition, TreeName, WriteCommand, WriteResult } from '../src/command.ts';
-import { isAtOrBelow } from '../src/path.ts';
+import { isAtOrBelow, ROOT } from '../src/path.ts';
 import { version } from '../src/version.ts';
 import { NaiveState } from './naive-state.ts';
 
@@ -67,10 +67,11 @@ export class NaiveWrites {
   #holds(condition: Precondition): boolean {
     const { tree, path } = condition;
     const values = this.state.trees[tree];
-    const isThere = [...values.keys()].some((at) => isAtOrBelow(at, path));
+    const hasValue = [...values.keys()].some((at) => isAtOrBelow(at, path));
+    const isThere = hasValue || path === ROOT;
     switch (condition.type) {
       case 'absent':
-        return !isThere;
+        return !hasValue;
       case 'present':
         return isThere;
       case 'equals':

@@ -3,6 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type ContentCommand,
   type Precondition,
+  type TreeName,
   type WriteCommand,
   type WriteResult,
   writeOf,
@@ -73,7 +74,7 @@ describe('several operations', () => {
     const { state, reader } = openBoth();
     const preconditions: Precondition[] = [
       { type: 'absent', tree: 'data', path: '/a' },
-      { type: 'present', tree: 'mapping', path: '/' },
+      { type: 'present', tree: 'mapping', path: '/1' },
     ];
     const write = writeOf([set('/a'), remove('/')], { preconditions, idempotencyKey: 'k' });
     expect(apply(state, write)).toEqual([{ type: 'preconditionFailed', version: 0, precondition: 1 }]);
@@ -128,6 +129,22 @@ describe('an idempotency key', () => {
   });
 });
 
+test('an empty root is there, and absent: reads find it, and there is nothing in it', () => {
+  const { state } = openBoth();
+  const holding = (tree: TreeName, path: string) =>
+    (['present', 'absent'] as const).filter((type) => {
+      const [result] = apply(state, writeOf([], { preconditions: [{ type, tree, path }] }));
+      return result?.type === 'applied';
+    });
+  expect([holding('data', '/'), holding('mapping', '/')]).toEqual([
+    ['present', 'absent'],
+    ['present', 'absent'],
+  ]);
+  expect(holding('data', '/a')).toEqual(['absent']);
+  apply(state, writeOf([set('/a')]));
+  expect([holding('data', '/'), holding('data', '/a')]).toEqual([['present'], ['present']]);
+});
+
 describe('unchangedSince', () => {
   test('sees a child that came and went, and a value that was hidden at the version', () => {
     const { state } = openBoth();
@@ -137,6 +154,20 @@ describe('unchangedSince', () => {
     expect([1, 2, 3].map((at) => holds('/a', at))).toEqual([false, false, true]);
     expect([1, 2, 3].map((at) => holds('/', at))).toEqual([false, false, true]);
     expect(holds('/none', 3)).toBe(false);
+  });
+
+  test('of the root holds in an empty tree, as long as nothing came or went', () => {
+    const { state } = openBoth();
+    const verdicts = (tree: TreeName, ...versions: number[]) =>
+      versions.map((at) => {
+        const preconditions: Precondition[] = [{ ...since('/', at), tree }];
+        return only(apply(state, writeOf([], { preconditions }))).type === 'applied';
+      });
+    expect(verdicts('data', 0)).toEqual([true]);
+    apply(state, writeOf([set('/a')]), writeOf([remove('/')]));
+    apply(state, writeOf([{ type: 'setRules', rules: [['10.0.0.1', []]] }]));
+    expect(verdicts('data', 0, 1, 2, 3)).toEqual([false, false, true, true]);
+    expect(verdicts('mapping', 0, 3)).toEqual([true, true]);
   });
 
   test('of several trees counts what came after the version of each', () => {
