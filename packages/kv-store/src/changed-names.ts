@@ -3,7 +3,7 @@ import type { TreeName } from './command.ts';
 import { segmentsOf } from './path.ts';
 import type { Version } from './version.ts';
 
-/** What the operations of one command change for those who read, by kind. */
+/** What one command changes for those who read, by kind. */
 export class ChangedNames {
   readonly #names = new Map<TreeName | 'rules', readonly string[]>();
 
@@ -11,11 +11,9 @@ export class ChangedNames {
     return this.#names.size === 0;
   }
 
-  /** What one operation changed; null: nothing. Hidden values are a change that names nobody. */
+  /** Each kind once; null: nothing. Hidden values are a change that names nobody. */
   add(kind: TreeName | 'rules', names: readonly string[] | null): void {
-    if (names === null) return;
-    const before = this.#names.get(kind);
-    this.#names.set(kind, before === undefined ? names : [...new Set([...before, ...names])]);
+    if (names !== null) this.#names.set(kind, names);
   }
 
   /** One change for each kind. */

@@ -1,13 +1,13 @@
-import { unreachable } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
 import { ChangedNames } from './changed-names.ts';
+import type { TreeCommand } from './combine-commands.ts';
 import type { Command, ContentCommand, TreeName, WriteCommand, WriteResult } from './command.ts';
 import { HISTORY_LIMITS, type HistoryLimits, HistoryTable } from './history-table.ts';
 import type { Effect, Position } from './position.ts';
 import { Preconditions } from './preconditions.ts';
 import { PriorValues } from './prior-values.ts';
 import { REQUEST_LIMITS, type RequestLimits, RequestTable } from './request-table.ts';
-import { RuleTable } from './rule-table.ts';
+import { type RuleCommand, RuleTable } from './rule-table.ts';
 import { type Recording, Tree } from './tree.ts';
 import { version } from './version.ts';
 
@@ -81,8 +81,7 @@ export class CommandApplier {
   #carryOut({ operations, author }: WriteCommand, time: number, before: Position): Effect {
     const next = version(before.version + 1);
     const prior = new PriorValues(this.#limits.history.maxVersionBytes);
-    const changed = new ChangedNames();
-    for (const operation of operations) this.#execute(operation, changed, { version: next, prior });
+    const changed = this.#execute(operations, { version: next, prior });
     if (changed.isEmpty)
       return { ...withoutChange({ type: 'applied', version: before.version }), moves: { time } };
     const trimmed = this.#history.add({ version: next, time, author, changes: prior.encode() });
@@ -96,8 +95,7 @@ export class CommandApplier {
   /** A node may have applied it with a release that recorded nothing: so nothing is. */
   #applyBare(command: ContentCommand, before: Position): Effect {
     const next = version(before.version + 1);
-    const changed = new ChangedNames();
-    this.#execute(command, changed, { version: version(0), prior: null });
+    const changed = this.#execute([command], { version: version(0), prior: null });
     if (changed.isEmpty) return withoutChange({ type: 'applied', version: before.version });
     return {
       result: { type: 'applied', version: next },
@@ -106,22 +104,25 @@ export class CommandApplier {
     };
   }
 
-  #execute(command: ContentCommand, changed: ChangedNames, recording: Recording): void {
-    switch (command.type) {
-      case 'merge':
-      case 'replace':
-      case 'delete':
-      case 'deleteValue':
-        changed.add(command.tree, this.#trees[command.tree].apply(command, recording));
-        return;
-      case 'setRules':
-      case 'deleteRules':
-        changed.add('rules', this.#rules.apply(command, recording.prior));
-        return;
-      default:
-        unreachable(command);
-    }
+  /** All operations that change the same rows at once: what they undo of each other is no change. */
+  #execute(operations: readonly ContentCommand[], recording: Recording): ChangedNames {
+    const changed = new ChangedNames();
+    const { data, mapping, rules } = byKind(operations);
+    if (data.length > 0) changed.add('data', this.#trees.data.apply(data, recording));
+    if (mapping.length > 0) changed.add('mapping', this.#trees.mapping.apply(mapping, recording));
+    if (rules.length > 0) changed.add('rules', this.#rules.apply(rules, recording.prior));
+    return changed;
   }
+}
+
+/** Operations of different kinds never meet in a row: their order among each other does not matter. */
+function byKind(operations: readonly ContentCommand[]) {
+  const found = { data: [] as TreeCommand[], mapping: [] as TreeCommand[], rules: [] as RuleCommand[] };
+  for (const operation of operations) {
+    if (operation.type === 'setRules' || operation.type === 'deleteRules') found.rules.push(operation);
+    else found[operation.tree].push(operation);
+  }
+  return found;
 }
 
 function withoutChange(result: WriteResult): Effect {

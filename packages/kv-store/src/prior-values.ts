@@ -10,13 +10,13 @@ export type PriorValue = readonly [kind: ChangeKind, name: string, before: strin
 const overhead = 16;
 
 /**
- * The values that one write replaces, each once, as they were before it. Too many of them are not held: a write may
+ * The values that one write replaces, as they were before it. Too many of them are not held: a write may
  * remove more than memory holds, and must still go through.
  */
 export class PriorValues {
   readonly #maxLength: number;
-  /** By kind and name; null once it got too much. */
-  #values: Map<string, PriorValue> | null = new Map();
+  /** Null once it got too much. */
+  #values: PriorValue[] | null = [];
   #length = 0;
 
   /** `maxLength` counts characters: about as many as `encode` would return. */
@@ -29,19 +29,17 @@ export class PriorValues {
     return this.#values !== null;
   }
 
-  /** What was noted first counts: later operations of the same write replace what it made itself. */
+  /** Each name once. */
   note(kind: ChangeKind, name: string, before: string | null): void {
     if (this.#values === null) return;
-    const key = `${kind}:${name}`;
-    if (this.#values.has(key)) return;
-    this.#values.set(key, [kind, name, before]);
+    this.#values.push([kind, name, before]);
     this.#length += name.length + (before?.length ?? 0) + overhead;
     if (this.#length > this.#maxLength) this.#values = null;
   }
 
   /** As `decodeChanges` reads it; null: it was too much. */
   encode(): string | null {
-    return this.#values === null ? null : JSON.stringify([...this.#values.values()]);
+    return this.#values === null ? null : JSON.stringify(this.#values);
   }
 }
 

@@ -16,30 +16,30 @@ export class RuleTable {
     this.#remove = db.prepare('DELETE FROM rules WHERE host = ?');
   }
 
-  /** Applies one command; returns the hosts whose rules changed, null when none did. */
-  apply(command: RuleCommand, prior: PriorValues | null): readonly string[] | null {
+  /** Applies commands, one after the other and as one change; returns the hosts whose rules changed, null when none did. */
+  apply(commands: readonly RuleCommand[], prior: PriorValues | null): readonly string[] | null {
     const changed: string[] = [];
-    if (command.type === 'deleteRules') {
-      for (const host of command.hosts) {
-        const before = this.#get.get(host);
-        if (before === undefined) continue;
-        this.#remove.run(host);
-        prior?.note('rules', host, before);
-        changed.push(host);
-      }
-    } else {
-      // Of a host that is named twice the last list counts.
-      for (const [host, rules] of new Map(command.rules)) {
-        const text = encodeRules(rules);
-        const before = this.#get.get(host);
-        if (before === text) continue;
-        this.#set.run(host, text);
-        prior?.note('rules', host, before ?? null);
-        changed.push(host);
-      }
+    for (const [host, rules] of lastOfEach(commands)) {
+      const before = this.#get.get(host);
+      const after = rules === null ? undefined : encodeRules(rules);
+      if (before === after) continue;
+      if (after === undefined) this.#remove.run(host);
+      else this.#set.run(host, after);
+      prior?.note('rules', host, before ?? null);
+      changed.push(host);
     }
     return changed.length === 0 ? null : changed;
   }
+}
+
+/** Of a host that is named several times the last counts; null: its rules are deleted. */
+function lastOfEach(commands: readonly RuleCommand[]): Map<string, readonly AccessRule[] | null> {
+  const last = new Map<string, readonly AccessRule[] | null>();
+  for (const command of commands) {
+    if (command.type === 'setRules') for (const [host, rules] of command.rules) last.set(host, rules);
+    else for (const host of command.hosts) last.set(host, null);
+  }
+  return last;
 }
 
 function encodeRules(rules: readonly AccessRule[]): string {

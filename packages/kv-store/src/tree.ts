@@ -1,23 +1,21 @@
-import { unreachable } from '@metad/raft-core';
 import type Database from 'better-sqlite3';
-import type { ContentCommand, Leaf, TreeName } from './command.ts';
+import { combineCommands, type Outcome, type TreeCommand } from './combine-commands.ts';
+import type { Leaf, TreeName } from './command.ts';
 import { parentOf, ROOT, rangeBelow } from './path.ts';
 import type { PriorValues } from './prior-values.ts';
 import type { Version } from './version.ts';
 
-export type TreeCommand = Extract<ContentCommand, { readonly tree: TreeName }>;
-
-/** What a command makes of the own value of one path. Holds no old value: `PriorValues` bounds how many are held. */
+/** What commands make of the own value of one path. Holds no old value: `PriorValues` bounds how many are held. */
 interface Edit {
-  /** The row's `hidden` before the command; undefined when there was no row. */
+  /** The row's `hidden` before them; undefined when there was no row. */
   readonly before: number | undefined;
-  /** The value after the command; undefined when there is none. */
+  /** The value after them; undefined when there is none. */
   readonly value: string | undefined;
 }
 
 type Edits = Map<string, Edit>;
 
-/** How a command is recorded. */
+/** How commands are recorded. */
 export interface Recording {
   /** What rows are marked with; 0 for a command that is no write. */
   readonly version: Version;
@@ -26,8 +24,8 @@ export interface Recording {
 }
 
 /**
- * The writing side of one tree. Must run inside a transaction. Its cost follows the rows that a command names or
- * removes and the depth of their paths, never the size of the tree.
+ * The writing side of one tree. Must run inside a transaction. Its cost follows the rows that commands name or
+ * remove and the depth of their paths, never the size of the tree.
  */
 export class Tree {
   readonly #name: TreeName;
@@ -39,45 +37,35 @@ export class Tree {
   }
 
   /**
-   * Applies one command. Returns null when it leaves every value as it was, else the leaves that show differently:
-   * set, changed or removed ones, and those above them that are now hidden or show again.
+   * Applies commands, one after the other and as one change: rows that are in the end as they were are not touched.
+   * Returns null when that is all of them, else the leaves that show differently: set, changed or removed ones, and those
+   * above them that are now hidden or show again.
    */
-  apply(command: TreeCommand, { version, prior }: Recording): readonly string[] | null {
-    const edits = this.#plan(command, prior);
+  apply(commands: readonly TreeCommand[], { version, prior }: Recording): readonly string[] | null {
+    const outcome = combineCommands(commands);
+    const edits = this.#plan(outcome, prior);
     if (edits.size === 0) return null;
-    if (prior !== null && command.type !== 'merge') this.#noteRemoved(edits, prior);
-    if (command.type === 'delete') for (const path of command.paths) this.#removeWithBelow(path);
+    const clearsOnly = outcome.leaves.length === 0 && outcome.removed.length === 0;
+    const removesAny = outcome.cleared.length > 0 || outcome.removed.length > 0;
+    if (prior !== null && removesAny) this.#noteRemoved(edits, prior);
+    if (clearsOnly) for (const path of outcome.cleared) this.#removeWithBelow(path);
     else {
       for (const [path, { value }] of edits) {
         if (value === undefined) this.#statements.remove.run(path);
         else this.#statements.set.run(path, value, version);
       }
     }
-    return this.#settle(edits, this.#findUnsettled(command, edits), version);
+    const unsettled = clearsOnly ? this.#nearestAbove(outcome.cleared) : this.#findUnsettled(edits);
+    return this.#settle(edits, unsettled, version);
   }
 
-  /** What the command really changes, by path. Writes nothing. */
-  #plan(command: TreeCommand, prior: PriorValues | null): Edits {
+  /** What really changes, by path. Writes nothing. */
+  #plan({ cleared, removed, leaves }: Outcome, prior: PriorValues | null): Edits {
     const edits: Edits = new Map();
-    switch (command.type) {
-      case 'merge':
-        for (const [path, value] of eachOnce(command.leaves)) this.#planSet(edits, [path, value], prior);
-        return edits;
-      case 'replace':
-        this.#planRemoval(edits, command.path);
-        for (const [path, value] of eachOnce(command.leaves)) this.#planSet(edits, [path, value], prior);
-        return edits;
-      case 'delete':
-        for (const path of command.paths) this.#planRemoval(edits, path);
-        return edits;
-      case 'deleteValue': {
-        const before = this.#statements.hidden.get(command.path);
-        if (before !== undefined) edits.set(command.path, { before, value: undefined });
-        return edits;
-      }
-      default:
-        return unreachable(command);
-    }
+    for (const path of cleared) this.#planClear(edits, path);
+    for (const path of removed) this.#planRemoval(edits, path);
+    for (const leaf of leaves) this.#planSet(edits, leaf, prior);
+    return edits;
   }
 
   #planSet(edits: Edits, [path, value]: Leaf, prior: PriorValues | null): void {
@@ -94,6 +82,10 @@ export class Tree {
   #planRemoval(edits: Edits, path: string): void {
     const before = this.#statements.hidden.get(path);
     if (before !== undefined) edits.set(path, { before, value: undefined });
+  }
+
+  #planClear(edits: Edits, path: string): void {
+    this.#planRemoval(edits, path);
     const { from, to } = rangeBelow(path);
     for (const row of this.#statements.rowsBetween.iterate(from, to)) {
       edits.set(row.path, { before: row.hidden, value: undefined });
@@ -137,19 +129,22 @@ export class Tree {
    * The rows whose `hidden` may be wrong: each new row, and the nearest row above each path that came or went. Rows
    * further up have that nearest one below them, so they are hidden before and after.
    */
-  #findUnsettled(command: TreeCommand, edits: Edits): Set<string> {
+  #findUnsettled(edits: Edits): Set<string> {
     const unsettled = new Set<string>();
     const walked = new Set<string>();
-    if (command.type === 'delete') {
-      // Of what was below a deleted path nothing is left: the nearest row above all of it is above that path.
-      for (const path of command.paths) this.#addNearestAbove(path, unsettled, walked);
-      return unsettled;
-    }
     for (const [path, { before, value }] of edits) {
       if (before !== undefined && value !== undefined) continue;
       if (value !== undefined) unsettled.add(path);
       this.#addNearestAbove(path, unsettled, walked);
     }
+    return unsettled;
+  }
+
+  /** `#findUnsettled` where nothing is left at or below these: the nearest row above all of it is above one of them. */
+  #nearestAbove(cleared: readonly string[]): Set<string> {
+    const unsettled = new Set<string>();
+    const walked = new Set<string>();
+    for (const path of cleared) this.#addNearestAbove(path, unsettled, walked);
     return unsettled;
   }
 
@@ -169,11 +164,6 @@ export class Tree {
     const { from, to } = rangeBelow(path);
     return this.#statements.anyBetween.get(from, to) === undefined ? 0 : 1;
   }
-}
-
-/** Of a path that is named twice the last value counts. */
-function eachOnce(leaves: readonly Leaf[]): Iterable<Leaf> {
-  return leaves.length < 2 ? leaves : new Map(leaves);
 }
 
 type ComparedRow = [hidden: 0 | 1, otherValue: string | null];

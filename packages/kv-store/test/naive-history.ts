@@ -88,20 +88,17 @@ export class NaiveWrites {
   #execute({ operations, author }: WriteCommand): void {
     const next = this.state.version + 1;
     const changes = new Map<string, string | null>();
-    let before = this.#valuesNow();
-    for (const operation of operations) {
-      this.state.apply(operation);
-      const after = this.#valuesNow();
-      for (const name of [...before.keys(), ...after.keys()]) {
-        const old = before.get(name);
-        if (old !== after.get(name) && !changes.has(name)) changes.set(name, old ?? null);
-      }
-      before = after;
+    const before = this.#valuesNow();
+    for (const operation of operations) this.state.apply(operation);
+    const after = this.#valuesNow();
+    for (const name of [...before.keys(), ...after.keys()]) {
+      if (before.get(name) !== after.get(name)) changes.set(name, before.get(name) ?? null);
     }
+    // The state counts what each operation changes, and not what they undo of each other.
+    this.state.version = changes.size === 0 ? next - 1 : next;
     if (changes.size === 0) return;
-    this.state.version = next;
     this.versions.push({ version: next, time: this.#time, author, changes });
-    this.values[next] = before;
+    this.values[next] = after;
     this.#kept += 1;
     if (this.#kept > this.#maxVersions) this.#trim();
   }

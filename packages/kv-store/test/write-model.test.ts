@@ -2,7 +2,13 @@ import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { type ContentCommand, type Precondition, type WriteCommand, writeOf } from '../src/command.ts';
+import {
+  type ContentCommand,
+  type Leaf,
+  type Precondition,
+  type WriteCommand,
+  writeOf,
+} from '../src/command.ts';
 import { STATE_LIMITS, type StateLimits } from '../src/command-applier.ts';
 import { buildSnapshot } from '../src/snapshot-file.ts';
 import { StateDatabase } from '../src/state-database.ts';
@@ -37,6 +43,13 @@ function valuesOf(view: StateView): Map<string, string> {
   return new Map([...trees, ...rules]);
 }
 
+/** The paths of the leaves that are only in one of the two, or have another value there. */
+function differing(before: readonly Leaf[], after: readonly Leaf[]): string[] {
+  const [old, now] = [new Map(before), new Map(after)];
+  const paths = new Set([...old.keys(), ...now.keys()]);
+  return [...paths].filter((path) => old.get(path) !== now.get(path)).sort();
+}
+
 /** The values at each version that is kept, found by taking back one version after the other. */
 function valuesByVersion(view: StateView): Map<number, Map<string, string>> {
   const found = new Map<number, Map<string, string>>();
@@ -64,8 +77,12 @@ test('writes do what a naive model does: results, history, and every version tha
       onTestFinished(() => reader.close());
       const naive = new NaiveWrites(MAX_VERSIONS);
       for (const [at, write] of writes.entries()) {
-        const [result] = state.apply([bareEntry(at + 1, write)]).results;
-        expect(result).toEqual(naive.write(write));
+        const before = reader.read((view) => view.leaves('data', '/'));
+        const { results, batch } = state.apply([bareEntry(at + 1, write)]);
+        expect(results).toEqual([naive.write(write)]);
+        const after = reader.read((view) => view.leaves('data', '/'));
+        const told = batch.changes.flatMap((change) => (change.type === 'data' ? change.paths : []));
+        expect([...told].sort()).toEqual(differing(before, after));
       }
       state.close();
       reader.read((view) => {
@@ -96,11 +113,28 @@ const nearOperation: fc.Arbitrary<ContentCommand> = fc.oneof(
     tree: fc.constant('data' as const),
     path: nearPath,
   }),
+  fc.record({
+    type: fc.constant('delete' as const),
+    tree: fc.constant('data' as const),
+    paths: fc.array(nearPath, { maxLength: 2 }),
+  }),
+  fc.record({
+    type: fc.constant('replace' as const),
+    tree: fc.constant('data' as const),
+    path: nearPath,
+    leaves: fc.array(fc.tuple(nearPath, fc.constantFrom('x', 'y')), { maxLength: 2 }),
+  }),
 );
+
+/** Of one operation or several, which may undo each other. */
+const nearWrites = fc.array(fc.array(nearOperation, { minLength: 1, maxLength: 4 }), {
+  minLength: 1,
+  maxLength: 9,
+});
 
 test('nothing changed since a version: of each path, at each version, as of a naive model', () => {
   fc.assert(
-    fc.property(fc.array(nearOperation, { minLength: 1, maxLength: 9 }), (operations) => {
+    fc.property(nearWrites, (writes) => {
       const state = StateMachine.open(join(temporaryDirectory(), 'state.db'), LIMITS);
       const naive = new NaiveWrites(MAX_VERSIONS);
       const apply = (write: WriteCommand) => {
@@ -110,8 +144,8 @@ test('nothing changed since a version: of each path, at each version, as of a na
       const condition = (path: string, since: number): Precondition => {
         return { type: 'unchangedSince', tree: 'data', path, version: version(since) };
       };
-      for (const operation of operations) {
-        apply(writeOf([operation]));
+      for (const operations of writes) {
+        apply(writeOf(operations));
         for (let since = 0; since <= naive.state.version; since++) {
           for (const path of ['/', '/a', '/a/b', '/a/b/c', '/d']) {
             apply(writeOf([], { preconditions: [condition(path, since)] }));

@@ -51,7 +51,7 @@ describe('several operations', () => {
     ];
     const { batch } = state.apply([bareEntry(1, { ...writeOf(operations, { author: 'me' }), time: 7 })]);
     expect(batch.changes).toEqual([
-      { type: 'data', version: 1, paths: ['/a', '/b'] },
+      { type: 'data', version: 1, paths: ['/b'] },
       { type: 'mapping', version: 1, hosts: ['10.0.0.1'] },
       { type: 'rules', version: 1, hosts: ['10.0.0.1'] },
     ]);
@@ -61,10 +61,9 @@ describe('several operations', () => {
         time: 7,
         author: 'me',
         changes: [
-          { kind: 'data', path: '/a', before: null },
+          { kind: 'data', path: '/b', before: null },
           { kind: 'mapping', path: '/10.0.0.1/node', before: null },
           { kind: 'rules', path: '10.0.0.1', before: null },
-          { kind: 'data', path: '/b', before: null },
         ],
       },
     ]);
@@ -76,7 +75,7 @@ describe('several operations', () => {
       { type: 'absent', tree: 'data', path: '/a' },
       { type: 'present', tree: 'mapping', path: '/1' },
     ];
-    const write = writeOf([set('/a'), remove('/')], { preconditions, idempotencyKey: 'k' });
+    const write = writeOf([remove('/'), set('/a')], { preconditions, idempotencyKey: 'k' });
     expect(apply(state, write)).toEqual([{ type: 'preconditionFailed', version: 0, precondition: 1 }]);
     expect(reader.read((view) => [view.version(), view.leaves('data', '/')])).toEqual([0, []]);
     // A failure is not remembered: the same request may succeed later.
@@ -95,6 +94,58 @@ describe('several operations', () => {
       { type: 'repeated', version: 1 },
     ]);
     expect(reader.read((view) => view.history({ before: null, limit: 9 }))).toHaveLength(1);
+  });
+});
+
+describe('what operations of one write undo of each other', () => {
+  const rules: ContentCommand = { type: 'setRules', rules: [['10.0.0.1', [{ path: '/', mode: 1 }]]] };
+  const noRules: ContentCommand = { type: 'deleteRules', hosts: ['10.0.0.1'] };
+
+  test.each<[string, ContentCommand[]]>([
+    ['a value that comes and goes', [set('/new'), remove('/new')]],
+    ['a value that is set to another and back', [set('/a', 'other'), set('/a')]],
+    ['a tree that is deleted and set again', [remove('/t'), set('/t/1'), set('/t'), set('/t/2')]],
+    ['a leaf that is hidden and shows again', [set('/a/child'), remove('/a/child')]],
+    ['a hidden value that goes and comes', [{ type: 'deleteValue', tree: 'data', path: '/t' }, set('/t')]],
+    ['rules that come and go', [rules, noRules]],
+  ])('is no change: %s', (_, operations) => {
+    const { state, reader } = openBoth();
+    apply(state, writeOf(['/a', '/t', '/t/1', '/t/2'].map((path) => set(path))));
+    const rows = () =>
+      reader.read((view) => [view.values('data', { after: null, limit: 9 }), view.allRules()]);
+    const before = rows();
+    const { batch, results } = state.apply([bareEntry(2, writeOf(operations))]);
+    expect([results, batch.changes]).toEqual([[{ type: 'applied', version: 1 }], []]);
+    expect(rows()).toEqual(before);
+    const guards = ['/a', '/t', '/t/1', '/'].map((path) => writeOf([], { preconditions: [since(path, 1)] }));
+    expect(apply(state, ...guards).map(({ type }) => type)).toEqual(guards.map(() => 'applied'));
+    expect(reader.read((view) => view.history({ before: null, limit: 9 }))).toHaveLength(1);
+  });
+
+  test('is left out of a change of something else, and its rows stay as old as they are', () => {
+    const { state, reader } = openBoth();
+    apply(state, writeOf([set('/a'), set('/t/1')]));
+    const operations = [set('/a', 'y'), remove('/t'), set('/b'), set('/a'), set('/t/1'), set('/t/2')];
+    const { batch } = state.apply([bareEntry(2, writeOf(operations))]);
+    expect(batch.changes).toEqual([{ type: 'data', version: 2, paths: ['/b', '/t/2'] }]);
+    const [newest] = reader.read((view) => view.history({ before: null, limit: 1 }));
+    expect(newest?.changes?.map(({ path }) => path)).toEqual(['/b', '/t/2']);
+    const guards = ['/a', '/t/1', '/t'].map((path) => writeOf([], { preconditions: [since(path, 1)] }));
+    expect(apply(state, ...guards).map(({ type }) => type)).toEqual([
+      'applied',
+      'applied',
+      'preconditionFailed',
+    ]);
+  });
+
+  test('is no change either where it is too large for the history', () => {
+    const { state } = openBoth();
+    const leaves = Array.from({ length: 2000 }, (_, i) => [`/big/${i}`, 'x'.repeat(1000)] as const);
+    const fill: ContentCommand = { type: 'merge', tree: 'data', leaves };
+    expect(apply(state, writeOf([fill]), writeOf([remove('/big'), fill]))).toEqual([
+      { type: 'applied', version: 1 },
+      { type: 'applied', version: 1 },
+    ]);
   });
 });
 
