@@ -6,7 +6,7 @@ import type { Version } from './version.ts';
 export interface HistoryLimits {
   readonly maxVersions: number;
   readonly maxBytes: number;
-  /** A version whose changes take more is kept without them. */
+  /** A version whose changes take more is kept without the values, and if that is still more, without their names. */
   readonly maxVersionBytes: number;
 }
 
@@ -26,7 +26,7 @@ export interface HistoryRow {
   readonly version: Version;
   readonly time: number;
   readonly author: string;
-  /** See PriorValues. */
+  /** See PriorValues, which bounds it. */
   readonly changes: string | null;
 }
 
@@ -64,10 +64,8 @@ export class HistoryTable {
    * rows alone, so that every node, however it came by them, has the same ones.
    */
   add({ version, time, author, changes }: HistoryRow): Version | null {
-    const changesBytes = changes === null ? 0 : Buffer.byteLength(changes);
-    const isKept = changesBytes <= this.#limits.maxVersionBytes;
-    const bytes = rowBytes + Buffer.byteLength(author) + (isKept ? changesBytes : 0);
-    this.#insert.run(version, time, author, bytes, isKept ? changes : null);
+    const bytes = rowBytes + Buffer.byteLength(author) + Buffer.byteLength(changes ?? '');
+    this.#insert.run(version, time, author, bytes, changes);
     this.#versions += 1;
     this.#bytes += bytes;
     const { maxVersions, maxBytes } = this.#limits;

@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3';
 import type { Precondition, TreeName } from './command.ts';
 import { parentOf, ROOT, rangeBelow } from './path.ts';
 import type { Position } from './position.ts';
-import { decodeChanges } from './prior-values.ts';
+import { decodeNames } from './prior-values.ts';
 import type { Version } from './version.ts';
 
 /** So far back is looked for changes of a tree. What a client holds is rarely older, and the look holds up all writes. */
@@ -88,10 +88,10 @@ export class Preconditions {
       for (const { index, version } of conditions) if (version < changed) first = Math.min(first, index);
     };
     for (const [changed, changes] of this.#changesAfter.iterate(since)) {
-      // What it was is not kept: it may have been anything.
+      // Not even what it was is kept: it may have been anything.
       if (changes === null) fail(pending, changed);
       else {
-        for (const [kind, name] of decodeChanges(changes)) {
+        for (const [kind, name] of decodeNames(changes)) {
           if (kind === 'rules') continue;
           for (let at: string | null = name; at !== null; at = parentOf(at)) {
             const found = byPath.get(`${kind}:${at}`);

@@ -22,7 +22,8 @@ const HISTORY_TABLES = `
       time    INTEGER NOT NULL, -- Unix milliseconds
       author  TEXT NOT NULL,
       bytes   INTEGER NOT NULL, -- what the row counts as
-      -- JSON, [[kind, path or host, own value or rules before or null], …]; NULL: too large, or not known
+      -- JSON, [[kind, path or host, own value or rules before or null], …]; [[kind, path or host], …] where the values
+      -- are too large; NULL: these are, too, or nothing is known
       changes TEXT
     ) STRICT;
 

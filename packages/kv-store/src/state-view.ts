@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3';
 import type { AccessRule, Leaf, TreeName } from './command.ts';
 import { type LogIdRow, logIdFromRow } from './log-id-row.ts';
 import { isAtOrBelow, rangeBelow } from './path.ts';
-import { type ChangeKind, decodeChanges, type PriorValue } from './prior-values.ts';
+import { type ChangeKind, decodeValues, type PriorValue } from './prior-values.ts';
 import { decodeRules } from './rule-table.ts';
 import { type Version, version } from './version.ts';
 
@@ -130,7 +130,7 @@ export class StateView {
       version: version(found),
       time,
       author,
-      changes: changes === null ? null : decodeChanges(changes).map(changeOf),
+      changes: changes === null ? null : (decodeValues(changes)?.map(changeOf) ?? null),
     }));
   }
 

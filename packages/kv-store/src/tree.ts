@@ -70,7 +70,7 @@ export class Tree {
 
   #planSet(edits: Edits, [path, value]: Leaf, prior: PriorValues | null): void {
     const { compare, compareOnly } = this.#statements;
-    const row = (prior?.isOpen ? compare : compareOnly).get(value, path);
+    const row = (prior?.takesValues ? compare : compareOnly).get(value, path);
     if (row !== undefined && row[1] === null) {
       edits.delete(path);
       return;
@@ -96,7 +96,9 @@ export class Tree {
   #noteRemoved(edits: Edits, prior: PriorValues): void {
     for (const [path, { value }] of edits) {
       if (!prior.isOpen) return;
-      if (value === undefined) prior.note(this.#name, path, this.#statements.value.get(path) ?? null);
+      if (value !== undefined) continue;
+      const before = prior.takesValues ? this.#statements.value.get(path) : undefined;
+      prior.note(this.#name, path, before ?? null);
     }
   }
 

@@ -276,7 +276,7 @@ describe('unchangedSince', () => {
 });
 
 describe('the history', () => {
-  test('keeps no change that is too large, and such a version may have changed anything', () => {
+  test('keeps only the names of a change that is too large: what it did not touch is unchanged', () => {
     const { state, reader } = openBoth();
     const leaves = Array.from({ length: 2000 }, (_, i) => [`/big/${i}`, 'x'.repeat(1000)] as const);
     apply(state, writeOf([set('/a'), set('/quiet/a')]), writeOf([{ type: 'merge', tree: 'data', leaves }]));
@@ -290,23 +290,46 @@ describe('the history', () => {
       state,
       writeOf([], { preconditions: [since('/quiet', 2)] }),
       writeOf([], { preconditions: [since('/', 3)] }),
-      writeOf([], { preconditions: [since('/quiet', 3)] }),
+      writeOf([], { preconditions: [since('/', 2)] }),
       writeOf([], { preconditions: [since('/a', 2)] }),
     );
     expect(results.map(({ type }) => type)).toEqual([
-      'preconditionFailed',
-      'preconditionFailed',
       'applied',
+      'preconditionFailed',
+      'preconditionFailed',
       'applied',
     ]);
+    // It did touch that one, which is there again.
+    apply(state, writeOf([set('/big/0')]));
+    const again = apply(state, writeOf([], { preconditions: [since('/big', 2)] }));
+    expect(only(again).type).toBe('preconditionFailed');
+  });
+
+  test('keeps nothing of a change whose names are too large: it may have changed anything', () => {
+    const { state, reader } = openBoth();
+    const long = 'n'.repeat(1000);
+    const leaves = Array.from({ length: 2000 }, (_, i) => [`/big/${long}${i}`, 'x'] as const);
+    apply(state, writeOf([set('/quiet/a')]), writeOf([{ type: 'merge', tree: 'data', leaves }]));
+    const [newest] = reader.read((view) => view.history({ before: null, limit: 1 }));
+    expect(newest).toMatchObject({ version: 2, changes: null });
+    const guards = [1, 2].map((at) => writeOf([], { preconditions: [since('/quiet', at)] }));
+    expect(apply(state, ...guards).map(({ type }) => type)).toEqual(['preconditionFailed', 'applied']);
   });
 
   test('holds no more old values at once than it may keep', () => {
     const prior = new PriorValues(100);
     prior.note('data', '/a', 'x'.repeat(50));
-    expect([prior.isOpen, prior.encode()]).toEqual([true, `[["data","/a","${'x'.repeat(50)}"]]`]);
+    expect([prior.takesValues, prior.encode()]).toEqual([true, `[["data","/a","${'x'.repeat(50)}"]]`]);
     prior.note('data', '/b', 'y'.repeat(50));
+    expect([prior.takesValues, prior.encode()]).toEqual([false, '[["data","/a"],["data","/b"]]']);
+    for (const path of ['/c', '/d', '/e', '/f']) prior.note('data', path, null);
     expect([prior.isOpen, prior.encode()]).toEqual([false, null]);
+  });
+
+  test('is bounded in bytes of what it keeps, however few characters they are', () => {
+    const prior = new PriorValues(100);
+    prior.note('data', '/a', '～'.repeat(50));
+    expect(prior.encode()).toBe('[["data","/a"]]');
   });
 
   test('is bounded in bytes, and says where it begins', () => {
