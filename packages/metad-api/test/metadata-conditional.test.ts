@@ -144,6 +144,32 @@ describe('If-None-Match', () => {
   });
 });
 
+describe('a linearizable wait', () => {
+  test('passes another read barrier at its time-out, and is 503 where there is none', async () => {
+    const node = await openNode();
+    const query = '/a?wait=true&timeout=10&consistency=linearizable';
+    const first = await node.hold(query);
+    expect(node.replica.barriers).toBe(1);
+    node.clock.advance(11_000);
+    expect([(await first.response).status, node.replica.barriers]).toEqual([200, 2]);
+    const second = await node.hold(query);
+    const local = await node.hold('/a?wait=true&timeout=10&consistency=local');
+    node.replica.barrier = { type: 'unavailable', message: 'no quorum' };
+    node.clock.advance(11_000);
+    const { status, headers } = await second.response;
+    expect([status, headers.get('retry-after')]).toEqual([503, '1']);
+    expect((await local.response).status).toBe(200);
+  });
+
+  test('asks no more when a change wakes it', async () => {
+    const node = await openNode();
+    const held = await node.hold('/a?wait=true&consistency=linearizable');
+    const { barriers } = node.replica;
+    await node.write('PUT', '/v1/data/a', 'new');
+    expect([await held.json(), node.replica.barriers]).toEqual(['new', barriers]);
+  });
+});
+
 describe('max_lag', () => {
   test('asks the cluster only when this node has not been proven new for that long', async () => {
     const node = await openNode();
@@ -204,6 +230,36 @@ describe('max_lag', () => {
     node.clock.advance(5000);
     expect((await (await ask())[0])?.status).toBe(200);
     expect(passed).toHaveLength(2);
+  });
+
+  test('is kept by a wait at its end too, whatever ended it', async () => {
+    const node = await openNode();
+    const timedOut = await node.hold('/a?wait=true&timeout=10&max_lag=5');
+    const woken = await node.hold('/a?wait=true&timeout=600&max_lag=5');
+    const patient = await node.hold('/a?wait=true&timeout=10&max_lag=60');
+    const plain = await node.hold('/a?wait=true&timeout=10');
+    node.replica.hasLeader = false;
+    node.clock.advance(11_000);
+    const answers = await Promise.all([timedOut, patient, plain].map(({ response }) => response));
+    expect(answers.map(({ status, headers }) => [status, headers.get('retry-after')])).toEqual([
+      [503, '1'],
+      [200, null],
+      [200, null],
+    ]);
+    await node.write('PUT', '/v1/data/a', 'new');
+    expect((await woken.response).status).toBe(503);
+    expect(node.apps.waiters()).toBe(0);
+  });
+
+  test('is proven anew at the end of a wait, by one barrier for all', async () => {
+    const node = await openNode();
+    const query = '/a?wait=true&timeout=600&max_lag=5';
+    const held = [await node.hold(query), await node.hold(query), await node.hold(query)];
+    expect(node.replica.barriers).toBe(1);
+    node.clock.advance(6000);
+    node.replica.applyAll([{ type: 'replace', tree: 'data', path: '/a', leaves: [['/a', 'new']] }]);
+    expect(await Promise.all(held.map((one) => one.json()))).toEqual(['new', 'new', 'new']);
+    expect(node.replica.barriers).toBe(2);
   });
 
   test('holds on the manage API as well, for a local read', async () => {

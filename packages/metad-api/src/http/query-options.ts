@@ -20,6 +20,11 @@ export function readConsistency(query: URLSearchParams | null, standard: Consist
   return refuse(badRequest('consistency is either "local" or "linearizable"'));
 }
 
+/** Whether the request says how new the answer has to be: more than that this node may be read. */
+export function asksForFreshness(query: URLSearchParams): boolean {
+  return query.has('consistency') || query.has('max_lag');
+}
+
 /** The version that the client has seen; what is no positive integer counts as none. */
 export function readPreviousVersion(query: URLSearchParams): Version | null {
   return readVersion(query.get('prev_version') ?? query.get('pre_version'));

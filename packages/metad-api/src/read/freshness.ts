@@ -6,6 +6,7 @@ import type { Replica } from '../replica.ts';
 import type { CatchUp } from '../wait/catch-up.ts';
 import type { ChangeFeed } from '../wait/change-feed.ts';
 import type { Clock } from '../wait/deadlines.ts';
+import type { WaitEnd } from '../wait/waiter.ts';
 
 /** A read barrier that is on its way. */
 interface Proof {
@@ -60,6 +61,23 @@ export class Freshness {
         : await this.ensureLag(maxLagMs.value);
     if (stale !== null || minVersion.value === null) return stale;
     return this.#ensureVersion(minVersion.value, request);
+  }
+
+  /**
+   * What `ensure` made sure of, once more at the end of a wait, as much may have happened to this node meanwhile. A change
+   * that ends a wait came after the request, so what shows then is linearizable; but nothing may have come because this
+   * node is cut off, so at a time-out a read barrier has to tell.
+   */
+  ensureAfterWait(
+    query: URLSearchParams,
+    end: Extract<WaitEnd, 'changed' | 'timedOut'>,
+  ): Problem | null | Promise<Problem | null> {
+    const consistency = readConsistency(query, 'local');
+    if (consistency.type === 'problem') return consistency.problem;
+    const maxLagMs = readMaxLagMs(query);
+    if (maxLagMs.type === 'problem') return maxLagMs.problem;
+    const needsBarrier = consistency.value === 'linearizable' && end === 'timedOut';
+    return needsBarrier ? this.#prove().outcome : this.ensureLag(maxLagMs.value);
   }
 
   /**

@@ -14,7 +14,14 @@ import {
   refuse,
   unavailable,
 } from '../http/problem.ts';
-import { isPretty, isWait, readJitterMs, readPreviousVersion, readTimeoutMs } from '../http/query-options.ts';
+import {
+  asksForFreshness,
+  isPretty,
+  isWait,
+  readJitterMs,
+  readPreviousVersion,
+  readTimeoutMs,
+} from '../http/query-options.ts';
 import { parseTarget } from '../http/target.ts';
 import type { MetadSettings } from '../settings.ts';
 import type { EventStream } from '../stream/event-stream.ts';
@@ -154,7 +161,18 @@ export class MetadataApi {
     const refused = held.hold(addressOf(question));
     if (refused !== null) return refuse(refused);
     const wait = { since, timeoutMs: timeoutMs.value, jitterMs: jitterMs.value };
-    return ok(new HeldRead({ question, request, wait, has }, this.#heldReads));
+    const reads = asksForFreshness(query) ? this.#heldReadsAsFreshAs(query) : this.#heldReads;
+    return ok(new HeldRead({ question, request, wait, has }, reads));
+  }
+
+  /** Those to whom more was promised than that this node may be read: few, so the others don't pay for it. */
+  #heldReadsAsFreshAs(query: URLSearchParams): HeldReads {
+    const answerAfter = async (read: HeldRead, end: WaitEnd): Promise<Answer> => {
+      const isRead = end === 'changed' || end === 'timedOut';
+      const problem = isRead ? await this.#freshness.ensureAfterWait(query, end) : null;
+      return problem === null ? this.#answerAfter(read, end) : this.#problem(problem, read.question.form);
+    };
+    return { ...this.#heldReads, answerAfter };
   }
 
   #answerAfter({ question, request, has }: HeldRead, end: WaitEnd): Answer | Promise<Answer> {
