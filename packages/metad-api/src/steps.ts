@@ -4,7 +4,7 @@
  */
 export type Steps<T> = Generator<undefined, T, undefined>;
 
-const MAX_STEP_LEAVES = 512;
+export const MAX_STEP_LEAVES = 512;
 /** Of the values that are read or rendered. */
 export const MAX_STEP_CHARACTERS = 64 * 1024;
 
@@ -21,6 +21,12 @@ export const MAX_STEPS_AT_ONCE = 4;
 export class StepMeter {
   #leaves = 0;
   #characters = 0;
+  #fullSteps = 0;
+
+  /** How many steps there were so far, with the part of the last one that is full. */
+  get steps(): number {
+    return this.#fullSteps + Math.max(this.#leaves / MAX_STEP_LEAVES, this.#characters / MAX_STEP_CHARACTERS);
+  }
 
   /** Whether the step is full with these as well, so that the next one begins. */
   isFullWith(leaves: number, characters: number): boolean {
@@ -29,6 +35,7 @@ export class StepMeter {
     if (this.#leaves < MAX_STEP_LEAVES && this.#characters < MAX_STEP_CHARACTERS) return false;
     this.#leaves = 0;
     this.#characters = 0;
+    this.#fullSteps += 1;
     return true;
   }
 }

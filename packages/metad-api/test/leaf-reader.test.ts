@@ -116,7 +116,9 @@ test('what is too much for one turn is not compared', () => {
   const replica = replicaWith(5000, 'x');
   const profile = { id: 1, access: Access.ofTargets(['/']), mapping: null, hasRules: false };
   replica.state.read((view) => {
-    expect(readMetadataAtOnce(view, profile, '/')).toBeNull();
-    expect(readMetadataAtOnce(view, profile, '/none')).toEqual({ type: 'missing' });
+    expect(readMetadataAtOnce(new LeafReader(view, UNLIMITED), profile, '/')).toBeNull();
+    expect(readMetadataAtOnce(new LeafReader(view, UNLIMITED), profile, '/none')).toEqual({
+      type: 'missing',
+    });
   });
 });

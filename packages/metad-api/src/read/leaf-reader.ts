@@ -47,6 +47,11 @@ export class LeafReader {
     return this.#isOver;
   }
 
+  /** How many steps it has taken so far, with the part of the last one. */
+  get steps(): number {
+    return this.#meter.steps;
+  }
+
   /** The leaves that show at or below a path and are taken, in the order of their paths. */
   *read({ tree, path, as, takes, after: first = null }: Source): Steps<Leaf[]> {
     const taken: Leaf[] = [];

@@ -1,10 +1,10 @@
-import { isAtOrBelow, type Leaf, ROOT, type StateView } from '@metad/kv-store';
+import { isAtOrBelow, type Leaf, ROOT } from '@metad/kv-store';
 import type { ClientProfile } from '../access/client-profile.ts';
 import { type Found, MISSING } from '../render/found.ts';
 import { compareUtf8 } from '../render/utf8-order.ts';
 import { finishWithin, MAX_STEPS_AT_ONCE, type Steps } from '../steps.ts';
 import { readableLeaves, readData } from './data-read.ts';
-import { LeafReader, METADATA_LIMITS } from './leaf-reader.ts';
+import type { LeafReader } from './leaf-reader.ts';
 import { readSelf, SELF } from './self.ts';
 
 /** What a client finds at a canonical path of the metadata API. */
@@ -15,8 +15,7 @@ export function readMetadata(reader: LeafReader, profile: ClientProfile, path: s
 }
 
 /** The same in this very turn; null when it is too much for that. */
-export function readMetadataAtOnce(view: StateView, profile: ClientProfile, path: string): Found | null {
-  const reader = new LeafReader(view, METADATA_LIMITS);
+export function readMetadataAtOnce(reader: LeafReader, profile: ClientProfile, path: string): Found | null {
   const found = finishWithin(readMetadata(reader, profile, path), MAX_STEPS_AT_ONCE);
   return reader.isOver ? null : found;
 }

@@ -1,12 +1,12 @@
 import type { Change, StateView, Version } from '@metad/kv-store';
 import { type ClientProfile, NO_PROFILE } from '../access/client-profile.ts';
 import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
-import { readMetadataAtOnce } from '../read/metadata-read.ts';
-import { sameFound } from '../render/found.ts';
+import { LOOK_LEAVES } from '../steps.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { NamedChange } from './change-window.ts';
 import { type Clock, Deadlines } from './deadlines.ts';
-import { dependsOnMapping, mappingPart, scopeOf } from './query-scope.ts';
+import { ProfileComparison } from './profile-comparison.ts';
+import { dependsOnMapping, scopeOf } from './query-scope.ts';
 import { type EndListener, type WaitEnd, Waiter } from './waiter.ts';
 import { WaiterIndex } from './waiter-index.ts';
 
@@ -44,6 +44,17 @@ interface Query {
   readonly profile: ClientProfile;
 }
 
+/** What a path showed at a version, and to whom; and under which profile it is looked at now. */
+interface Difference {
+  readonly path: string;
+  readonly since: Version;
+  readonly before: ClientProfile;
+  readonly after: ClientProfile;
+}
+
+/** What a decision takes besides the leaves that are compared: above all, reading the rules and the mapping. */
+const LEAVES_PER_DECISION = 4 * LOOK_LEAVES;
+
 /** As many waiters are told in one turn of the event loop; each of them reads and renders. */
 const MAX_TOLD_PER_TURN = 64;
 
@@ -60,6 +71,9 @@ export class Waiters {
   readonly #random: () => number;
   /** Those who are parked. */
   readonly #index = new WaiterIndex<Waiter>();
+  /** Those who are undecided, and since when: the version in which the rules or the mapping of their host changed. */
+  readonly #undecided = new Map<Waiter, Version>();
+  #isDeciding = false;
   /** Those whose answer is on its way. */
   readonly #delayed = new Set<Waiter>();
   readonly #deadlines: Deadlines<Waiter>;
@@ -121,7 +135,8 @@ export class Waiters {
   /** Ends all waits, and every later one at once. */
   stop(): void {
     this.#isStopped = true;
-    for (const waiter of [...this.#index.all(), ...this.#delayed]) this.end(waiter, 'stopped');
+    const all = [...this.#index.all(), ...this.#undecided.keys(), ...this.#delayed];
+    for (const waiter of all) this.end(waiter, 'stopped');
   }
 
   /** What the client sees by now, and whether it has missed something since its version. */
@@ -165,16 +180,21 @@ export class Waiters {
       );
     const before = ownChanged ? this.#profileBefore(query) : profile;
     if (before === null) return true;
-    const scopes = (before === profile ? [profile] : [before, profile]).map((one) => scopeOf(one, path));
+    return this.#seesOtherwise(new ProfileComparison(query.view), { path, since, before, after: profile });
+  }
+
+  /** Whether what a path shows may have changed since a version in which its client had the profile `before`. */
+  #seesOtherwise(comparison: ProfileComparison, { path, since, before, after }: Difference): boolean {
+    const scopes = (before === after ? [after] : [before, after]).map((one) => scopeOf(one, path));
+    const isShown = (change: NamedChange): boolean => {
+      if (change.type !== 'data') return false;
+      comparison.count(change.paths.length);
+      return change.paths.some((changed) => scopes.some((scope) => scope.shows(changed)));
+    };
     const dataChanged =
       scopes.some(({ interests }) => this.#feed.latest.concernsPaths(interests, since)) &&
-      this.#feed.someChangeAfter(
-        since,
-        (change) =>
-          change.type === 'data' &&
-          change.paths.some((changed) => scopes.some((scope) => scope.shows(changed))),
-      );
-    return dataChanged || (before !== profile && showsOtherwise(query.view, path, [before, profile]));
+      this.#feed.someChangeAfter(since, isShown);
+    return dataChanged || comparison.differs(path, before, after);
   }
 
   /** The client's profile at `since`; null when it can't be known, or not be compared with the present one. */
@@ -186,7 +206,6 @@ export class Waiters {
 
   #deliver(changes: readonly Change[]): void {
     for (const change of dataFirst(changes)) {
-      if (this.#index.isEmpty) return;
       switch (change.type) {
         case 'data':
           for (const path of change.paths) this.#deliverPath(path, change.version);
@@ -196,10 +215,11 @@ export class Waiters {
           for (const host of change.hosts) this.#deliverHost(host, change);
           break;
         case 'reset':
-          for (const waiter of this.#index.all()) this.#change(waiter);
+          for (const waiter of [...this.#index.all(), ...this.#undecided.keys()]) this.#change(waiter);
           break;
       }
     }
+    if (this.#undecided.size > 0 && !this.#isDeciding) this.#decide();
   }
 
   #deliverPath(path: string, version: Version): void {
@@ -209,56 +229,60 @@ export class Waiters {
   }
 
   #deliverHost(host: string, change: NamedChange): void {
-    // One client may wait many times for the same.
-    const verdicts = new Map<string, ClientProfile | null>();
     for (const waiter of this.#index.ofHost(host)) {
-      const { profile, path } = waiter;
       if (change.version <= waiter.since) continue;
-      if (change.type === 'mapping' && !dependsOnMapping(profile, path)) continue;
+      if (change.type === 'mapping' && !dependsOnMapping(waiter.profile, waiter.path)) continue;
       if (change.version <= waiter.profileFirstReadAt) {
         this.#change(waiter);
         continue;
       }
-      const key = profile.id + path;
-      const known = verdicts.get(key);
-      const verdict = known === undefined ? this.#successorOf(waiter, host, change.version) : known;
-      verdicts.set(key, verdict);
-      if (verdict === null) this.#change(waiter);
-      else this.#adopt(waiter, verdict);
+      this.#index.delete(waiter);
+      waiter.state = 'undecided';
+      this.#undecided.set(waiter, change.version);
     }
   }
 
   /**
-   * The profile under which a wait goes on after a change of the rules or the mapping of its host, if what it shows
-   * under its old and its present profile is the same; null when the wait is over.
+   * Takes about one step of comparing what those who are undecided saw under their old profiles with what they see now;
+   * others follow in later turns, as one write may concern all hosts. Nothing is missed by then: meanwhile they are told of
+   * no change, and those after the one that made them undecided are looked up with the comparison.
    */
-  #successorOf({ path, profile: old }: Waiter, host: string, changed: Version): ClientProfile | null {
-    return this.#feed.read((view, version) => {
-      const place = { view, version, changesKnownTo: this.#feed.deliveredVersion };
-      const profile = profileAt(this.#profiles, host, place);
-      if (profile.id === old.id) return old;
-      // The data may have changed after the profile: the old profile must not be asked about data that it never saw.
-      return version > changed || showsOtherwise(view, path, [old, profile]) ? null : profile;
+  #decide(): void {
+    this.#feed.read((view, version) => {
+      // What the view shows ahead of the delivered changes can't be told from what the profile makes of it.
+      if (version > this.#feed.deliveredVersion) return;
+      const comparison = new ProfileComparison(view);
+      for (const [waiter, since] of this.#undecided) {
+        const profile = profileAt(this.#profiles, waiter.host, { view, version, changesKnownTo: version });
+        const { path, profile: before } = waiter;
+        const difference = { path, since, before, after: profile };
+        if (!this.#feed.covers(since) || this.#seesOtherwise(comparison, difference)) this.#change(waiter);
+        else this.#parkAgain(waiter, profile);
+        comparison.count(LEAVES_PER_DECISION);
+        if (comparison.isStepFull) break;
+      }
     });
+    this.#isDeciding = this.#undecided.size > 0;
+    if (this.#isDeciding) setImmediate(() => this.#decide());
   }
 
-  #adopt(waiter: Waiter, profile: ClientProfile): void {
-    if (profile === waiter.profile) return;
-    this.#index.delete(waiter);
+  #parkAgain(waiter: Waiter, profile: ClientProfile): void {
+    this.#undecided.delete(waiter);
+    waiter.state = 'parked';
     waiter.profile = profile;
     this.#index.add(waiter);
   }
 
   /** The client is to be answered, now or after a random part of its jitter. */
   #change(waiter: Waiter): void {
-    if (waiter.state !== 'parked') return;
+    if (waiter.state === 'delayed' || waiter.state === 'ended') return;
     if (waiter.jitterMs === 0) {
       this.end(waiter, 'changed');
       return;
     }
+    this.#remove(waiter);
     waiter.state = 'delayed';
     this.#delayed.add(waiter);
-    this.#index.delete(waiter);
     this.#deadlines.delete(waiter);
     const delayMs = this.#random() * waiter.jitterMs;
     this.#deadlines.add(waiter, Math.min(delayMs, waiter.expiresAt - this.#clock.now()));
@@ -267,11 +291,17 @@ export class Waiters {
   /** Ends one wait, if it has not ended yet. */
   end(waiter: Waiter, end: WaitEnd): void {
     if (waiter.state === 'ended') return;
-    if (waiter.state === 'parked') this.#index.delete(waiter);
-    else this.#delayed.delete(waiter);
+    this.#remove(waiter);
     waiter.state = 'ended';
     this.#deadlines.delete(waiter);
     this.#tellLater(waiter, end);
+  }
+
+  /** From among those that are in its state. */
+  #remove(waiter: Waiter): void {
+    if (waiter.state === 'parked') this.#index.delete(waiter);
+    else if (waiter.state === 'undecided') this.#undecided.delete(waiter);
+    else this.#delayed.delete(waiter);
   }
 
   #tellLater(waiter: Waiter, end: WaitEnd): void {
@@ -298,18 +328,4 @@ function dataFirst(changes: readonly Change[]): readonly Change[] {
   if (changes.every((change) => change.type === 'data')) return changes;
   const rank = ({ type }: Change): number => (type === 'data' ? 0 : 1);
   return [...changes].sort((a, b) => a.version - b.version || rank(a) - rank(b));
-}
-
-/** Whether a client with one profile is answered otherwise than one with the other. */
-function showsOtherwise(
-  view: StateView,
-  path: string,
-  [one, other]: readonly [ClientProfile, ClientProfile],
-): boolean {
-  if (one.id === other.id) return false;
-  if (mappingPart(one, path) !== mappingPart(other, path)) return true;
-  const before = readMetadataAtOnce(view, one, path);
-  const after = readMetadataAtOnce(view, other, path);
-  // What is too much for one turn is not compared: an answer too many is harmless.
-  return before === null || after === null || !sameFound(before, after);
 }

@@ -27,8 +27,11 @@ export class Waiter implements Indexed<Waiter>, Timed {
   readonly expiresAt: number;
   /** Over how long the answer to a change may be delayed, by chance. */
   readonly jitterMs: number;
-  /** `delayed`: something has changed, and the answer is on its way; it is told of nothing any more. */
-  state: 'parked' | 'delayed' | 'ended' = 'parked';
+  /**
+   * `undecided`: whether its client sees otherwise is yet to be compared. `delayed`: something has changed, and the answer
+   * is on its way; it is told of nothing any more.
+   */
+  state: 'parked' | 'undecided' | 'delayed' | 'ended' = 'parked';
   /** Must not change while the waiter is in an index. */
   profile: ClientProfile;
   group: WaiterGroup<Waiter> | null = null;
