@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { nodeId } from '@metad/raft-core';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
-import { verifyBackup, writeBackup } from '../src/backup.ts';
+import { verifyBackup } from '../src/backup.ts';
 import { restoreBackup, VERSION_STEP, versionAfterRestore } from '../src/restore.ts';
 import { Store } from '../src/store.ts';
 import { verifyDataDirectory } from '../src/verify-directory.ts';
@@ -29,20 +29,23 @@ function filledStore(directory = temporaryDirectory()): Store {
   return store;
 }
 
+const never = new AbortController().signal;
+
 /** A backup of a store that goes on. */
-function backupOf(store: Store): string {
+async function backupOf(store: Store): Promise<string> {
   const to = join(temporaryDirectory(), 'backup.db');
-  writeBackup({ stateFile: store.stateFile, to, cluster: 'old cluster' });
+  await store.writeBackup(to, never);
   return to;
 }
 
-test('a backup is one file with the state of a running node', () => {
+test('a backup is one file with the state of a running node, and replaces an older one', async () => {
   const store = filledStore();
-  const to = backupOf(store);
-  expect(verifyBackup(to)).toMatchObject({ cluster: 'old cluster', version: 4, digest: store.state.digest });
+  const to = await backupOf(store);
+  expect(verifyBackup(to)).toMatchObject({ cluster: null, version: 4, digest: store.state.digest });
   expect(dump(to)).toEqual(dump(store.stateFile));
-  const again = () => writeBackup({ stateFile: store.stateFile, to, cluster: null });
-  expect(again).toThrow(/backup\.db is there already/);
+  writeCommands(store, put('/later', '1'));
+  await store.writeBackup(to, never);
+  expect(verifyBackup(to)).toMatchObject({ version: 5 });
   store.close();
 });
 
@@ -52,7 +55,7 @@ test('a backup is written beside a thread that goes on, and can be called off', 
   const calledOff = AbortSignal.abort(new Error('nobody wants it'));
   await expect(store.writeBackup(to, calledOff)).rejects.toThrow('nobody wants it');
   expect(existsSync(to)).toBe(false);
-  const written = store.writeBackup(to, new AbortController().signal);
+  const written = store.writeBackup(to, never);
   writeCommands(store, put('/later', '1'));
   const manifest = await written;
   // It holds what is applied when the thread begins to read.
@@ -62,9 +65,9 @@ test('a backup is written beside a thread that goes on, and can be called off', 
   store.close();
 });
 
-test('a backup with a damaged byte is named', () => {
+test('a backup with a damaged byte is named', async () => {
   const store = filledStore();
-  const file = backupOf(store);
+  const file = await backupOf(store);
   store.close();
   const bytes = readFileSync(file);
   bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
@@ -80,9 +83,9 @@ test('what is no backup at all is named, with advice that fits a backup', () => 
   );
 });
 
-test('a state file is no backup, and neither is one of a newer release', () => {
+test('a state file is no backup, and neither is one of a newer release', async () => {
   const store = filledStore();
-  const file = backupOf(store);
+  const file = await backupOf(store);
   expect(() => verifyBackup(store.stateFile)).toThrow(/has no manifest/);
   store.close();
   const db = new Database(file);
@@ -91,10 +94,10 @@ test('a state file is no backup, and neither is one of a newer release', () => {
   expect(() => verifyBackup(file)).toThrow(expect.objectContaining({ code: 'newerFormat' }));
 });
 
-test('a restored directory begins a new cluster with the same rows and a version beyond any handed out', () => {
+test('a restored directory begins a new cluster with the same rows and a version beyond any handed out', async () => {
   const before = filledStore();
   const rows = dump(before.stateFile);
-  const backup = backupOf(before);
+  const backup = await backupOf(before);
   before.close();
   const dataDir = join(temporaryDirectory(), 'data');
   const restored = restoreBackup({ backup, dataDir, membership: membershipOf(7), identity });
@@ -120,12 +123,12 @@ test('a restored directory begins a new cluster with the same rows and a version
   expect(store.state.version).toBe(VERSION_STEP + 1);
   // What a client saw of the old cluster after the backup may be anything: only what it sees now counts.
   expect(lookInto(store.stateFile, (view) => view.rowVersion('data', '/a/b'))).toBe(VERSION_STEP);
-  expect(store.takeSnapshotSync().cluster).toBe('new cluster');
+  expect(verifyBackup(await backupOf(store)).cluster).toBe('new cluster');
 });
 
-test('a backup is not restored over anything', () => {
+test('a backup is not restored over anything', async () => {
   const store = filledStore();
-  const backup = backupOf(store);
+  const backup = await backupOf(store);
   store.close();
   const dataDir = temporaryDirectory();
   writeFileSync(join(dataDir, 'notes.txt'), 'mine');
@@ -133,9 +136,9 @@ test('a backup is not restored over anything', () => {
   expect(() => restoreBackup(plan)).toThrow(/is not empty \(notes\.txt\)/);
 });
 
-test('a restore that was cut short is not taken for a node', () => {
+test('a restore that was cut short is not taken for a node', async () => {
   const store = filledStore();
-  const backup = backupOf(store);
+  const backup = await backupOf(store);
   store.close();
   const dataDir = join(temporaryDirectory(), 'data');
   restoreBackup({ backup, dataDir, membership: membershipOf(7), identity });
