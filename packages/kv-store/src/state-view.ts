@@ -109,15 +109,6 @@ export class StateView {
     return below.all(isWithin ? page.after : from, to, page.limit);
   }
 
-  /**
-   * The version that set the own value of `path`, or that made it show or hide: the latest of them. Where that is not
-   * recorded, a later one. Undefined when there is no own value.
-   */
-  rowVersion(tree: TreeName, path: string): Version | undefined {
-    const found = this.#open().trees[tree].version.get(path);
-    return found === undefined ? undefined : version(Math.max(found, this.#row().versionFloor));
-  }
-
   /** The changes after this version are kept, but for those that were too large. */
   historyStart(): Version {
     return version(this.#row().historyStart);
@@ -157,9 +148,9 @@ export class StateView {
     this.#state ??= statements.state.get() ?? null;
     const row = this.#state;
     assert(row !== null, 'a state has a position');
-    const [term, leader, index, version, digest, featureLevel, versionFloor, historyStart] = row;
+    const [term, leader, index, version, digest, featureLevel, historyStart] = row;
     const applied: LogIdRow = [term, leader, index];
-    return { applied, version, digest, featureLevel, versionFloor, historyStart };
+    return { applied, version, digest, featureLevel, historyStart };
   }
 
   #open(): ReturnType<typeof prepareStatements> {
@@ -168,14 +159,7 @@ export class StateView {
   }
 }
 
-type StateRow = [
-  ...LogIdRow,
-  version: number,
-  digest: string,
-  featureLevel: number,
-  versionFloor: number,
-  historyStart: number,
-];
+type StateRow = [...LogIdRow, version: number, digest: string, featureLevel: number, historyStart: number];
 
 type HistoryRow = [version: number, time: number, author: string, changes: string | null];
 
@@ -190,7 +174,7 @@ function prepareStatements(db: Database.Database) {
   return {
     state: db
       .prepare<[], StateRow>(
-        `SELECT applied_term, applied_leader, applied_index, version, lower(hex(digest)), feature_level, version_floor,
+        `SELECT applied_term, applied_leader, applied_index, version, lower(hex(digest)), feature_level,
            history_start FROM state`,
       )
       .raw(),
@@ -218,7 +202,6 @@ function prepareTree(db: Database.Database, table: TreeName) {
         `SELECT path, value FROM ${table} WHERE path >= ? AND path < ? AND hidden = 0 ORDER BY path`,
       )
       .raw(),
-    version: db.prepare<[path: string], number>(`SELECT version FROM ${table} WHERE path = ?`).pluck(),
     page: db
       .prepare<[after: string, to: string, limit: number], Leaf>(
         `SELECT path, value FROM ${table} WHERE path > ? AND path < ? AND hidden = 0 ORDER BY path LIMIT ${COUNT}`,

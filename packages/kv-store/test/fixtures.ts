@@ -127,6 +127,17 @@ export function lookInto<T>(file: string, look: (view: StateView) => T): T {
   }
 }
 
+/** The version that a leaf of the data counts as set by; undefined when there is no own value. */
+export function rowVersion(file: string, path: string): number | undefined {
+  const db = new Database(file, { readonly: true });
+  try {
+    const query = 'SELECT max(data.version, version_floor) FROM data, state WHERE path = ?';
+    return db.prepare<[string], number>(query).pluck().get(path);
+  } finally {
+    db.close();
+  }
+}
+
 /** Everything that the state holds, as plain data: what readers see of it, and every row of every table. */
 export function dump(file: string) {
   const seen = lookInto(file, (view) => ({
