@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Store, writeBackup } from '@metad/kv-store';
+import { buildSnapshot, Store } from '@metad/kv-store';
 import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { backUp } from '../src/metadctl/backup.ts';
 import { Endpoint } from '../src/metadctl/endpoint.ts';
@@ -20,7 +20,7 @@ beforeEach(() => {
   file = join(dir, 'metad.backup');
   const source = join(dir, 'source');
   const store = Store.open(join(dir, 'store'));
-  writeBackup({ stateFile: store.stateFile, to: source, cluster: 'test' });
+  buildSnapshot({ stateFile: store.stateFile, to: source, cluster: 'test' });
   store.close();
   whole = readFileSync(source);
   rmSync(source);

@@ -2,7 +2,7 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeCommand, Store, writeBackup, writeOf } from '@metad/kv-store';
+import { buildSnapshot, encodeCommand, Store, writeOf } from '@metad/kv-store';
 import { logIndex, nodeId, term } from '@metad/raft-core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { verify } from '../src/metadctl/verify.ts';
@@ -41,7 +41,7 @@ function backup(name: string, writes: number, sql = ''): string {
   db.exec(sql);
   db.close();
   const file = join(dir, name);
-  writeBackup({ stateFile: state, to: file, cluster: 'one' });
+  buildSnapshot({ stateFile: state, to: file, cluster: 'one' });
   return file;
 }
 

@@ -23,8 +23,7 @@ export type { NodeIdentity } from './node-identity.ts';
 export { canonicalPath, isAtOrBelow, joinPath, parentOf, ROOT, segmentsOf } from './path.ts';
 export { type RestorePlan, restoreBackup, VERSION_STEP, versionAfterRestore } from './restore.ts';
 export { decodeRules } from './rule-table.ts';
-/** `Store.writeBackup` runs it in a thread; by itself it is for tests, of any state file. */
-export { buildSnapshot as writeBackup, type SnapshotPlan } from './snapshot-file.ts';
+export { buildSnapshot, type SnapshotPlan } from './snapshot-file.ts';
 export type { SnapshotManifest } from './snapshot-manifest.ts';
 export { MAX_CHUNK_BYTES, type SnapshotReader } from './snapshot-reader.ts';
 export type {

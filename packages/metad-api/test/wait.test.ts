@@ -263,6 +263,14 @@ describe('prev_version', () => {
     expect([response.status, versionOf(response)]).toEqual([200, version]);
   });
 
+  test('from the future, for less than that moment: ends when it asks for', async () => {
+    const node = await openNode();
+    const version = versionOf(await node.metadata('/nodes/1'));
+    const lost = await node.hold(`/nodes/1?wait=true&timeout=1&prev_version=${version + 1000}`);
+    node.clock.advance(1500);
+    expect([(await lost.response).status, versionOf(await lost.response)]).toEqual([200, version]);
+  });
+
   test('from a moment ahead: held once the node has caught up', async () => {
     const node = await openNode();
     const version = versionOf(await node.metadata('/nodes/1'));

@@ -51,7 +51,7 @@ export function describeFailure(condition: Precondition): string {
   const place = tree === 'data' ? path : `the mapping ${path}`;
   switch (condition.type) {
     case 'unchangedSince':
-      return `${place} is not there, or was changed after version ${condition.version}`;
+      return `${place} is not there, was changed after version ${condition.version}, or that is no longer known`;
     case 'absent':
       return `${place} is there`;
     case 'present':

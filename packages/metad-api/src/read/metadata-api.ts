@@ -119,7 +119,7 @@ export class MetadataApi {
       const held = await this.#hold(question, query, request, has);
       return held.type === 'ok' ? held.value : this.#problem(held.problem, question.form);
     }
-    const refused = await this.#catchUp(seen, question, request);
+    const refused = await this.#catchUp(seen, clientOf(question, request));
     if (refused !== null) return this.#problem(refused, question.form);
     return this.#answerUnlessHad(question, request, has);
   }
@@ -153,7 +153,7 @@ export class MetadataApi {
     const jitterMs = readJitterMs(query, settings);
     if (jitterMs.type === 'problem') return jitterMs;
     const since = readPreviousVersion(query) ?? (has === 'any' ? null : has);
-    const problem = await this.#catchUp(since, question, request);
+    const problem = await this.#catchUp(since, clientOf(question, request), timeoutMs.value);
     if (problem !== null) return refuse(problem);
     // A node that can't reach the version shows what it has: the client knew more, so it is not held.
     if (since !== null && since > this.#parts.feed.version)
@@ -182,9 +182,9 @@ export class MetadataApi {
   }
 
   /** Gives this node some time to reach a version; a problem only when it stops. */
-  async #catchUp(version: Version | null, question: Question, request: ApiRequest): Promise<Problem | null> {
+  async #catchUp(version: Version | null, client: CatchUpClient, atMostMs?: number): Promise<Problem | null> {
     if (version === null) return null;
-    const outcome = await this.#parts.catchUp.reaches(version, clientOf(question, request));
+    const outcome = await this.#parts.catchUp.reaches(version, client, atMostMs);
     return outcome === 'stopped' ? unavailable('this node is stopping') : null;
   }
 

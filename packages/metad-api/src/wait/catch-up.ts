@@ -49,11 +49,15 @@ export class CatchUp {
     return this.#held.count;
   }
 
-  /** Whether this node has come to `version`, now or within the time that is given to it. */
-  reaches(version: Version, client: CatchUpClient): CatchUpOutcome | Promise<CatchUpOutcome> {
+  /** Whether this node has come to `version`, now or within the time that is given to it, and no more than `atMostMs`. */
+  reaches(
+    version: Version,
+    client: CatchUpClient,
+    atMostMs = Number.POSITIVE_INFINITY,
+  ): CatchUpOutcome | Promise<CatchUpOutcome> {
     if (version <= this.#present()) return 'reached';
     if (!this.#feed.isLive) return 'stopped';
-    return this.#held.hold(client.address) === null ? this.#wait(version, client) : 'behind';
+    return this.#held.hold(client.address) === null ? this.#wait(version, client, atMostMs) : 'behind';
   }
 
   /** Ends all that wait, without what they waited for. */
@@ -61,13 +65,13 @@ export class CatchUp {
     for (const pending of [...this.#pending]) this.#settle(pending, 'stopped');
   }
 
-  async #wait(version: Version, client: CatchUpClient): Promise<CatchUpOutcome> {
+  async #wait(version: Version, client: CatchUpClient, atMostMs: number): Promise<CatchUpOutcome> {
     let leave = (): void => undefined;
     const outcome = await new Promise<CatchUpOutcome>((settle) => {
       const pending: Pending = { version, settle, deadlineSlot: null };
       this.#pending.add(pending);
       this.#oldest = Math.min(this.#oldest, version);
-      this.#deadlines.add(pending, this.#timeoutMs);
+      this.#deadlines.add(pending, Math.min(this.#timeoutMs, atMostMs));
       leave = client.onGone(() => this.#settle(pending, 'behind'));
     });
     leave();

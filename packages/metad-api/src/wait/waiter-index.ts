@@ -31,6 +31,10 @@ export class WaiterIndex<W extends Indexed<W>> {
   /** Of most clients one waits. */
   readonly #byHost = new Map<string, W | Set<W>>();
 
+  get isEmpty(): boolean {
+    return this.#groups.size === 0;
+  }
+
   add(waiter: W): void {
     const { host, path, profile } = waiter;
     const owner = scopeOwner(profile, path);

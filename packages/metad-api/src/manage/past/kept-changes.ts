@@ -15,7 +15,7 @@ export function* visitChangesAfter(
   for (const { version, changes } of entriesOf(view)) {
     if (version <= since) return null;
     // A change that was too large to be kept hides all that was before it.
-    if (changes === null) return noLongerKept(since, version);
+    if (changes === null) return hiddenBy(version, since);
     if (meter.isFullWith(LOOK_LEAVES, 0)) yield;
     for (const change of changes) {
       visit(version, change);
@@ -23,6 +23,15 @@ export function* visitChangesAfter(
     }
   }
   return null;
+}
+
+function hiddenBy(tooLarge: Version, version: Version): Problem {
+  return {
+    status: 410,
+    message:
+      `version ${version} can't be had: the change of version ${tooLarge} was too large to be kept; ` +
+      `the oldest that can be asked for is ${tooLarge}`,
+  };
 }
 
 function noLongerKept(version: Version, oldest: Version): Problem {
