@@ -174,7 +174,8 @@ test('rules in every form', () => {
     ],
     ['10.1.0.2', []],
   ] as const;
-  expect(renderRuleSets(ruleSets, TEXT)).toBe(
+  const rulesAs = (form: Form): string => [...renderRuleSets(ruleSets, form)].join('');
+  expect(rulesAs(TEXT)).toBe(
     '/10.1.0.1/0/mode\t0\n/10.1.0.1/0/path\t/\n/10.1.0.1/1/mode\t1\n/10.1.0.1/1/path\t/a\n',
   );
   const expected = {
@@ -184,10 +185,14 @@ test('rules in every form', () => {
     ],
     '10.1.0.2': [],
   };
-  expect(renderRuleSets(ruleSets, JSON_FORM)).toBe(JSON.stringify(expected));
-  expect(renderRuleSets(ruleSets, PRETTY)).toBe(JSON.stringify(expected, null, 2));
-  expect(parseYaml(renderRuleSets(ruleSets, YAML))).toEqual(expected);
-  expect([TEXT, JSON_FORM, YAML].map((form) => renderRuleSets([], form))).toEqual(['', '{}', '{}\n']);
+  expect(rulesAs(JSON_FORM)).toBe(JSON.stringify(expected));
+  expect(rulesAs(PRETTY)).toBe(JSON.stringify(expected, null, 2));
+  expect(parseYaml(rulesAs(YAML))).toEqual(expected);
+  expect([TEXT, JSON_FORM, YAML].map((form) => [...renderRuleSets([], form)].join(''))).toEqual([
+    '',
+    '{}',
+    '{}\n',
+  ]);
 });
 
 test('the order of bytes', () => {

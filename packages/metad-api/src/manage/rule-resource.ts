@@ -1,12 +1,17 @@
+import type { StateView, Version } from '@metad/kv-store';
 import { type Answer, answerOf, problemAnswer } from '../http/answer.ts';
+import type { ApiRequest } from '../http/api-request.ts';
 import { tagHeaders } from '../http/cache-headers.ts';
 import { canonicalAddress } from '../http/ip-address.ts';
-import { renderRuleSets } from '../render/render.ts';
+import { refused, type TreeQuestion } from '../read/tree-answers.ts';
+import { type Form, nameOf, renderRuleSets } from '../render/render.ts';
 import type { NamedChange } from '../wait/change-window.ts';
 import { catchUpWithTags, findUnchanged } from './conditional-read.ts';
 import type { ManageParts, ManageRequest } from './manage-request.ts';
 import { readNames } from './name-list.ts';
 import { deleteRules, setRules } from './operations.ts';
+import { readStoredRules } from './rule-reads.ts';
+import { wholeTreeLimits } from './whole-tree.ts';
 import { readJson, write } from './write.ts';
 import { refuseConditions } from './write-conditions.ts';
 
@@ -23,19 +28,34 @@ export class RuleResource {
     const problem = await freshness.ensure(http, query, 'linearizable');
     if (problem !== null) return problemAnswer(problem, form, feed.version);
     await catchUpWithTags(http, { query, format: form.format }, catchUp);
-    const names = (readNames(query, 'hosts') ?? []).filter((name) => name.trim() !== '');
-    const isAll = (query?.get('hosts') ?? '') === '';
-    const wanted = new Set(names.map((name) => canonicalAddress(name.trim())));
-    return feed.read((view, version) => {
-      const { format } = form;
-      const concerns = (change: NamedChange) =>
-        change.type === 'rules' && (isAll || change.hosts.some((host) => wanted.has(host)));
-      const unchanged = findUnchanged(http, feed, { version, format, concerns });
-      if (unchanged !== null) return unchanged;
-      const ruleSets = isAll ? view.allRules() : view.allRules().filter(([host]) => wanted.has(host));
-      const headers = tagHeaders(version, format);
-      return answerOf({ form, body: renderRuleSets(ruleSets, form), version, headers });
+    return this.#read(namedHosts(query), http, form);
+  }
+
+  /** Of these hosts, or of all. */
+  #read(hosts: ReadonlySet<string> | null, http: ApiRequest, form: Form): Answer | Promise<Answer> {
+    const { feed, settings, trees } = this.#parts;
+    const { format } = form;
+    const limits = wholeTreeLimits(settings);
+    const concerns = (change: NamedChange): boolean =>
+      change.type === 'rules' && (hosts === null || change.hosts.some((host) => hosts.has(host)));
+    const ask = (view: StateView, version: Version): TreeQuestion => ({
+      key: `rules ${nameOf(form)} ${hosts === null ? '' : `of ${[...hosts].join(',')}`}`,
+      form,
+      version,
+      known: findUnchanged(http, feed, { version, format, concerns }) ?? undefined,
+      *read() {
+        const ruleSets = yield* readStoredRules(view, hosts, limits);
+        if (ruleSets.type === 'problem') return refused(ruleSets.problem, form, version);
+        const body: Buffer[] = [];
+        for (const piece of renderRuleSets(ruleSets.value, form)) {
+          body.push(Buffer.from(piece));
+          yield;
+        }
+        const answer = answerOf({ form, body, version, headers: tagHeaders(version, format) });
+        return { type: 'made', answer };
+      },
     });
+    return trees.answer(ask, form, http);
   }
 
   /** POST and PUT alike set the whole list of each host in the body. */
@@ -59,4 +79,11 @@ export class RuleResource {
     const operation = deleteRules(readNames(query, 'hosts') ?? []);
     return write({ operations: [operation], preconditions: [] }, request, this.#parts);
   }
+}
+
+/** Null: all. What is no address has no rules. */
+function namedHosts(query: URLSearchParams | null): ReadonlySet<string> | null {
+  if ((query?.get('hosts') ?? '') === '') return null;
+  const names = readNames(query, 'hosts') ?? [];
+  return new Set(names.map((name) => canonicalAddress(name.trim())).filter((host) => host !== null));
 }

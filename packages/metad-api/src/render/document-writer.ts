@@ -22,7 +22,8 @@ export function writeDocument(document: Document, writer: DocumentWriter): strin
   return writer.take();
 }
 
-function tell(document: Document, writer: DocumentWriter): void {
+/** The same as a part of what is written. */
+export function tell(document: Document, writer: DocumentWriter): void {
   if (isScalar(document)) {
     writer.scalar(document);
   } else if (isObject(document)) {
