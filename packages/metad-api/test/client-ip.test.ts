@@ -1,4 +1,5 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { BoundedCache } from '../src/bounded-cache.ts';
 import { createClientIp } from '../src/http/client-ip.ts';
 import { canonicalAddress } from '../src/http/ip-address.ts';
 
@@ -91,4 +92,16 @@ describe('the client behind trusted proxies', () => {
       expect(() => createClientIp({ xff: true, trustedProxies: [prefix] })).toThrow(RangeError);
     },
   );
+});
+
+test('a header that is long is read, but not remembered', () => {
+  const clientIp = createClientIp({ xff: true, trustedProxies: [] });
+  const kept = vi.spyOn(BoundedCache.prototype, 'set');
+  onTestFinished(() => kept.mockRestore());
+  const headerOf = (length: number): string => '10.1.0.7'.padStart(length);
+  const keys = (): unknown[] => kept.mock.calls.map(([key]) => key).filter((key) => key !== '127.0.0.1');
+  expect(clientIp('127.0.0.1', headerOf(256))).toBe('10.1.0.7');
+  expect(clientIp('127.0.0.1', headerOf(257))).toBe('10.1.0.7');
+  expect(clientIp('127.0.0.1', headerOf(16_384))).toBe('10.1.0.7');
+  expect(keys()).toEqual([headerOf(256)]);
 });

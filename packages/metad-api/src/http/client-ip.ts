@@ -8,6 +8,8 @@ export type ClientIp = (peerAddress: string | undefined, forwardedFor: string | 
 type Prefix = ReturnType<typeof ipaddr.parseCIDR>;
 
 const MAX_REMEMBERED = 8192;
+/** A header may be as long as its sender likes; what proxies write of a few hops is shorter. */
+const MAX_REMEMBERED_LENGTH = 256;
 
 /**
  * Throws a RangeError when `trustedProxies` holds something that is neither an address nor a prefix.
@@ -40,7 +42,7 @@ function remembered(
   const known = cache.get(text);
   if (known !== undefined) return known;
   const value = read(text);
-  cache.set(text, value);
+  if (text.length <= MAX_REMEMBERED_LENGTH) cache.set(text, value);
   return value;
 }
 
