@@ -1,4 +1,7 @@
-/** What an operator may set of the two apps. Every bound on what a client can make a node do is here. */
+/**
+ * What an operator may set of the two apps. Bounds that nobody has to set, such as how much one answer may show, are
+ * constants where they are kept.
+ */
 export interface MetadSettings {
   /** Whether `X-Forwarded-For` names the client. Off: the connection's address is the client. */
   readonly xff: boolean;

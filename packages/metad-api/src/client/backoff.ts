@@ -6,8 +6,6 @@ export interface Backoff {
   readonly maxMs: number;
 }
 
-export const DEFAULT_BACKOFF: Backoff = { firstMs: 200, maxMs: 5000 };
-
 /** Keeps ten thousand clients of a node that ends from being at the next one in the same moment. */
 const FAIL_OVER_SPREAD_MS = 100;
 

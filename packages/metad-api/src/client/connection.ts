@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
-import { pauseAfterMs } from './backoff.ts';
+import { type Backoff, pauseAfterMs } from './backoff.ts';
 import { type ExchangeLimits, exchange, type NoAnswer, type NodeAnswer, type Outgoing } from './exchange.ts';
 import { MetadError } from './metad-error.ts';
 import { NodeRing, type RingNode } from './node-ring.ts';
@@ -51,7 +51,7 @@ export interface Attempt {
 export class Connection {
   readonly #ring: NodeRing;
   readonly #limits: ExchangeLimits;
-  readonly #backoff: { readonly firstMs: number; readonly maxMs: number };
+  readonly #backoff: Backoff;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #plain = new http.Agent({ keepAlive: true, maxFreeSockets: MAX_IDLE_CONNECTIONS });
   readonly #encrypted: https.Agent;
