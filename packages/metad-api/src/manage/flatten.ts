@@ -15,7 +15,7 @@ import { findLeafExcess, type LeafLimits } from './leaf-limits.ts';
 /**
  * Turns a JSON document into the leaves that it stands for when it is written at `base`, a canonical path. Scalars become
  * strings, arrays maps with the keys `0`, `1`, …; empty objects and arrays leave nothing behind. A key is a piece of a
- * path; an empty key of the document's own object is skipped, a deeper one names the node that holds it.
+ * path; an empty key of the document's own object is skipped, a deeper one names the place that holds it.
  */
 export function flatten(base: string, document: JsonValue, limits: LeafLimits): Checked<Leaf[]> {
   const flattener = new Flattener(base, document, limits);
@@ -57,7 +57,7 @@ class Flattener {
       const path = resolveKey(names, key);
       if (path === null) {
         this.problem ??= badRequest(
-          `the key ${JSON.stringify(key)} is a path out of the node that is written`,
+          `the key ${JSON.stringify(key)} is a path out of the place that is written`,
         );
         return;
       }
@@ -84,7 +84,7 @@ class Flattener {
   }
 }
 
-/** Null when the key leads out of the node at which `names` begin. */
+/** Null when the key leads out of the place at which `names` begin. */
 function resolveKey(names: readonly string[], key: string): readonly string[] | null {
   if (!key.includes('/') && key !== '' && key !== '.' && key !== '..') return [...names, key];
   const resolved = [...names];

@@ -6,7 +6,7 @@ import type { JsonValue } from './json-body.ts';
 import { readRuleSets } from './rules.ts';
 import type { TreeKind } from './tree-kind.ts';
 
-/** `merge` is PUT; `replace`, POST, deletes the node first. */
+/** `merge` is PUT; `replace`, POST, deletes the place first. */
 export function writeTree(
   kind: TreeKind,
   how: 'merge' | 'replace',

@@ -25,7 +25,7 @@ export class TreeResource {
     return this.#reads.get(request);
   }
 
-  /** PUT merges, POST deletes the node first. */
+  /** PUT merges, POST deletes the place first. */
   async put(request: ManageRequest, how: 'merge' | 'replace'): Promise<Answer> {
     const { http, path, form } = request;
     const conditions = readConditions(http, this.#kind, path);

@@ -5,7 +5,7 @@ import { readEtags } from '../http/etag.ts';
 import { badRequest, type Checked, ok, type Problem, refuse } from '../http/problem.ts';
 import type { TreeKind } from './tree-kind.ts';
 
-/** What `If-Match` and `If-None-Match` ask of the node at `path` before it is written. */
+/** What `If-Match` and `If-None-Match` ask of the place `path` before it is written. */
 export function readConditions(http: ApiRequest, kind: TreeKind, path: string): Checked<Precondition[]> {
   const match = http.header('if-match');
   const noneMatch = http.header('if-none-match');

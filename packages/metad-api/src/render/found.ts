@@ -5,7 +5,7 @@ export type Found = { readonly type: 'missing' } | { readonly type: 'leaf'; read
 
 export interface Tree {
   readonly type: 'tree';
-  /** Paths from the requested node, sorted by their UTF-8 bytes. */
+  /** Paths from the requested place, sorted by their UTF-8 bytes. */
   readonly leaves: readonly Leaf[];
   /** Paths of trees that show although they hold nothing: groups of `/self`. */
   readonly emptyTrees: readonly string[];
