@@ -143,6 +143,13 @@ export class StateView {
       .map(([host, rules]) => [host, decodeRules(rules)]);
   }
 
+  /** The first `limit` of them behind the host `after`; null is the beginning. */
+  rulesPage(after: string | null, limit: number): (readonly [host: string, rules: readonly AccessRule[]])[] {
+    return this.#open()
+      .rulesPage.all(after ?? '', limit)
+      .map(([host, rules]) => [host, decodeRules(rules)]);
+  }
+
   #row() {
     const statements = this.#open();
     this.#state ??= statements.state.get() ?? null;
@@ -187,6 +194,11 @@ function prepareStatements(db: Database.Database) {
     rules: db.prepare<[host: string], string>('SELECT rules FROM rules WHERE host = ?').pluck(),
     allRules: db
       .prepare<[], [host: string, rules: string]>('SELECT host, rules FROM rules ORDER BY host')
+      .raw(),
+    rulesPage: db
+      .prepare<[after: string, limit: number], [host: string, rules: string]>(
+        'SELECT host, rules FROM rules WHERE host > ? ORDER BY host LIMIT ?',
+      )
       .raw(),
   };
 }

@@ -59,7 +59,7 @@ test('more than fit in one answer are 413; a host without any counts as one', as
 test('of named hosts only their rules are read', async () => {
   const node = new TestNode();
   await node.write('PUT', '/v1/rule', MANY);
-  const all = vi.spyOn(StateView.prototype, 'allRules');
+  const all = vi.spyOn(StateView.prototype, 'rulesPage');
   const one = vi.spyOn(StateView.prototype, 'rules');
   onTestFinished(() => {
     all.mockRestore();
@@ -68,4 +68,15 @@ test('of named hosts only their rules are read', async () => {
   const response = await get(node, '/v1/rule?hosts=10.2.1.7,::1,10.2.0.9');
   expect(Object.keys(Object(await response.json()))).toEqual(['10.2.0.9', '10.2.1.7']);
   expect([all.mock.calls.length, one.mock.calls.length]).toEqual([0, 3]);
+});
+
+test('of all hosts the rules are read a page at a time, each host once', async () => {
+  const node = new TestNode();
+  const hosts = Array.from({ length: 100 }, (_, i) => `10.3.0.${i + 1}`);
+  await node.write('PUT', '/v1/rule', Object.fromEntries(hosts.map((host) => [host, RULES])));
+  const page = vi.spyOn(StateView.prototype, 'rulesPage');
+  onTestFinished(() => page.mockRestore());
+  const found = await (await get(node, '/v1/rule')).json();
+  expect(new Set(Object.keys(Object(found)))).toEqual(new Set(hosts));
+  expect(page.mock.calls.length).toBeGreaterThan(2);
 });

@@ -57,7 +57,9 @@ export function buildProgram({ print, interruption }: Surroundings): Command {
 
   program
     .command('verify')
-    .description('Check every byte of a backup, or of the data directory of a node that is stopped.')
+    .description(
+      'Check every byte of a backup, or the data directory of a node that is stopped: its log, its snapshots, the structure of its state.',
+    )
     .argument('<file|dir...>', 'a backup, or a data directory; several backups are compared, too')
     .action((paths: readonly string[]) => verify(paths, print))
     .addHelpText(
