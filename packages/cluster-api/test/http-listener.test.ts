@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { closeServer, ListenError, listen } from '../src/http-listener.ts';
 
-const limits = { headerTimeoutMs: 10_000, requestTimeoutMs: 10_000 };
+const limits = { headerTimeoutMs: 9_000, requestTimeoutMs: 11_000 };
 const servers: Server[] = [];
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
@@ -45,6 +45,11 @@ test('a taken port names the setting and the address', async () => {
   });
   await expect(taken).rejects.toThrow(ListenError);
   await expect(taken).rejects.toThrow(`127.0.0.1:${port} (--listen_manage): the port is already in use`);
+});
+
+test('a client has as long for its headers and for its request as the settings say', async () => {
+  const { server } = await start((_, response) => response.end());
+  expect(server).toMatchObject({ headersTimeout: 9_000, requestTimeout: 11_000 });
 });
 
 test('an address that is not of this machine is named', async () => {

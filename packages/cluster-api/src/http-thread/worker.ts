@@ -1,13 +1,8 @@
 import type { Server } from 'node:http';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { StateDatabase, StoreError } from '@metad/kv-store';
-import {
-  createMetadApps,
-  DEFAULT_METAD_SETTINGS,
-  type MetadApps,
-  type MetadSettings,
-} from '@metad/metad-api';
-import type { NodeConfig } from '../config/node-config.ts';
+import { createMetadApps, type MetadApps } from '@metad/metad-api';
+import { metadSettings } from '../config/metad-settings.ts';
 import { entryBytesLimit } from '../config/wire-limits.ts';
 import { closeServer, listen } from '../http-listener.ts';
 import { createLogger } from '../logger.ts';
@@ -91,26 +86,6 @@ async function stop(
   await Promise.all(servers.map((server) => closeServer(server, STOP_GRACE_MS)));
   state.close();
   port.close();
-}
-
-function metadSettings({ xff, trustedProxies, manageToken, limits }: NodeConfig): MetadSettings {
-  return {
-    ...DEFAULT_METAD_SETTINGS,
-    xff,
-    trustedProxies,
-    manageToken,
-    maxBodyBytes: limits.maxBodyBytes,
-    maxValueBytes: limits.maxValueBytes,
-    maxLeaves: limits.maxLeaves,
-    maxPathDepth: limits.maxPathDepth,
-    maxPathBytes: limits.maxPathBytes,
-    maxWaiters: limits.maxWaiters,
-    maxWaitersPerAddress: limits.maxWaitersPerAddress,
-    waitTimeoutSeconds: limits.waitTimeoutMs / 1000,
-    maxWaitTimeoutSeconds: limits.maxWaitTimeoutMs / 1000,
-    waitJitterSeconds: limits.waitJitterMs / 1000,
-    catchUpTimeoutMs: limits.catchUpWaitMs,
-  };
 }
 
 await run(workerData);
