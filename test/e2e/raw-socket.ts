@@ -1,6 +1,7 @@
 import net from 'node:net';
 
-const LIMIT_MS = 30_000;
+/** Node looks every thirty seconds for clients that take too long. */
+const LIMIT_MS = 50_000;
 const MAX_REPLY_CHARS = 100_000;
 
 /**
