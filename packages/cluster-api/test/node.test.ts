@@ -151,6 +151,15 @@ function holdDisk({ store: { log } }: Member): () => void {
   return () => void released.emit('released');
 }
 
+/** A write that is in that member's log, and on its disk only once `release` was called. */
+async function holdWrite(member: Member) {
+  const release = holdDisk(member);
+  const write = put(member, '/a');
+  const { node, store } = member;
+  await vi.waitFor(() => expect(node.status().lastLog.index).toBe(store.log.lastLog.index));
+  return { write, release };
+}
+
 test('nothing is acknowledged before the disk has it, and the thread waits for no disk', async () => {
   cluster = new NodeCluster(3);
   const leader = await cluster.leader();
@@ -197,9 +206,7 @@ test('the log is compacted once the disk has what it is being given', async () =
   const leader = await cluster.leader();
   await put(leader, '/before');
   const { log, state } = leader.store;
-  const release = holdDisk(leader);
-  const write = put(leader, '/a');
-  await vi.waitFor(() => expect(leader.node.status().lastLog.index).toBe(log.lastLog.index));
+  const { write, release } = await holdWrite(leader);
   const applied = state.applied.index;
   const compacting = leader.node.compactLog(applied);
   await leader.node.until(() => true, 10);
@@ -229,9 +236,7 @@ test('the log is compacted while writes never cease', async () => {
 test('a node that was stopped while its disk is busy says nothing more of itself', async () => {
   cluster = new NodeCluster(1);
   const leader = await cluster.leader();
-  const release = holdDisk(leader);
-  const write = put(leader, '/a');
-  await vi.waitFor(() => expect(leader.node.status().lastLog.index).toBe(leader.store.log.lastLog.index));
+  const { write, release } = await holdWrite(leader);
   const barrier = leader.node.readBarrier();
   leader.node.quarantine('in quarantine');
   const states: unknown[] = [];
@@ -248,9 +253,7 @@ test('a node that was stopped while its disk is busy says nothing more of itself
 test('a node that stops while its disk is busy leaves nothing behind', async () => {
   cluster = new NodeCluster(1);
   const leader = await cluster.leader();
-  const release = holdDisk(leader);
-  const write = put(leader, '/a');
-  await vi.waitFor(() => expect(leader.node.status().lastLog.index).toBe(leader.store.log.lastLog.index));
+  const { write, release } = await holdWrite(leader);
   await cluster.stop(leader.id);
   expect(await write).toMatchObject({ type: 'unknown' });
   release();
