@@ -9,7 +9,7 @@ import { unpackBatch } from '../src/http-thread/packed-batch.ts';
 import type { ToHttp } from '../src/http-thread/port.ts';
 
 function change(at: number): Change {
-  return { type: 'data', version: version(at), paths: [`/${at}`] };
+  return { type: 'data', version: version(at), paths: [`/${at}`], appeared: 0 };
 }
 
 function batch(at: number, changes: readonly Change[] = [change(at)]): AppliedBatch {

@@ -75,7 +75,7 @@ function answer(message: ToHttp): void {
 const put = (path: string, value = 'x') =>
   replica.propose(writeOf([{ type: 'merge', tree: 'data', leaves: [[path, value]] }]));
 
-const CHANGE: Change = { type: 'data', version: version(1), paths: ['/a', '/b'] };
+const CHANGE: Change = { type: 'data', version: version(1), paths: ['/a', '/b'], appeared: 1 };
 
 function packed(batch: AppliedBatch): PackedBatch {
   const changes: (string | number)[] = [];
@@ -172,7 +172,7 @@ test('batches reach those who subscribed, until they no longer do, and status is
     CHANGE,
     { type: 'mapping', version: version(2), hosts: ['10.0.0.1'] },
     { type: 'rules', version: version(3), hosts: ['10.0.0.1', '10.0.0.2'] },
-    { type: 'data', version: version(4), paths: [] },
+    { type: 'data', version: version(4), paths: [], appeared: 0 },
     { type: 'reset', version: version(5) },
   ];
   const batch: AppliedBatch = { applied: store.state.applied, version: version(1), changes };

@@ -1,15 +1,16 @@
 import type Database from 'better-sqlite3';
-import { ChangedNames } from './changed-names.ts';
+import type { Change, ChangedLeaves } from './change.ts';
 import type { TreeCommand } from './combine-commands.ts';
 import type { Command, ContentCommand, TreeName, WriteCommand, WriteResult } from './command.ts';
 import { HISTORY_LIMITS, type HistoryLimits, HistoryTable } from './history-table.ts';
+import { segmentsOf } from './path.ts';
 import type { Effect, Position } from './position.ts';
 import { Preconditions } from './preconditions.ts';
 import { PriorValues } from './prior-values.ts';
 import { REQUEST_LIMITS, type RequestLimits, RequestTable } from './request-table.ts';
 import { type RuleCommand, RuleTable } from './rule-table.ts';
 import { type Recording, Tree } from './tree.ts';
-import { version } from './version.ts';
+import { type Version, version } from './version.ts';
 
 /** How much of the past a state keeps: other limits make other rows, so every node must have the same. */
 export interface StateLimits {
@@ -81,13 +82,13 @@ export class CommandApplier {
   #carryOut({ operations, author }: WriteCommand, time: number, before: Position): Effect {
     const next = version(before.version + 1);
     const prior = new PriorValues(this.#limits.history.maxVersionBytes);
-    const changed = this.#execute(operations, { version: next, prior });
-    if (changed.isEmpty)
+    const changes = this.#execute(operations, next, { version: next, prior });
+    if (changes.length === 0)
       return { ...withoutChange({ type: 'applied', version: before.version }), moves: { time } };
     const trimmed = this.#history.add({ version: next, time, author, changes: prior.encode() });
     return {
       result: { type: 'applied', version: next },
-      changes: changed.at(next),
+      changes,
       moves: { version: next, time, historyStart: trimmed ?? before.historyStart },
     };
   }
@@ -95,24 +96,35 @@ export class CommandApplier {
   /** A node may have applied it with a release that recorded nothing: so nothing is. */
   #applyBare(command: ContentCommand, before: Position): Effect {
     const next = version(before.version + 1);
-    const changed = this.#execute([command], { version: version(0), prior: null });
-    if (changed.isEmpty) return withoutChange({ type: 'applied', version: before.version });
+    const changes = this.#execute([command], next, { version: version(0), prior: null });
+    if (changes.length === 0) return withoutChange({ type: 'applied', version: before.version });
     return {
       result: { type: 'applied', version: next },
-      changes: changed.at(next),
+      changes,
       moves: { version: next, versionFloor: next, historyStart: next },
     };
   }
 
-  /** All operations that change the same rows at once: what they undo of each other is no change. */
-  #execute(operations: readonly ContentCommand[], recording: Recording): ChangedNames {
-    const changed = new ChangedNames();
+  /**
+   * All operations that change the same rows at once: what they undo of each other is no change. Returns one change for
+   * each kind of rows that was touched: hidden values are a change that names nobody.
+   */
+  #execute(operations: readonly ContentCommand[], next: Version, recording: Recording): Change[] {
     const { data, mapping, rules } = byKind(operations);
-    if (data.length > 0) changed.add('data', this.#trees.data.apply(data, recording));
-    if (mapping.length > 0) changed.add('mapping', this.#trees.mapping.apply(mapping, recording));
-    if (rules.length > 0) changed.add('rules', this.#rules.apply(rules, recording.prior));
-    return changed;
+    const changes: Change[] = [];
+    const leaves = data.length === 0 ? null : this.#trees.data.apply(data, recording);
+    if (leaves !== null) changes.push({ type: 'data', version: next, ...leaves });
+    const mapped = mapping.length === 0 ? null : this.#trees.mapping.apply(mapping, recording);
+    if (mapped !== null) changes.push({ type: 'mapping', version: next, hosts: hostsOf(mapped) });
+    const hosts = rules.length === 0 ? null : this.#rules.apply(rules, recording.prior);
+    if (hosts !== null) changes.push({ type: 'rules', version: next, hosts });
+    return changes;
   }
+}
+
+/** The first names of the paths, each once. */
+function hostsOf({ paths }: ChangedLeaves): string[] {
+  return [...new Set(paths.map((path) => segmentsOf(path)[0] ?? ''))];
 }
 
 /** Operations of different kinds never meet in a row: their order among each other does not matter. */

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import type { ChangedLeaves } from './change.ts';
 import { combineCommands, type Outcome, type TreeCommand } from './combine-commands.ts';
 import type { Leaf, TreeName } from './command.ts';
 import { parentOf, ROOT, rangeBelow } from './path.ts';
@@ -38,10 +39,9 @@ export class Tree {
 
   /**
    * Applies commands, one after the other and as one change: rows that are in the end as they were are not touched.
-   * Returns null when that is all of them, else the leaves that show differently: set, changed or removed ones, and those
-   * above them that are now hidden or show again.
+   * Returns null when that is all of them.
    */
-  apply(commands: readonly TreeCommand[], { version, prior }: Recording): readonly string[] | null {
+  apply(commands: readonly TreeCommand[], { version, prior }: Recording): ChangedLeaves | null {
     const outcome = combineCommands(commands);
     const edits = this.#plan(outcome, prior);
     if (edits.size === 0) return null;
@@ -109,22 +109,23 @@ export class Tree {
   }
 
   /** Brings `hidden` up to date after the values were written, and tells which leaves show differently. */
-  #settle(edits: Edits, unsettled: Set<string>, version: Version): string[] {
-    const changed: string[] = [];
+  #settle(edits: Edits, unsettled: Set<string>, version: Version): ChangedLeaves {
+    const appeared: string[] = [];
+    const shown: string[] = [];
     for (const [path, { before, value }] of edits) {
       const hidden = unsettled.delete(path) ? this.#hasRowsBelow(path) : (before ?? 0);
       if (value !== undefined && hidden !== (before ?? 0))
         this.#statements.setHidden.run(hidden, version, path);
-      const shows = value !== undefined && hidden === 0;
-      if (before === 0 || shows) changed.push(path);
+      if (before === 0) shown.push(path);
+      else if (value !== undefined && hidden === 0) appeared.push(path);
     }
     for (const path of unsettled) {
       const hidden = this.#hasRowsBelow(path);
       if (this.#statements.hidden.get(path) === hidden) continue;
       this.#statements.setHidden.run(hidden, version, path);
-      changed.push(path);
+      (hidden === 0 ? appeared : shown).push(path);
     }
-    return changed;
+    return { paths: [...appeared, ...shown], appeared: appeared.length };
   }
 
   /**

@@ -3,6 +3,13 @@ import { isAtOrBelow, segmentsOf } from '../src/path.ts';
 
 type Values = Map<string, string>;
 
+interface NaiveChange {
+  readonly type: string;
+  readonly names: Set<string>;
+  /** Of changed data those that did not show before. */
+  readonly appeared: Set<string> | null;
+}
+
 /** The state machine as one would first write it down: whole maps, whole scans, compared before and after. */
 export class NaiveState {
   version = 0;
@@ -10,16 +17,23 @@ export class NaiveState {
   readonly rules = new Map<string, readonly AccessRule[]>();
 
   /** Returns the change without its version; null when nothing changed. */
-  apply(command: ContentCommand): { type: string; names: Set<string> } | null {
+  apply(command: ContentCommand): NaiveChange | null {
     const before = structuredClone({ trees: this.trees, rules: this.rules });
     this.#execute(command);
     if (JSON.stringify(snapshot(before)) === JSON.stringify(snapshot(this))) return null;
     this.version += 1;
     if (!('tree' in command))
-      return { type: 'rules', names: differing(texts(before.rules), texts(this.rules)) };
-    const paths = differing(shownOf(before.trees[command.tree]), shownOf(this.trees[command.tree]));
-    if (command.tree === 'data') return { type: 'data', names: paths };
-    return { type: 'mapping', names: new Set([...paths].map((path) => segmentsOf(path)[0] ?? '')) };
+      return { type: 'rules', names: differing(texts(before.rules), texts(this.rules)), appeared: null };
+    const shownBefore = shownOf(before.trees[command.tree]);
+    const paths = differing(shownBefore, shownOf(this.trees[command.tree]));
+    if (command.tree === 'data')
+      return {
+        type: 'data',
+        names: paths,
+        appeared: new Set([...paths].filter((path) => !shownBefore.has(path))),
+      };
+    const hosts = [...paths].map((path) => segmentsOf(path)[0] ?? '');
+    return { type: 'mapping', names: new Set(hosts), appeared: null };
   }
 
   /** The leaves that show at or below `path`, in byte order. */

@@ -49,8 +49,8 @@ test('every entry advances applied; only what changes something advances the ver
       applied: { term: 2, leader: 1, index: 5 },
       version: 2,
       changes: [
-        { type: 'data', version: 1, paths: ['/a'] },
-        { type: 'data', version: 2, paths: ['/a'] },
+        { type: 'data', version: 1, paths: ['/a'], appeared: 1 },
+        { type: 'data', version: 2, paths: ['/a'], appeared: 0 },
       ],
     },
     results: [0, 0, 1, 1, 2].map((version) => ({ type: 'applied', version })),

@@ -22,7 +22,8 @@ test('any commands make what a naive model makes: values, leaves, changes and ve
           if (change.type === 'reset') throw new Error('no command resets the state');
           const names = change.type === 'data' ? change.paths : change.hosts;
           expect(names.length, 'each name once').toBe(new Set(names).size);
-          return { type: change.type, version: change.version, names: new Set(names) };
+          const appeared = change.type === 'data' ? new Set(change.paths.slice(0, change.appeared)) : null;
+          return { type: change.type, version: change.version, names: new Set(names), appeared };
         });
         expect(changes).toEqual(expected === null ? [] : [{ ...expected, version: naive.version }]);
         expect(state.version).toBe(naive.version);
@@ -47,12 +48,12 @@ test('a value is hidden while there are children and shows again when the last o
   const { reader, apply, shown } = openState();
   apply({ type: 'merge', tree: 'data', leaves: [['/a', 'own']] });
   expect(apply({ type: 'merge', tree: 'data', leaves: [['/a/b/c', 'x']] })).toEqual([
-    { type: 'data', version: 2, paths: ['/a/b/c', '/a'] },
+    { type: 'data', version: 2, paths: ['/a/b/c', '/a'], appeared: 1 },
   ]);
   expect(shown()).toEqual([['/a/b/c', 'x']]);
   expect(reader.read((view) => view.value('data', '/a'))).toBe('own');
   expect(apply({ type: 'delete', tree: 'data', paths: ['/a/b'] })).toEqual([
-    { type: 'data', version: 3, paths: ['/a/b/c', '/a'] },
+    { type: 'data', version: 3, paths: ['/a', '/a/b/c'], appeared: 1 },
   ]);
   expect(shown()).toEqual([['/a', 'own']]);
 });
@@ -61,10 +62,10 @@ test('a hidden value that changes makes a version and wakes nobody', () => {
   const { apply } = openState();
   apply({ type: 'merge', tree: 'data', leaves: [['/a/b', 'x']] });
   expect(apply({ type: 'merge', tree: 'data', leaves: [['/a', 'hidden']] })).toEqual([
-    { type: 'data', version: 2, paths: [] },
+    { type: 'data', version: 2, paths: [], appeared: 0 },
   ]);
   expect(apply({ type: 'deleteValue', tree: 'data', path: '/a' })).toEqual([
-    { type: 'data', version: 3, paths: [] },
+    { type: 'data', version: 3, paths: [], appeared: 0 },
   ]);
 });
 
@@ -80,10 +81,12 @@ test('the nearest value above shows, not those further up', () => {
     ],
   });
   expect(apply({ type: 'deleteValue', tree: 'data', path: '/a/b/c' })[0]).toMatchObject({
-    paths: ['/a/b/c', '/a/b'],
+    paths: ['/a/b', '/a/b/c'],
+    appeared: 1,
   });
   expect(apply({ type: 'deleteValue', tree: 'data', path: '/a/b' })[0]).toMatchObject({
-    paths: ['/a/b', '/a'],
+    paths: ['/a', '/a/b'],
+    appeared: 1,
   });
   expect(shown()).toEqual([['/a', '1']]);
 });
@@ -97,7 +100,7 @@ test('replacing a tree by itself is no change; replacing it by a part names only
   apply({ type: 'merge', tree: 'data', leaves });
   expect(apply({ type: 'replace', tree: 'data', path: '/a', leaves })).toEqual([]);
   expect(apply({ type: 'replace', tree: 'data', path: '/a', leaves: [leaves[0]] })).toEqual([
-    { type: 'data', version: 2, paths: ['/a/y'] },
+    { type: 'data', version: 2, paths: ['/a/y'], appeared: 0 },
   ]);
   expect(shown()).toEqual([['/a/x', '1']]);
 });

@@ -83,6 +83,10 @@ test('writes do what a naive model does: results, history, and every version tha
         const after = reader.read((view) => view.leaves('data', '/'));
         const told = batch.changes.flatMap((change) => (change.type === 'data' ? change.paths : []));
         expect([...told].sort()).toEqual(differing(before, after));
+        const [first] = batch.changes;
+        const appeared = first?.type === 'data' ? first.appeared : 0;
+        const shownBefore = new Map(before);
+        expect(told.filter((path) => !shownBefore.has(path))).toEqual(told.slice(0, appeared));
       }
       state.close();
       reader.read((view) => {

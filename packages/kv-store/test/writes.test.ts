@@ -51,7 +51,7 @@ describe('several operations', () => {
     ];
     const { batch } = state.apply([bareEntry(1, { ...writeOf(operations, { author: 'me' }), time: 7 })]);
     expect(batch.changes).toEqual([
-      { type: 'data', version: 1, paths: ['/b'] },
+      { type: 'data', version: 1, paths: ['/b'], appeared: 1 },
       { type: 'mapping', version: 1, hosts: ['10.0.0.1'] },
       { type: 'rules', version: 1, hosts: ['10.0.0.1'] },
     ]);
@@ -127,7 +127,7 @@ describe('what operations of one write undo of each other', () => {
     apply(state, writeOf([set('/a'), set('/t/1')]));
     const operations = [set('/a', 'y'), remove('/t'), set('/b'), set('/a'), set('/t/1'), set('/t/2')];
     const { batch } = state.apply([bareEntry(2, writeOf(operations))]);
-    expect(batch.changes).toEqual([{ type: 'data', version: 2, paths: ['/b', '/t/2'] }]);
+    expect(batch.changes).toEqual([{ type: 'data', version: 2, paths: ['/b', '/t/2'], appeared: 2 }]);
     const [newest] = reader.read((view) => view.history({ before: null, limit: 1 }));
     expect(newest?.changes?.map(({ path }) => path)).toEqual(['/b', '/t/2']);
     const guards = ['/a', '/t/1', '/t'].map((path) => writeOf([], { preconditions: [since(path, 1)] }));

@@ -3,7 +3,12 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ChangeWindow, type NamedChange } from '../src/wait/change-window.ts';
 
-const data = (at: number, ...paths: string[]): NamedChange => ({ type: 'data', version: version(at), paths });
+const data = (at: number, ...paths: string[]): NamedChange => ({
+  type: 'data',
+  version: version(at),
+  paths,
+  appeared: 0,
+});
 
 function versionsAfter(window: ChangeWindow, since: number): number[] {
   const seen: number[] = [];
@@ -75,7 +80,11 @@ const HOSTS = ['h1', 'h2'];
 
 test('the latest changes say "nothing since" exactly where the list says so, as far as it covers', () => {
   const change = fc.oneof(
-    fc.record({ type: fc.constant('data' as const), paths: fc.subarray(PATHS, { minLength: 1 }) }),
+    fc.record({
+      type: fc.constant('data' as const),
+      paths: fc.subarray(PATHS, { minLength: 1 }),
+      appeared: fc.constant(0),
+    }),
     fc.record({
       type: fc.constantFrom('rules' as const, 'mapping' as const),
       hosts: fc.subarray(HOSTS, { minLength: 1 }),

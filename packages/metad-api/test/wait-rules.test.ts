@@ -105,6 +105,18 @@ describe('while it is compared', () => {
     expect([node.apps.waiters(), node.clock.timerCount]).toEqual([0, 0]);
   });
 
+  test('what comes where the new rules no longer look ends no wait', async () => {
+    const node = await openNode();
+    await node.write('PUT', '/v1/rule', rulesOf({ path: '/later', mode: 1 }));
+    const held = await holdAll(node, '/?wait=true&timeout=600');
+    await node.write('PUT', '/v1/rule', rulesOf());
+    await node.write('PUT', '/v1/data/later/secret', '1');
+    await node.write('DELETE', '/v1/data/later/secret');
+    for (let turn = 0; turn < 2 * HOSTS.length; turn += 1) await settle();
+    expect(await countAnswered(held)).toBe(0);
+    expect(node.apps.waiters()).toBe(HOSTS.length);
+  });
+
   test('rules that change once more, or a replaced state, are seen', async () => {
     const node = await openNode();
     const held = await holdAll(node);

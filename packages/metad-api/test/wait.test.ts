@@ -455,6 +455,25 @@ describe('data, rules and mapping that change in one version', () => {
     node.replica.applyAll([writeOf([open, create])]);
     expect(await held.json()).toBe('1');
   });
+
+  test.each([
+    ['where nothing was', '/new', []],
+    ['beside what showed and still shows', '/', [{ path: '/other', mode: 1 }]],
+  ] as const)('what is created and closed %s ends no wait, now or later', async (_name, path, more) => {
+    const node = await openNode();
+    await node.write('PUT', '/v1/rule', { [CLIENT]: [{ path: '/new', mode: 1 }, ...more] });
+    const version = versionOf(await node.metadata(path));
+    const held = await node.hold(`${path}?wait=true&timeout=600`);
+    const shut = { type: 'setRules', rules: [[CLIENT, more]] } as const;
+    const create = { type: 'merge', tree: 'data', leaves: [['/new/secret', '1']] } as const;
+    node.replica.applyAll([writeOf([create, shut])]);
+    await node.write('PUT', '/v1/data/new/secret', '2');
+    expect(await held.isAnswered()).toBe(false);
+    const late = await node.hold(`${path}?wait=true&timeout=600&prev_version=${version}`);
+    expect(await late.isAnswered()).toBe(false);
+    await node.allow(CLIENT, '/new/secret', ...more.map((rule) => rule.path));
+    expect(JSON.stringify([await held.json(), await late.json()])).toMatch(/"2".*"2"/);
+  });
 });
 
 test('a hidden change costs the same, however many wait who see alike', async () => {

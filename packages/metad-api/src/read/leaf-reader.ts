@@ -32,14 +32,17 @@ const FIRST_PAGE_LEAVES = 8;
 export class LeafReader {
   readonly #view: StateView;
   readonly #limits: ReadLimits;
+  readonly #without: ReadonlySet<string> | null;
   readonly #meter = new StepMeter();
   #leaves = 0;
   #bytes = 0;
   #isOver = false;
 
-  constructor(view: StateView, limits: ReadLimits) {
+  /** `without` are leaves to be passed over, as if they were not there; null: none. */
+  constructor(view: StateView, limits: ReadLimits, without: ReadonlySet<string> | null = null) {
     this.#view = view;
     this.#limits = limits;
+    this.#without = without;
   }
 
   /** Whether there is more than the limits allow: then what was read is as much as they allow, and not all. */
@@ -63,7 +66,7 @@ export class LeafReader {
       let characters = 0;
       for (const [leaf, value] of page) {
         characters += value.length;
-        if (takes !== null && !takes(leaf)) continue;
+        if ((takes !== null && !takes(leaf)) || this.#without?.has(leaf)) continue;
         if (!this.#makeRoom(value)) break;
         taken.push([as === null ? leaf : as + leaf.slice(start), value]);
       }

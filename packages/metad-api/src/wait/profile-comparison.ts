@@ -1,20 +1,32 @@
-import type { StateView } from '@metad/kv-store';
+import type { StateView, Version } from '@metad/kv-store';
 import type { ClientProfile } from '../access/client-profile.ts';
 import { LeafReader, METADATA_LIMITS } from '../read/leaf-reader.ts';
 import { readMetadataAtOnce } from '../read/metadata-read.ts';
 import { type Found, sameFound } from '../render/found.ts';
 import { MAX_STEP_LEAVES } from '../steps.ts';
-import { mappingPart } from './query-scope.ts';
+import type { ChangeFeed } from './change-feed.ts';
+import { mappingPart, scopeOf } from './query-scope.ts';
 
-/** Compares, in one transaction, what paths show under two profiles, and measures what that takes. */
+/** A client saw a path, at a version, under one profile; and looks at it now under another, or the same one. */
+export interface Look {
+  readonly path: string;
+  readonly since: Version;
+  readonly before: ClientProfile;
+  readonly after: ClientProfile;
+}
+
+/** Compares, in one transaction, what clients saw with what they see now, and measures what that takes. */
 export class ProfileComparison {
   readonly #view: StateView;
+  readonly #feed: ChangeFeed;
   /** Many may wait for the same, and lose or gain the same. */
   readonly #known = new Map<string, boolean>();
   #steps = 0;
 
-  constructor(view: StateView) {
+  /** The view is no newer than what the feed has delivered, or its changes do not matter. */
+  constructor(view: StateView, feed: ChangeFeed) {
     this.#view = view;
+    this.#feed = feed;
   }
 
   /** Whether a step is full: see Steps. */
@@ -27,27 +39,57 @@ export class ProfileComparison {
     this.#steps += leaves / MAX_STEP_LEAVES;
   }
 
-  /** Whether a client with one profile is answered otherwise than one with the other. */
-  differs(path: string, one: ClientProfile, other: ClientProfile): boolean {
-    if (one.id === other.id) return false;
-    const key = `${one.id} ${other.id} ${path}`;
+  /** False only when it is known that the client sees what it saw. The feed covers its version. */
+  seesOtherwise(look: Look): boolean {
+    const unseen = this.#unseenLeaves(look);
+    return unseen === null || this.#differs(look, unseen);
+  }
+
+  /**
+   * Null when a leaf changed that the client saw, or would still see. Otherwise all that came where its old profile looks
+   * and the present one does not: the client never saw it.
+   */
+  #unseenLeaves({ path, since, before, after }: Look): ReadonlySet<string> | null {
+    const unseen = new Set<string>();
+    const scope = scopeOf(before, path);
+    if (!this.#feed.latest.concernsPaths(scope.interests, since)) return unseen;
+    const scopeNow = before === after ? scope : scopeOf(after, path);
+    const isSeen = (leaf: string, hasAppeared: boolean): boolean => {
+      if (!scope.shows(leaf)) return false;
+      if (scopeNow.shows(leaf)) return true;
+      if (hasAppeared) unseen.add(leaf);
+      return !unseen.has(leaf);
+    };
+    const wasSeen = this.#feed.someChangeAfter(since, (change) => {
+      if (change.type !== 'data') return false;
+      this.count(change.paths.length);
+      return change.paths.some((leaf, i) => isSeen(leaf, i < change.appeared));
+    });
+    return wasSeen ? null : unseen;
+  }
+
+  /** Whether the present data, but for the unseen ones, answer the old profile otherwise than all of them the new one. */
+  #differs({ path, before, after }: Look, unseen: ReadonlySet<string>): boolean {
+    if (before.id === after.id) return false;
+    if (unseen.size > 0) return this.#compare({ path, before, after }, unseen);
+    const key = `${before.id} ${after.id} ${path}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const differs = this.#compare(path, one, other);
+    const differs = this.#compare({ path, before, after }, null);
     this.#known.set(key, differs);
     return differs;
   }
 
-  #compare(path: string, one: ClientProfile, other: ClientProfile): boolean {
-    if (mappingPart(one, path) !== mappingPart(other, path)) return true;
-    const before = this.#read(one, path);
-    const after = this.#read(other, path);
+  #compare({ path, before, after }: Omit<Look, 'since'>, unseen: ReadonlySet<string> | null): boolean {
+    if (mappingPart(before, path) !== mappingPart(after, path)) return true;
+    const seen = this.#read(before, path, unseen);
+    const sees = this.#read(after, path, null);
     // What is too much for one turn is not compared: an answer too many is harmless.
-    return before === null || after === null || !sameFound(before, after);
+    return seen === null || sees === null || !sameFound(seen, sees);
   }
 
-  #read(profile: ClientProfile, path: string): Found | null {
-    const reader = new LeafReader(this.#view, METADATA_LIMITS);
+  #read(profile: ClientProfile, path: string, without: ReadonlySet<string> | null): Found | null {
+    const reader = new LeafReader(this.#view, METADATA_LIMITS, without);
     const found = readMetadataAtOnce(reader, profile, path);
     this.#steps += reader.steps;
     return found;

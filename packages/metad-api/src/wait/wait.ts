@@ -1,4 +1,4 @@
-import type { Change, StateView, Version } from '@metad/kv-store';
+import { type Change, type StateView, type Version, version } from '@metad/kv-store';
 import { type ClientProfile, NO_PROFILE } from '../access/client-profile.ts';
 import { type ClientProfiles, profileAt } from '../access/client-profiles.ts';
 import { LOOK_LEAVES } from '../steps.ts';
@@ -6,7 +6,7 @@ import type { ChangeFeed } from './change-feed.ts';
 import type { NamedChange } from './change-window.ts';
 import { type Clock, Deadlines } from './deadlines.ts';
 import { ProfileComparison } from './profile-comparison.ts';
-import { dependsOnMapping, scopeOf } from './query-scope.ts';
+import { dependsOnMapping } from './query-scope.ts';
 import { type EndListener, type WaitEnd, Waiter } from './waiter.ts';
 import { WaiterIndex } from './waiter-index.ts';
 
@@ -44,14 +44,6 @@ interface Query {
   readonly profile: ClientProfile;
 }
 
-/** What a path showed at a version, and to whom; and under which profile it is looked at now. */
-interface Difference {
-  readonly path: string;
-  readonly since: Version;
-  readonly before: ClientProfile;
-  readonly after: ClientProfile;
-}
-
 /** What a decision takes besides the leaves that are compared: above all, reading the rules and the mapping. */
 const LEAVES_PER_DECISION = 4 * LOOK_LEAVES;
 
@@ -71,7 +63,7 @@ export class Waiters {
   readonly #random: () => number;
   /** Those who are parked. */
   readonly #index = new WaiterIndex<Waiter>();
-  /** Those who are undecided, and since when: the version in which the rules or the mapping of their host changed. */
+  /** Those who are undecided, and the last version before the rules or the mapping of their host changed. */
   readonly #undecided = new Map<Waiter, Version>();
   #isDeciding = false;
   /** Those whose answer is on its way. */
@@ -180,21 +172,8 @@ export class Waiters {
       );
     const before = ownChanged ? this.#profileBefore(query) : profile;
     if (before === null) return true;
-    return this.#seesOtherwise(new ProfileComparison(query.view), { path, since, before, after: profile });
-  }
-
-  /** Whether what a path shows may have changed since a version in which its client had the profile `before`. */
-  #seesOtherwise(comparison: ProfileComparison, { path, since, before, after }: Difference): boolean {
-    const scopes = (before === after ? [after] : [before, after]).map((one) => scopeOf(one, path));
-    const isShown = (change: NamedChange): boolean => {
-      if (change.type !== 'data') return false;
-      comparison.count(change.paths.length);
-      return change.paths.some((changed) => scopes.some((scope) => scope.shows(changed)));
-    };
-    const dataChanged =
-      scopes.some(({ interests }) => this.#feed.latest.concernsPaths(interests, since)) &&
-      this.#feed.someChangeAfter(since, isShown);
-    return dataChanged || comparison.differs(path, before, after);
+    const comparison = new ProfileComparison(query.view, this.#feed);
+    return comparison.seesOtherwise({ path, since, before, after: profile });
   }
 
   /** The client's profile at `since`; null when it can't be known, or not be compared with the present one. */
@@ -205,7 +184,7 @@ export class Waiters {
   }
 
   #deliver(changes: readonly Change[]): void {
-    for (const change of dataFirst(changes)) {
+    for (const change of hostsFirst(changes)) {
       switch (change.type) {
         case 'data':
           for (const path of change.paths) this.#deliverPath(path, change.version);
@@ -238,25 +217,25 @@ export class Waiters {
       }
       this.#index.delete(waiter);
       waiter.state = 'undecided';
-      this.#undecided.set(waiter, change.version);
+      this.#undecided.set(waiter, version(change.version - 1));
     }
   }
 
   /**
    * Takes about one step of comparing what those who are undecided saw under their old profiles with what they see now;
    * others follow in later turns, as one write may concern all hosts. Nothing is missed by then: meanwhile they are told of
-   * no change, and those after the one that made them undecided are looked up with the comparison.
+   * no change: those since the one that made them undecided, and of its version, are looked up with the comparison.
    */
   #decide(): void {
     this.#feed.read((view, version) => {
       // What the view shows ahead of the delivered changes can't be told from what the profile makes of it.
       if (version > this.#feed.deliveredVersion) return;
-      const comparison = new ProfileComparison(view);
+      const comparison = new ProfileComparison(view, this.#feed);
       for (const [waiter, since] of this.#undecided) {
         const profile = profileAt(this.#profiles, waiter.host, { view, version, changesKnownTo: version });
         const { path, profile: before } = waiter;
         const difference = { path, since, before, after: profile };
-        if (!this.#feed.covers(since) || this.#seesOtherwise(comparison, difference)) this.#change(waiter);
+        if (!this.#feed.covers(since) || comparison.seesOtherwise(difference)) this.#change(waiter);
         else this.#parkAgain(waiter, profile);
         comparison.count(LEAVES_PER_DECISION);
         if (comparison.isStepFull) break;
@@ -321,11 +300,11 @@ export class Waiters {
 }
 
 /**
- * One version may change data and rules together: then the data are compared under the profile that the client had
- * before. The new one may no longer tell that what is gone did show.
+ * One version may change data and rules together: then its data are compared along with its rules, for what comes where
+ * the client no longer looks is none of its business.
  */
-function dataFirst(changes: readonly Change[]): readonly Change[] {
+function hostsFirst(changes: readonly Change[]): readonly Change[] {
   if (changes.every((change) => change.type === 'data')) return changes;
-  const rank = ({ type }: Change): number => (type === 'data' ? 0 : 1);
+  const rank = ({ type }: Change): number => (type === 'data' ? 1 : 0);
   return [...changes].sort((a, b) => a.version - b.version || rank(a) - rank(b));
 }
