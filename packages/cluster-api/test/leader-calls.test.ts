@@ -313,6 +313,34 @@ describe('the quota of the state', () => {
     expect(await execute(propose(command))).toMatchObject({ type: 'done' });
   });
 
+  const keyed = (key: string, value = '1') =>
+    propose(writeOf([{ type: 'merge', tree: 'data', leaves: [['/a', value]] }], { idempotencyKey: key }));
+
+  test('leaves a repeated request its first outcome', async () => {
+    expect(await execute(keyed('k'))).toMatchObject({ result: { type: 'applied', version: 1 } });
+    await execute(propose({ type: 'merge', tree: 'data', leaves: [['/b', '1']] }));
+    usedBytes = 100;
+    expect(await execute(keyed('k'))).toMatchObject({ result: { type: 'repeated', version: 1 } });
+    expect(await execute(keyed('k', 'other'))).toMatchObject({ result: { type: 'keyReused', version: 2 } });
+    expect(await execute(keyed('another'))).toEqual(full);
+  });
+
+  test('waits for the first request when that is in flight', async () => {
+    const first = execute(keyed('k'));
+    usedBytes = 100;
+    expect(await execute(keyed('k'))).toMatchObject({ result: { type: 'repeated', version: 1 } });
+    expect(await first).toMatchObject({ result: { type: 'applied', version: 1 } });
+  });
+
+  test('counts a key that is too old to be remembered as new', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_700_000_000_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    await execute(keyed('k'));
+    usedBytes = 100;
+    vi.setSystemTime(Date.now() + 24 * 60 * 60 * 1000 + 1);
+    expect(await execute(keyed('k'))).toEqual(full);
+  });
+
   test('does not hold up changes of membership', async () => {
     usedBytes = 1000;
     identified('127.0.0.1:2', 2);

@@ -43,6 +43,11 @@ export class CommandApplier {
     return this.#history.bytes + this.#requests.bytes;
   }
 
+  /** Whether a write with that key, proposed at `now`, would be none any more: it would change nothing. */
+  hasRequest(idempotencyKey: string, now: number, before: Position): boolean {
+    return this.#requests.has(idempotencyKey, Math.max(now, before.time));
+  }
+
   apply(command: Command, before: Position): Effect {
     switch (command.type) {
       case 'write':

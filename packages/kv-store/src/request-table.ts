@@ -50,9 +50,13 @@ export class RequestTable {
 
   /** What a write came to under its key before `time`: null when that is not known, or there is none. */
   find(write: WriteCommand, time: number): { readonly isSame: boolean; readonly version: Version } | null {
-    const row = this.#statements.find.get(write.idempotencyKey);
-    if (row === undefined || row.time < time - this.#limits.maxAgeMs) return null;
-    return { isSame: row.digest.equals(digestOf(write)), version: version(row.version) };
+    const row = this.#rowOf(write.idempotencyKey, time);
+    return row && { isSame: row.digest.equals(digestOf(write)), version: version(row.version) };
+  }
+
+  /** Whether a write at that time would find its key here. */
+  has(idempotencyKey: string, time: number): boolean {
+    return this.#rowOf(idempotencyKey, time) !== null;
   }
 
   add(write: WriteCommand, result: { readonly version: Version; readonly time: number }): void {
@@ -63,6 +67,11 @@ export class RequestTable {
     this.#statements.add.run(this.#last, idempotencyKey, digestOf(write), result.version, result.time);
     this.#bytes += bytesOf(idempotencyKey.length);
     if (this.#last % trimInterval === 0) this.#trim(result.time);
+  }
+
+  #rowOf(idempotencyKey: string, time: number): RequestRow | null {
+    const row = this.#statements.find.get(idempotencyKey);
+    return row === undefined || row.time < time - this.#limits.maxAgeMs ? null : row;
   }
 
   #trim(time: number): void {

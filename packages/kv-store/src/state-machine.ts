@@ -126,6 +126,11 @@ export class StateMachine {
     return Math.max(this.#size.usedBytes(this.applied.index) - this.#commands.pastBytes, 0);
   }
 
+  /** Whether a request was applied under that key, so that another one, proposed at `now`, would change nothing. */
+  hasRequest(idempotencyKey: string, now: number): boolean {
+    return this.#firstError.run(() => this.#commands.hasRequest(idempotencyKey, now, this.#position));
+  }
+
   /**
    * Applies entries, the first of which follows `applied`, in one transaction. Throws a StoreError that names the
    * entry when one holds a command that this release cannot read, or raises the feature level beyond what it knows:

@@ -65,11 +65,27 @@ export class LeaderCalls {
     const { node, maxEntryBytes, quota } = this.#options;
     if (command.byteLength > maxEntryBytes) return refuse({ type: 'tooLarge', maxBytes: maxEntryBytes });
     // The leader's limit and clock count, not those of the node which the client happened to ask.
-    if (node.state.leader === node.id) {
-      if (!quota.admits(command)) return refuse({ type: 'stateFull', maxBytes: quota.maxBytes });
-      stampTime(command, Math.max(Date.now(), 1));
-    }
+    const leads = node.state.leader === node.id;
+    return leads && !quota.admits(command) ? this.#proposeRepeat(command) : this.#stampAndPropose(command);
+  }
+
+  #stampAndPropose(command: Uint8Array): Promise<CallOutcome> {
+    const { node } = this.#options;
+    if (node.state.leader === node.id) stampTime(command, Math.max(Date.now(), 1));
     return node.propose(command);
+  }
+
+  /** There is no room for a new write. What was done before needs none, and is answered as it was then. */
+  async #proposeRepeat(command: Uint8Array): Promise<CallOutcome> {
+    const { node, quota } = this.#options;
+    const full: CallOutcome = { type: 'refused', error: { type: 'stateFull', maxBytes: quota.maxBytes } };
+    const key = keyOf(decodeCommand(command));
+    if (key === '') return full;
+    if (node.hasRequest(key, Date.now())) return this.#stampAndPropose(command);
+    // The first request may be in the log, and not applied yet.
+    const isApplied = await node.appliedHere(node.status().lastLog.index);
+    if (!isApplied) return { type: 'unknown', message: 'an earlier request with this key may be in flight' };
+    return node.hasRequest(key, Date.now()) ? this.#stampAndPropose(command) : full;
   }
 
   /**
@@ -190,6 +206,11 @@ export class LeaderCalls {
 interface Identified {
   readonly found: NodeRecord;
   readonly levels: SupportedLevels;
+}
+
+/** Empty: it has none. */
+function keyOf(command: Command): string {
+  return command.type === 'write' ? command.idempotencyKey : '';
 }
 
 /** null: this release can't read it. */

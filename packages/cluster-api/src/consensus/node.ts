@@ -111,6 +111,11 @@ export class Node {
     return this.#options.store.state.version;
   }
 
+  /** See StateMachine. */
+  hasRequest(idempotencyKey: string, now: number): boolean {
+    return this.#options.store.state.hasRequest(idempotencyKey, now);
+  }
+
   status(): RaftStatus {
     return this.#raft.status();
   }
