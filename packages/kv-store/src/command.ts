@@ -44,7 +44,7 @@ export type ContentCommand =
 export type Precondition =
   /**
    * The path is there (see `present`), and nothing at or below it changed after that version. Fails, too, where that
-   * is no longer known: whoever gets that reads again.
+   * is no longer known, and for a version that is yet to come: whoever gets that reads again.
    */
   | {
       readonly type: 'unchangedSince';

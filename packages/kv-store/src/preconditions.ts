@@ -59,10 +59,12 @@ export class Preconditions {
 
   /** A leaf that shows knows when that began; of a tree only the history knows. */
   #judgeUnchanged({ tree, path, version }: Omit<Pending, 'index'>, position: Position) {
+    // Nobody can have seen it: what comes until then would count as seen.
+    if (version > position.version) return 'fails';
     const row = this.#trees[tree].row.get(path);
     if (row?.hidden === 0) return verdictOf(Math.max(row.version, position.versionFloor) <= version);
     if (row === undefined && !this.#isThere(tree, path)) return 'fails';
-    if (version >= position.version) return 'holds';
+    if (version === position.version) return 'holds';
     const isKept = version >= position.historyStart && position.version - version <= MAX_LOOK_BACK_VERSIONS;
     return isKept ? 'askHistory' : 'fails';
   }

@@ -79,8 +79,8 @@ export class NaiveWrites {
       case 'unchangedSince': {
         const since = condition.version;
         const isLeaf = this.state.leaves(tree, path).some(([at]) => at === path);
-        const isKnown = isLeaf || since >= Math.min(this.historyStart, this.state.version);
-        return isThere && isKnown && !this.#touched(tree, path, since);
+        const isKnown = isLeaf || since >= this.historyStart;
+        return since <= this.state.version && isThere && isKnown && !this.#touched(tree, path, since);
       }
     }
   }

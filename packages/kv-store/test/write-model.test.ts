@@ -150,7 +150,7 @@ test('nothing changed since a version: of each path, at each version, as of a na
       };
       for (const operations of writes) {
         apply(writeOf(operations));
-        for (let since = 0; since <= naive.state.version; since++) {
+        for (let since = 0; since <= naive.state.version + 1; since++) {
           for (const path of ['/', '/a', '/a/b', '/a/b/c', '/d']) {
             apply(writeOf([], { preconditions: [condition(path, since)] }));
           }

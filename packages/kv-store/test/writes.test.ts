@@ -221,6 +221,15 @@ describe('unchangedSince', () => {
     expect(verdicts('mapping', 0, 3)).toEqual([true, true]);
   });
 
+  test('a version that is yet to come fails, also of the leaf that nobody ever changes', () => {
+    const { state } = openBoth();
+    apply(state, writeOf([set('/a/b')]));
+    for (const path of ['/a/b', '/a', '/', '/none']) {
+      const result = only(apply(state, writeOf([], { preconditions: [since(path, 2)] })));
+      expect(result, path).toEqual({ type: 'preconditionFailed', version: 1, precondition: 0 });
+    }
+  });
+
   test('of several trees counts what came after the version of each', () => {
     const { state } = openBoth();
     apply(state, writeOf([set('/quiet/x')]), writeOf([set('/busy/x')]), writeOf([set('/z')]));

@@ -43,6 +43,19 @@ describe('conditions', () => {
     expect((await send(node, 'DELETE', path, undefined, { 'If-Match': `"1.json", W/"2"` }))[0]).toBe(200);
   });
 
+  test('a version that is yet to come fails it', async () => {
+    const node = new TestNode();
+    await node.write('PUT', '/v1/data', { a: { b: '1' } });
+    const refused = [412, 1, 'there is no version 2 yet: this is version 1'];
+    for (const path of ['/v1/data', '/v1/data/a', '/v1/data/a/b']) {
+      expect(await send(node, 'PUT', path, { x: '1' }, { 'If-Match': '"2.json"' })).toEqual(refused);
+    }
+    const condition = { path: '/a', version: 2 };
+    const batch = { if: [condition], do: [{ delete: '/v1/data/a' }] };
+    expect((await send(node, 'POST', '/v1/batch', batch))[2]).toBe(`if[0]: ${refused[2]}`);
+    expect(await shown(node, '/v1/data')).toEqual({ a: { b: '1' } });
+  });
+
   test('a change elsewhere does not fail it', async () => {
     const node = new TestNode();
     await node.write('PUT', '/v1/data', { a: '1', b: '1' });

@@ -1,4 +1,4 @@
-import { type Precondition, version } from '@metad/kv-store';
+import { type Precondition, type Version, version } from '@metad/kv-store';
 import { unreachable } from '@metad/raft-core';
 import type { ApiRequest } from '../http/api-request.ts';
 import { readEtags } from '../http/etag.ts';
@@ -45,12 +45,14 @@ function readMatch(header: string, at: Pick<Precondition, 'tree' | 'path'>): Che
   return ok({ type: 'unchangedSince', ...at, version: version(Math.max(...versions)) });
 }
 
-/** Says in words that a condition did not hold. */
-export function describeFailure(condition: Precondition): string {
+/** Says in words that a condition did not hold at the version `now`. */
+export function describeFailure(condition: Precondition, now: Version): string {
   const { tree, path } = condition;
   const place = tree === 'data' ? path : `the mapping ${path}`;
   switch (condition.type) {
     case 'unchangedSince':
+      if (condition.version > now)
+        return `there is no version ${condition.version} yet: this is version ${now}`;
       return `${place} is not there, was changed after version ${condition.version}, or that is no longer known`;
     case 'absent':
       return `${place} is there`;

@@ -47,7 +47,7 @@ type Failure = Exclude<ProposeOutcome, { type: 'applied' }>;
 function problemOf(outcome: Failure, plan: Plan): Problem {
   switch (outcome.type) {
     case 'preconditionFailed':
-      return { status: 412, message: describeFailed(plan, outcome.precondition) };
+      return { status: 412, message: describeFailed(plan, outcome) };
     case 'keyReused':
       return { status: 422, message: 'this Idempotency-Key belongs to a request with another content' };
     case 'refused':
@@ -59,11 +59,14 @@ function problemOf(outcome: Failure, plan: Plan): Problem {
   }
 }
 
-function describeFailed({ preconditions, listedAs }: Plan, index: number): string {
+function describeFailed(
+  { preconditions, listedAs }: Plan,
+  { precondition: index, version }: Extract<Failure, { type: 'preconditionFailed' }>,
+): string {
   const condition = preconditions[index];
   assert(condition !== undefined, 'a precondition that failed was asked for');
   const place = listedAs === undefined ? '' : `${listedAs}[${index}]: `;
-  return `${place}${describeFailure(condition)}`;
+  return `${place}${describeFailure(condition, version)}`;
 }
 
 function outcomeVersion(outcome: Failure): Version | null {
