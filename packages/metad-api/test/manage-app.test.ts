@@ -291,6 +291,45 @@ describe('reads', () => {
   });
 });
 
+describe('parameters', () => {
+  test.each([
+    ['GET', '/v1/rule', 'version=1'],
+    ['GET', '/v1/rule', 'limit=1'],
+    ['HEAD', '/v1/rule', 'cursor=L2E'],
+    ['GET', '/v1/data/a', 'hosts=10.1.0.1'],
+    ['GET', '/v1/mapping', 'before=3'],
+    ['GET', '/v1/preview/a', 'ip=10.1.0.1&version=1'],
+    ['GET', '/v1/history', 'path=/a'],
+    ['GET', '/v1/diff', 'from=0&version=1'],
+    ['GET', '/v1/explain', 'ip=10.1.0.1&cursor=L2E'],
+    ['PUT', '/v1/data/a', 'subs=b'],
+    ['POST', '/v1/rule', 'hosts=10.1.0.1'],
+    ['POST', '/v1/batch', 'consistency=local'],
+    ['DELETE', '/v1/data', 'limit=1'],
+    ['DELETE', '/v1/mapping', 'hosts=10.1.0.1'],
+    ['DELETE', '/v1/rule', 'hosts=10.1.0.1&subs='],
+  ])('%s %s can do nothing with one in %s, and says so', async (method, path, query) => {
+    const node = new TestNode();
+    await node.write('PUT', '/v1/data/a', '1');
+    const body = method === 'PUT' || method === 'POST' ? { b: '1' } : undefined;
+    const response = await node.manage(method, `${path}?${query}`, body);
+    expect([response.status, versionOf(response)]).toEqual([400, 1]);
+    const name = query.slice(query.lastIndexOf('&') + 1).replace(/=.*/, '');
+    const shownAs =
+      method === 'HEAD' ? '' : `${method} ${path.replace('/a', '')} has no parameter "${name}"\n`;
+    expect(await response.text()).toBe(shownAs);
+    expect(node.replica.version()).toBe(1);
+  });
+
+  test('that nobody knows, and those of waits, are passed over', async () => {
+    const node = new TestNode();
+    await node.write('PUT', '/v1/data/a?x=1&wait=true', '1');
+    const response = await node.manage('GET', '/v1/data/a?_=17&wait=true&prev_version=1&timeout=x');
+    expect([response.status, await response.text()]).toEqual([200, '1']);
+    expect((await node.manage('GET', '/health?version=1')).status).toBe(200);
+  });
+});
+
 describe('paths and methods', () => {
   test.each([
     '/',

@@ -1,8 +1,10 @@
 import { isAtOrBelow, type Version } from '@metad/kv-store';
 import { problemAnswer } from '../http/answer.ts';
 import { methodNotAllowed, NOT_FOUND } from '../http/problem.ts';
-import type { Handler, Route } from './routes.ts';
+import type { Handler, Method, Route } from './routes.ts';
+import { StrayOptions } from './stray-options.ts';
 
+const METHODS: readonly Method[] = ['GET', 'POST', 'PUT', 'DELETE'];
 const UNKNOWN: Route = { path: 'unknown', handlers: {} };
 const notFound: Handler = ({ form }) => problemAnswer(NOT_FOUND, form, null);
 
@@ -18,11 +20,12 @@ export class RouteTable {
   readonly #trees: readonly Route[];
   readonly #served: ReadonlyMap<Route, Served>;
 
-  /** `present` tells the version that the refusal of a method carries. */
+  /** `present` tells the version that refusals carry. */
   constructor(routes: readonly Route[], present: { readonly version: Version }) {
     this.#byPath = new Map(routes.map((route) => [route.path, route]));
     this.#trees = routes.filter(({ isTree }) => isTree);
-    this.#served = new Map(routes.map((route) => [route, servedBy(route, present)]));
+    const strays = new StrayOptions(routes);
+    this.#served = new Map(routes.map((route) => [route, servedBy(route, strays, present)]));
   }
 
   /** The route of a decoded, cleaned path; one that answers 404 where there is none. */
@@ -38,10 +41,22 @@ export class RouteTable {
   }
 }
 
-function servedBy({ handlers }: Route, present: { readonly version: Version }): Served {
+function servedBy(route: Route, strays: StrayOptions, present: { readonly version: Version }): Served {
+  const { handlers } = route;
+  const checked = (method: Method, handler: Handler): Handler => {
+    return (request) => {
+      const stray = strays.find(route, method, request.query);
+      return stray === null ? handler(request) : problemAnswer(stray, request.form, present.version);
+    };
+  };
   const problem = methodNotAllowed(methodsOf(handlers).join(', '));
   return {
-    byMethod: new Map(Object.entries(handlers)),
+    byMethod: new Map(
+      METHODS.flatMap((method) => {
+        const handler = handlers[method];
+        return handler === undefined ? [] : [[method, checked(method, handler)] as const];
+      }),
+    ),
     refuse: ({ form }) => problemAnswer(problem, form, present.version),
   };
 }

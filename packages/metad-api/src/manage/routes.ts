@@ -17,7 +17,7 @@ import { TreeResource } from './tree-resource.ts';
 export type MetricsPage = () => Promise<{ readonly contentType: string; readonly body: string }>;
 
 export type Handler = (request: ManageRequest) => Promise<Answer> | Answer;
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 export interface Route {
   /** Also what it is called in measurements. */
@@ -30,7 +30,12 @@ export interface Route {
   readonly isState?: true;
   /** HEAD is GET without its body. */
   readonly handlers: Readonly<Partial<Record<Method, Handler>>>;
+  /** The parameters that mean something, beside `pretty`. */
+  readonly options?: Readonly<Partial<Record<Method, readonly string[]>>>;
 }
+
+/** Of every read of the state. */
+const FRESHNESS = ['consistency', 'min_version', 'max_lag'];
 
 const JSON_FORM: Form = { format: 'json', pretty: false };
 
@@ -49,6 +54,7 @@ export function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): 
         PUT: (request) => resource.put(request, 'merge'),
         DELETE: (request) => resource.delete(request),
       },
+      options: { GET: ['version', 'limit', 'cursor', ...FRESHNESS], DELETE: ['subs'] },
     };
   });
   const rules = new RuleResource(parts);
@@ -61,6 +67,7 @@ export function routesOf(parts: ManageParts, metrics: MetricsPage | undefined): 
       PUT: (request) => rules.put(request),
       DELETE: (request) => rules.delete(request),
     },
+    options: { GET: ['hosts', ...FRESHNESS], DELETE: ['hosts'] },
   };
   const batch = new BatchResource(parts, kinds);
   return [
@@ -80,12 +87,18 @@ function clientRoutes(parts: ManageParts): Route[] {
   const explained = new ExplainResource(parts);
   const preview = new PreviewResource(parts);
   return [
-    { path: '/v1/explain', isState: true, handlers: { GET: (request) => explained.get(request) } },
+    {
+      path: '/v1/explain',
+      isState: true,
+      handlers: { GET: (request) => explained.get(request) },
+      options: { GET: ['ip', 'path', 'limit', ...FRESHNESS] },
+    },
     {
       path: '/v1/preview',
       isTree: true,
       isState: true,
       handlers: { GET: (request) => preview.get(request) },
+      options: { GET: ['ip', ...FRESHNESS] },
     },
   ];
 }
@@ -100,8 +113,14 @@ function historyRoutes(parts: ManageParts, kinds: TreeKinds): Route[] {
       isTree: true,
       isState: true,
       handlers: { GET: (request) => history.get(request) },
+      options: { GET: ['limit', 'before', 'tree', ...FRESHNESS] },
     },
-    { path: '/v1/diff', isState: true, handlers: { GET: (request) => diff.get(request) } },
+    {
+      path: '/v1/diff',
+      isState: true,
+      handlers: { GET: (request) => diff.get(request) },
+      options: { GET: ['from', 'to', 'path', 'tree', 'limit', ...FRESHNESS] },
+    },
   ];
 }
 
