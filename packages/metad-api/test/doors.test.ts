@@ -243,15 +243,19 @@ describe('the manage API over a connection', () => {
     }
   });
 
-  test('leaves nothing behind of a body that breaks off', async () => {
-    const errors: unknown[] = [];
-    const node = new TestNode({}, { onError: (error) => errors.push(error) });
+  test('leaves nothing behind of a body that breaks off, and takes that for no error of its own', async () => {
+    const [errors, statuses]: [unknown[], number[]] = [[], []];
+    const node = new TestNode(
+      {},
+      { onError: (error) => errors.push(error), onRequest: ({ status }) => statuses.push(status) },
+    );
     const port = await serve(node.apps.manageListener);
     const socket = connect(port, '127.0.0.1');
     socket.write('PUT /v1/data/a HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n"');
     await new Promise((resolve) => setImmediate(resolve));
     socket.end();
-    await vi.waitFor(() => expect(errors).toHaveLength(1));
+    await vi.waitFor(() => expect(statuses).toEqual([499]));
+    expect(errors).toEqual([]);
     expect(node.replica.commands).toEqual([]);
     expect((await send(port, 'PUT', '/v1/data/a', {}, '"x"')).status).toBe(200);
   });

@@ -1,4 +1,4 @@
-import { parseJsonBody, readBody } from '@metad/metad-api';
+import { type BodySource, parseJsonBody, readBody } from '@metad/metad-api';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { bodyOf } from './request-body.ts';
@@ -16,14 +16,20 @@ export function refuse(reason: string, status: Refusal['status'] = 400): Refusal
   return { type: 'refused', status, reason };
 }
 
+/** Reads a body as text. Nobody is told of one that broke off. */
+export async function readText(source: BodySource, maxBodyBytes: number): Promise<JsonRequest<string>> {
+  const body = await readBody(source, maxBodyBytes);
+  return body.type === 'ok' ? body : refuse(body.problem.message, body.problem.status === 413 ? 413 : 400);
+}
+
 /** Reads the one JSON document of a body and checks its shape. */
 export async function readJsonRequest<T>(
   c: Context,
   schema: z.ZodType<T>,
   options: { readonly maxBodyBytes: number; readonly emptyMeansNull?: boolean },
 ): Promise<JsonRequest<T>> {
-  const body = await readBody(bodyOf(c), options.maxBodyBytes);
-  if (body.type === 'problem') return refuse(body.problem.message, 413);
+  const body = await readText(bodyOf(c), options.maxBodyBytes);
+  if (body.type === 'refused') return body;
   const text = options.emptyMeansNull === true && body.value.trim() === '' ? 'null' : body.value;
   const json = parseJsonBody(text);
   if (json.type === 'problem') return refuse(json.problem.message);

@@ -1,9 +1,8 @@
 import type { StateDatabase, Version } from '@metad/kv-store';
-import { readBody } from '@metad/metad-api';
 import type { Context, Hono } from 'hono';
 import { z } from 'zod';
 import type { Node } from '../consensus/node.ts';
-import { readJsonRequest, refuse } from './json-request.ts';
+import { readJsonRequest, readText } from './json-request.ts';
 import { parseKvKey } from './kv-key.ts';
 import { peerAddress } from './peer-address.ts';
 import { ReadAll } from './read-all.ts';
@@ -25,8 +24,7 @@ export function addKvRoutes(app: Hono, deps: KvDeps): void {
   // Mostly taken by the write door already.
   app.post('/write', async (c) => {
     const startedAt = performance.now();
-    const read = await readBody(bodyOf(c), limits.maxBodyBytes);
-    const body = read.type === 'problem' ? refuse(read.problem.message, 413) : read;
+    const body = await readText(bodyOf(c), limits.maxBodyBytes);
     const {
       status,
       fields,

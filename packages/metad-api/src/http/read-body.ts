@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BodyText } from './body-text.ts';
-import { type Checked, ok, refuse, tooLarge } from './problem.ts';
+import { type Checked, CLIENT_GONE, ok, refuse, tooLarge } from './problem.ts';
 
 /**
  * How much of a body that is too large is still taken off the wire and dropped, as a multiple of what is allowed. A
@@ -11,36 +11,41 @@ const DROPPED_MULTIPLE = 8;
 /** A body that has not been read yet, and what its length is said to be. */
 export interface BodySource {
   readonly announced: number;
-  /** Calls `take` with each chunk until that returns false; rejects when the body breaks off. */
-  read(take: (chunk: Uint8Array) => boolean): Promise<void>;
+  /** Calls `take` with each chunk until that returns false. */
+  read(take: (chunk: Uint8Array) => boolean): Promise<BodyEnd>;
 }
+
+/** A body breaks off when its client goes, or takes too long: that is no error of ours. */
+export type BodyEnd = 'read' | 'brokenOff';
 
 /** Of Node's own request: a Web Request around it costs more than many writes do. */
 export function nodeBody(incoming: IncomingMessage): BodySource {
   return {
     announced: Number(incoming.headers['content-length'] ?? 0),
     read: (take) =>
-      new Promise((resolve, reject) => {
+      new Promise((resolve) => {
         const onData = (chunk: Uint8Array) => {
           if (take(chunk)) return;
           incoming.pause().off('data', onData);
-          resolve();
+          resolve('read');
         };
-        // The last event of every request. One that broke off tells why only to those who listen for its errors.
-        const onClose = () => {
-          if (!incoming.readableEnded) reject(new Error('the request broke off'));
-        };
-        incoming.on('data', onData).on('end', resolve).on('close', onClose);
+        // The last event of every request, of one that broke off as well.
+        const onClose = () => resolve(incoming.readableEnded ? 'read' : 'brokenOff');
+        incoming
+          .on('data', onData)
+          .on('end', () => resolve('read'))
+          .on('close', onClose);
       }),
   };
 }
 
+/** Of a request without a socket: only a bug lets its body break off. */
 export function webBody(request: Request): BodySource {
   return {
     announced: Number(request.headers.get('content-length') ?? 0),
     async read(take) {
-      if (request.body === null) return;
-      for await (const chunk of request.body) if (!take(chunk)) return;
+      if (request.body !== null) for await (const chunk of request.body) if (!take(chunk)) break;
+      return 'read';
     },
   };
 }
@@ -55,12 +60,13 @@ export async function readBody(source: BodySource, maxBytes: number): Promise<Ch
   let text = new BodyText();
   let bytes = 0;
   if (announced <= droppedFrom) {
-    await source.read((chunk) => {
+    const end = await source.read((chunk) => {
       bytes += chunk.byteLength;
       if (Math.max(bytes, announced) <= maxBytes) text.add(chunk);
       else text = new BodyText();
       return bytes <= droppedFrom;
     });
+    if (end === 'brokenOff') return refuse(CLIENT_GONE);
   }
   if (Math.max(bytes, announced) > maxBytes)
     return refuse(tooLarge(`the body is longer than ${maxBytes} bytes`));
