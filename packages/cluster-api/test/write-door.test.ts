@@ -155,7 +155,6 @@ test.each([
   ['a key that is none', { chunks: [PUT], key: 'two words' }],
   ['a deletion', { chunks: ['{"Del":{"key":"/a/b"}}'] }],
   ['a mark at the beginning', { chunks: [`\ufeff${PUT}`] }],
-  ['no UTF-8', { chunks: [Buffer.from([0x22, 0xff, 0x22])] }],
   ['no body', { chunks: [] }],
   ['no JSON', { chunks: ['{"Put":'] }],
   ['another shape', { chunks: ['{"Put":{"key":"a"}}'] }],
@@ -167,6 +166,17 @@ test.each([
   expect(passedOn).toBe(0);
   const [one, other] = authors;
   expect(one).toEqual(other);
+});
+
+test.each([
+  [['{"Put":{"key":"a","value":"', Buffer.from([0xc3]), '"}}']],
+  [[Buffer.concat([Buffer.from('{"Put":{"key":"a'), Buffer.from([0xff]), Buffer.from('","value":""}}')])]],
+])('a write that is no UTF-8 is refused, and nothing is stored in its place', async (chunks) => {
+  const answer = await askBoth({ chunks });
+  expect([answer.status, answer.body]).toEqual([400, '"Err"']);
+  expect(answer.headers['x-metad-error']).toMatch(/^invalid json: .* no UTF-8$/);
+  expect((await ask(ports[1], { chunks, path: '/read' })).status).toBe(400);
+  expect(authors).toEqual([]);
 });
 
 test.each([

@@ -5,6 +5,7 @@ export { canonicalAddress } from './http/ip-address.ts';
 export type { RequestReport } from './http/observer.ts';
 export { describePathExcess, findPathExcess, type PathLimits } from './http/path-limits.ts';
 export { createPortGuard } from './http/port-guard.ts';
+export type { Checked } from './http/problem.ts';
 export { type BodySource, nodeBody, readBody, webBody } from './http/read-body.ts';
 export { parseJsonBody } from './manage/json-body.ts';
 export type { MetricsPage } from './manage/routes.ts';

@@ -21,6 +21,15 @@ async function shown(node: TestNode, path: string): Promise<unknown> {
   return (await sent(node, 'GET', path))[1];
 }
 
+function byteByByte(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
+      controller.close();
+    },
+  });
+}
+
 describe('data', () => {
   test('PUT merges, POST replaces, DELETE deletes, each as one command', async () => {
     const node = new TestNode();
@@ -96,16 +105,38 @@ describe('data', () => {
 
   test('characters that are split between chunks survive', async () => {
     const node = new TestNode();
-    const bytes = new TextEncoder().encode('"größe🗝"');
-    const slow = new ReadableStream({
-      start(controller) {
-        for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
-        controller.close();
-      },
-    });
+    const slow = byteByByte(new TextEncoder().encode('"größe🗝"'));
     await node.manage('PUT', '/v1/data/a', undefined, { rawBody: slow });
     expect(await shown(node, '/v1/data/a')).toBe('größe🗝');
   });
+
+  test.each([
+    ['PUT', '/v1/data/a'],
+    ['POST', '/v1/mapping'],
+    ['PUT', '/v1/rule'],
+    ['POST', '/v1/batch'],
+  ])('%s %s takes no bytes that are no UTF-8, however they come', async (method, path) => {
+    const node = new TestNode();
+    // A byte that never occurs, one that is alone, a surrogate, and a character that is cut off.
+    for (const bad of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf0, 0x9f]]) {
+      const rawBody = Uint8Array.of(0x22, ...bad, 0x22);
+      const cut = Uint8Array.of(0x22, ...bad);
+      for (const body of [rawBody, byteByByte(rawBody), cut, byteByByte(cut)]) {
+        const response = await node.manage(method, path, undefined, { rawBody: body, headers: JSON_TYPE });
+        expect([response.status, await response.json()]).toEqual([400, ERROR(/^invalid json: .* no UTF-8/)]);
+      }
+    }
+    expect(node.replica.commands).toEqual([]);
+  });
+
+  test.each(['%ff', '%c3%28', '%ed%a0%80', '%f0%9f', '%c0%af', '%', '%4'])(
+    '%s is no name in a path',
+    async (name) => {
+      const node = new TestNode();
+      expect(await sent(node, 'PUT', `/v1/data/${name}`, 'x')).toEqual([400, ERROR(/percent/)]);
+      expect((await node.metadata(`/${name}`)).status).toBe(400);
+    },
+  );
 });
 
 describe('mapping', () => {

@@ -37,7 +37,7 @@ export interface Sent {
   readonly method?: string;
   readonly headers?: Record<string, string>;
   readonly body?: unknown;
-  readonly rawBody?: string | ReadableStream<Uint8Array>;
+  readonly rawBody?: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
   readonly signal?: AbortSignal;
 }
 

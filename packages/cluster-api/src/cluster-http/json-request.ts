@@ -1,4 +1,4 @@
-import { type BodySource, parseJsonBody, readBody } from '@metad/metad-api';
+import { type BodySource, type Checked, parseJsonBody, readBody } from '@metad/metad-api';
 import type { Context } from 'hono';
 import type { z } from 'zod';
 import { bodyOf } from './request-body.ts';
@@ -18,7 +18,10 @@ export function refuse(reason: string, status: Refusal['status'] = 400): Refusal
 
 /** Reads a body as text. Nobody is told of one that broke off. */
 export async function readText(source: BodySource, maxBodyBytes: number): Promise<JsonRequest<string>> {
-  const body = await readBody(source, maxBodyBytes);
+  return textRequest(await readBody(source, maxBodyBytes));
+}
+
+export function textRequest(body: Checked<string>): JsonRequest<string> {
   return body.type === 'ok' ? body : refuse(body.problem.message, body.problem.status === 413 ? 413 : 400);
 }
 

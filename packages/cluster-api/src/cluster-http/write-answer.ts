@@ -14,7 +14,7 @@ import type { CallError, CallOutcome } from '../consensus/call.ts';
 import { explainCallError } from '../consensus/call-error.ts';
 import type { CallRouter } from '../consensus/call-router.ts';
 import type { WriteTrace } from '../consensus/write-trace.ts';
-import { checkJson, type JsonRequest, type Refusal, refuse } from './json-request.ts';
+import { checkJson, type JsonRequest, refuse } from './json-request.ts';
 import { parseKvKey } from './kv-key.ts';
 
 export interface WriteDeps {
@@ -26,7 +26,7 @@ export interface WriteDeps {
 /** `POST /write`, through whichever door it came in. */
 export interface WriteRequest {
   /** The whole body, or why it was not read. */
-  readonly body: { readonly type: 'ok'; readonly value: string } | Refusal;
+  readonly body: JsonRequest<string>;
   /** Who asks: an address, or empty. */
   readonly author: string;
   /** The header `Idempotency-Key`. */

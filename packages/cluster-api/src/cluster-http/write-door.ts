@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { BodyText, createPortGuard, endWith } from '@metad/metad-api';
+import { textRequest } from './json-request.ts';
 import { addressOf } from './peer-address.ts';
 import { answerWrite, type Fields, type WriteDeps } from './write-answer.ts';
 
@@ -37,7 +38,7 @@ function takeWrite(incoming: IncomingMessage, outgoing: ServerResponse, deps: Wr
   incoming.on('end', () => {
     const author = addressOf(incoming.socket.remoteAddress);
     const key = textOfHeader(incoming.headers, 'idempotency-key');
-    const body = { type: 'ok', value: text.end() } as const;
+    const body = textRequest(text.end());
     answerWrite({ body, author, key, startedAt }, deps).then(
       (answer) => write(outgoing, answer),
       (error: unknown) => {

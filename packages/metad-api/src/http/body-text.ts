@@ -1,6 +1,9 @@
 import { TextDecoder } from 'node:util';
+import { type Checked, invalidJson, ok, refuse } from './problem.ts';
 
-const utf8 = new TextDecoder();
+/** No byte is replaced: what is stored is what was sent, or nothing. */
+const STRICT = { fatal: true } as const;
+const utf8 = new TextDecoder('utf-8', STRICT);
 
 /**
  * The text of a body, from its bytes as they come. Most bodies come in one piece, which is decoded as a whole. Of others
@@ -10,27 +13,40 @@ export class BodyText {
   #only: Uint8Array | null = null;
   #decoder: TextDecoder | null = null;
   #text = '';
+  #isMalformed = false;
 
   add(chunk: Uint8Array): void {
+    if (this.#isMalformed) return;
     if (this.#decoder === null && this.#only === null) {
       this.#only = chunk;
       return;
     }
-    const decoder = this.#inPieces();
-    this.#text += decoder.decode(chunk, { stream: true });
+    this.#decoder ??= this.#beginPieces();
+    this.#take(this.#decoder, chunk, { stream: true });
   }
 
-  /** All of it; what is no UTF-8 is U+FFFD. */
-  end(): string {
-    if (this.#decoder !== null) return this.#text + this.#decoder.decode();
-    return this.#only === null ? '' : utf8.decode(this.#only);
+  /** All of it, unless it is no UTF-8. */
+  end(): Checked<string> {
+    if (this.#decoder !== null) this.#take(this.#decoder, undefined, { stream: false });
+    else if (this.#only !== null) this.#take(utf8, this.#only, { stream: false });
+    return this.#isMalformed ? refuse(invalidJson('the body is no UTF-8')) : ok(this.#text);
   }
 
-  #inPieces(): TextDecoder {
-    if (this.#decoder !== null) return this.#decoder;
-    this.#decoder = new TextDecoder();
-    if (this.#only !== null) this.#text = this.#decoder.decode(this.#only, { stream: true });
+  #beginPieces(): TextDecoder {
+    const decoder = new TextDecoder('utf-8', STRICT);
+    if (this.#only !== null) this.#take(decoder, this.#only, { stream: true });
     this.#only = null;
-    return this.#decoder;
+    return decoder;
+  }
+
+  #take(decoder: TextDecoder, chunk: Uint8Array | undefined, options: { readonly stream: boolean }): void {
+    if (this.#isMalformed) return;
+    try {
+      this.#text += decoder.decode(chunk, options);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.#isMalformed = true;
+      this.#text = '';
+    }
   }
 }

@@ -18,6 +18,11 @@ export function badRequest(message: string): Problem {
   return { status: 400, message };
 }
 
+/** Of a body, all of which are JSON. */
+export function invalidJson(reason: string): Problem {
+  return badRequest(`invalid json: ${reason}`);
+}
+
 export function tooLarge(message: string): Problem {
   return { status: 413, message };
 }

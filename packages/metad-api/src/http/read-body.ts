@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BodyText } from './body-text.ts';
-import { type Checked, CLIENT_GONE, ok, refuse, tooLarge } from './problem.ts';
+import { type Checked, CLIENT_GONE, refuse, tooLarge } from './problem.ts';
 
 /**
  * How much of a body that is too large is still taken off the wire and dropped, as a multiple of what is allowed. A
@@ -51,8 +51,8 @@ export function webBody(request: Request): BodySource {
 }
 
 /**
- * Reads a body of at most `maxBytes` as UTF-8; what is no UTF-8 becomes U+FFFD. No more than that is ever held,
- * whatever its length was announced to be.
+ * Reads a body of at most `maxBytes`, which must be UTF-8. No more than that is ever held, whatever its length was
+ * announced to be.
  */
 export async function readBody(source: BodySource, maxBytes: number): Promise<Checked<string>> {
   const { announced } = source;
@@ -70,5 +70,5 @@ export async function readBody(source: BodySource, maxBytes: number): Promise<Ch
   }
   if (Math.max(bytes, announced) > maxBytes)
     return refuse(tooLarge(`the body is longer than ${maxBytes} bytes`));
-  return ok(text.end());
+  return text.end();
 }

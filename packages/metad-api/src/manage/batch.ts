@@ -8,9 +8,9 @@ import {
 } from '@metad/kv-store';
 import { z } from 'zod';
 import { describePathExcess, findPathExcess } from '../http/path-limits.ts';
-import { badRequest, type Checked, ok, type Problem, refuse } from '../http/problem.ts';
+import { badRequest, type Checked, invalidJson, ok, type Problem, refuse } from '../http/problem.ts';
 import { parseTarget } from '../http/target.ts';
-import { invalidJson, type JsonValue } from './json-body.ts';
+import type { JsonValue } from './json-body.ts';
 import { findLeafExcess, type LeafLimits } from './leaf-limits.ts';
 import { deleteFromTree, deleteRules, setRules, writeTree } from './operations.ts';
 import type { TreeKind, TreeKinds } from './tree-kind.ts';

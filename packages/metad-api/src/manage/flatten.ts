@@ -1,15 +1,16 @@
 import { joinPath, type Leaf, ROOT } from '@metad/kv-store';
 import { describePathExcess, findPathExcess } from '../http/path-limits.ts';
-import { badRequest, type Checked, ok, type Problem, refuse, tooLarge } from '../http/problem.ts';
-import { plainDecimal } from './decimal.ts';
 import {
+  badRequest,
+  type Checked,
   invalidJson,
-  isJsonArray,
-  isJsonObject,
-  type JsonObject,
-  type JsonScalar,
-  type JsonValue,
-} from './json-body.ts';
+  ok,
+  type Problem,
+  refuse,
+  tooLarge,
+} from '../http/problem.ts';
+import { plainDecimal } from './decimal.ts';
+import { isJsonArray, isJsonObject, type JsonObject, type JsonScalar, type JsonValue } from './json-body.ts';
 import { findLeafExcess, type LeafLimits } from './leaf-limits.ts';
 
 /**

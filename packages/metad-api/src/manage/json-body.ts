@@ -1,4 +1,4 @@
-import { badRequest, type Checked, ok, type Problem, refuse } from '../http/problem.ts';
+import { badRequest, type Checked, invalidJson, ok, refuse } from '../http/problem.ts';
 
 export type JsonScalar = null | boolean | number | string;
 
@@ -24,10 +24,6 @@ export function parseJsonBody(text: string): Checked<JsonValue> {
     if (error instanceof SyntaxError) return refuse(invalidJson(error.message));
     throw error;
   }
-}
-
-export function invalidJson(reason: string): Problem {
-  return badRequest(`invalid json: ${reason}`);
 }
 
 export function isJsonArray(value: JsonValue): value is readonly JsonValue[] {

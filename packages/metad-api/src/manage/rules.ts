@@ -2,9 +2,9 @@ import { type AccessMode, type AccessRule, canonicalPath } from '@metad/kv-store
 import { z } from 'zod';
 import { canonicalAddress } from '../http/ip-address.ts';
 import { describePathExcess, findPathExcess, type PathLimits } from '../http/path-limits.ts';
-import { badRequest, type Checked, ok, refuse } from '../http/problem.ts';
+import { badRequest, type Checked, invalidJson, ok, refuse } from '../http/problem.ts';
 import type { RuleSets } from '../render/render.ts';
-import { invalidJson, isJsonObject, type JsonValue } from './json-body.ts';
+import { isJsonObject, type JsonValue } from './json-body.ts';
 
 const RULE_LIST = z
   .array(z.object({ path: z.string(), mode: z.int().nullish() }))
