@@ -159,6 +159,11 @@ describe('the manage API', () => {
     expect(reply.status, reply.text.slice(0, 300)).toBe(status);
     expect(json(reply)).toEqual(error(status, message));
   });
+
+  test('does not ask for a body that is held back and too long', async () => {
+    const head = `PUT /v1/data/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ${9 * MIB}\r\n\r\n`;
+    expect(await sendRaw(cluster.node(2).ports.manage, head)).toMatch(/^HTTP\/1\.1 413 /);
+  });
 });
 
 describe('the metadata API', () => {

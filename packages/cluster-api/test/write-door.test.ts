@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getRequestListener } from '@hono/node-server';
 import { StateDatabase, Store, version, type WriteResult } from '@metad/kv-store';
+import { inviteOnRead } from '@metad/metad-api';
 import { EMPTY_MEMBERSHIP, logIndex, nodeId, term } from '@metad/raft-core';
 import { Hono } from 'hono';
 import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -64,6 +65,7 @@ function frameworkOf(deps: WriteDoorDeps): RequestListener {
 
 async function open(listener: RequestListener): Promise<number> {
   const server = createServer(listener);
+  inviteOnRead(server);
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
@@ -225,4 +227,28 @@ test('a body that breaks off ends its connection, and nothing else', async () =>
   }
   expect(authors).toHaveLength(2);
   expect(errors).toEqual([]);
+});
+
+test('a body that its client holds back is asked for unless it is too large', async () => {
+  const hold = (port: number, length: number) =>
+    new Promise<[invited: boolean, status: number | undefined, connection: string | undefined]>((resolve) => {
+      let invited = false;
+      const headers = { expect: '100-continue', 'content-length': length };
+      const held = request({ port, path: '/write', method: 'POST', headers, agent: false }, (response) => {
+        response.resume();
+        resolve([invited, response.statusCode, response.headers.connection]);
+      });
+      held.on('error', () => expect(invited).toBe(false));
+      held.on('continue', () => {
+        invited = true;
+        held.end(PUT);
+      });
+      held.flushHeaders();
+    });
+  for (const port of ports) {
+    expect((await hold(port, PUT.length)).slice(0, 2)).toEqual([true, 200]);
+    for (const length of [4097, 10_000_000]) {
+      expect(await hold(port, length)).toEqual([false, 413, 'close']);
+    }
+  }
 });

@@ -1,6 +1,7 @@
 export { createTokenCheck } from './http/bearer-token.ts';
 export { BodyText } from './http/body-text.ts';
 export { endWith } from './http/end-with.ts';
+export { inviteBody, inviteOnRead } from './http/invite-body.ts';
 export { canonicalAddress } from './http/ip-address.ts';
 export type { RequestReport } from './http/observer.ts';
 export { describePathExcess, findPathExcess, type PathLimits } from './http/path-limits.ts';

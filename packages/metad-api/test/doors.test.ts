@@ -38,6 +38,8 @@ function send(
   });
 }
 
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+
 const door = (node: TestNode): RequestListener => node.apps.metadataListener;
 
 describe('the metadata API over a connection', () => {
@@ -221,6 +223,39 @@ describe('the manage API over a connection', () => {
     socket.write(`${body}GET /health HTTP/1.1\r\nHost: x\r\n\r\n`);
     await vi.waitFor(() => expect(answers()).toEqual(['HTTP/1.1 405', 'HTTP/1.1 200']));
     socket.destroy();
+  });
+
+  test('asks for a body that its client holds back only when it reads it', async () => {
+    const node = new TestNode({ maxBodyBytes: 1000, manageToken: 'secret' });
+    const port = await serve(node.apps.manageListener);
+    const ask = async (method: string, length: number, token = 'secret') => {
+      const socket = connect(port, '127.0.0.1');
+      let received = '';
+      const closed = new Promise((resolve) => socket.on('close', resolve));
+      socket.on('data', (data) => {
+        received += data;
+        if (received === CONTINUE) socket.write(JSON.stringify('x'.repeat(length - 2)));
+        else if (received.startsWith(CONTINUE)) socket.end();
+      });
+      const head = `${method} /v1/data/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n`;
+      socket.write(`${head}Expect: 100-continue\r\nContent-Length: ${length}\r\n\r\n`);
+      await closed;
+      return received;
+    };
+    // Nothing but the answer, and the node closes the connection: the client never does.
+    for (const [refused, status] of [
+      [ask('PUT', 1001), 413],
+      [ask('PUT', 100_000), 413],
+      [ask('PATCH', 100), 405],
+      [ask('PUT', 100, 'wrong'), 401],
+    ] as const) {
+      expect(await refused).toMatch(new RegExp(`^HTTP/1.1 ${status} .*\r\nConnection: close\r\n`, 's'));
+    }
+    expect(node.replica.commands).toEqual([]);
+    const answer = await ask('PUT', 1000);
+    expect(answer).toMatch(
+      /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 .*\r\nConnection: keep-alive\r\n/s,
+    );
   });
 
   test('does not wait for the end of such a body for long', async () => {

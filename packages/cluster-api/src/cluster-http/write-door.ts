@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import { BodyText, createPortGuard, endWith } from '@metad/metad-api';
+import { BodyText, createPortGuard, endWith, inviteBody } from '@metad/metad-api';
 import { textRequest } from './json-request.ts';
 import { addressOf } from './peer-address.ts';
 import { answerWrite, type Fields, type WriteDeps } from './write-answer.ts';
@@ -35,6 +35,7 @@ function takeWrite(incoming: IncomingMessage, outgoing: ServerResponse, deps: Wr
   const text = new BodyText();
   // Node cuts a body at its announced length. One that breaks off never ends, and has nobody left to answer.
   incoming.on('data', (chunk: Buffer) => text.add(chunk));
+  inviteBody(incoming);
   incoming.on('end', () => {
     const author = addressOf(incoming.socket.remoteAddress);
     const key = textOfHeader(incoming.headers, 'idempotency-key');

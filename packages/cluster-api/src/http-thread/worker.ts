@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { StateDatabase, StoreError } from '@metad/kv-store';
-import { createMetadApps, type MetadApps } from '@metad/metad-api';
+import { createMetadApps, inviteOnRead, type MetadApps } from '@metad/metad-api';
 import { metadSettings } from '../config/metad-settings.ts';
 import { entryBytesLimit } from '../config/wire-limits.ts';
 import { closeServer, listen } from '../http-listener.ts';
@@ -59,6 +59,7 @@ async function run(data: HttpThreadData & { readonly port: MessagePort }): Promi
     const server = await listen(options);
     // Before it can have accepted anybody.
     attention.follow(server);
+    inviteOnRead(server);
     servers.push(server);
   };
   port.on('message', (message: ToHttp) => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BodyText } from './body-text.ts';
+import { inviteBody, isHeldBack } from './invite-body.ts';
 import { type Checked, CLIENT_GONE, refuse, tooLarge } from './problem.ts';
 
 /**
@@ -11,6 +12,8 @@ const DROPPED_MULTIPLE = 8;
 /** A body that has not been read yet, and what its length is said to be. */
 export interface BodySource {
   readonly announced: number;
+  /** Whether its client sends it only once it is read. */
+  readonly isHeldBack: boolean;
   /** Calls `take` with each chunk until that returns false. */
   read(take: (chunk: Uint8Array) => boolean): Promise<BodyEnd>;
 }
@@ -22,8 +25,10 @@ export type BodyEnd = 'read' | 'brokenOff';
 export function nodeBody(incoming: IncomingMessage): BodySource {
   return {
     announced: Number(incoming.headers['content-length'] ?? 0),
+    isHeldBack: isHeldBack(incoming),
     read: (take) =>
       new Promise((resolve) => {
+        inviteBody(incoming);
         const onData = (chunk: Uint8Array) => {
           if (take(chunk)) return;
           incoming.pause().off('data', onData);
@@ -43,6 +48,7 @@ export function nodeBody(incoming: IncomingMessage): BodySource {
 export function webBody(request: Request): BodySource {
   return {
     announced: Number(request.headers.get('content-length') ?? 0),
+    isHeldBack: false,
     async read(take) {
       if (request.body !== null) for await (const chunk of request.body) if (!take(chunk)) break;
       return 'read';
@@ -55,11 +61,11 @@ export function webBody(request: Request): BodySource {
  * announced to be.
  */
 export async function readBody(source: BodySource, maxBytes: number): Promise<Checked<string>> {
-  const { announced } = source;
+  const { announced, isHeldBack } = source;
   const droppedFrom = maxBytes * DROPPED_MULTIPLE;
   let text = new BodyText();
   let bytes = 0;
-  if (announced <= droppedFrom) {
+  if (announced <= (isHeldBack ? maxBytes : droppedFrom)) {
     const end = await source.read((chunk) => {
       bytes += chunk.byteLength;
       if (Math.max(bytes, announced) <= maxBytes) text.add(chunk);
