@@ -322,6 +322,39 @@ describe('reads', () => {
   });
 });
 
+describe('the limits of a path', () => {
+  const LIMITS = { maxPathDepth: 3, maxPathBytes: 40 };
+  const atLimit = ['/a/b/c', `/${'x'.repeat(39)}`, `/${'é'.repeat(19)}y`];
+
+  test('are those of the data, wherever it is asked for', async () => {
+    for (const path of atLimit) {
+      const node = new TestNode(LIMITS);
+      await node.write('PUT', `/v1/data${encodeURI(path)}`, '1');
+      await node.write('POST', '/v1/batch', { do: [{ put: `/v1/data${encodeURI(path)}`, value: '2' }] });
+      await node.allow('10.1.0.1', '/');
+      expect(await shown(node, `/v1/data${encodeURI(path)}`)).toBe('2');
+      expect(await shown(node, `/v1/preview${encodeURI(path)}?ip=10.1.0.1`)).toBe('2');
+      expect(await shown(node, `/v1/history${encodeURI(path)}`)).toMatchObject({ changes: [{}, {}] });
+      expect(await node.json(encodeURI(path))).toBe('2');
+      await node.write('DELETE', `/v1/data${encodeURI(path)}`);
+    }
+  });
+
+  test('hold beyond them', async () => {
+    const node = new TestNode(LIMITS);
+    for (const [path, status] of [
+      ['/a/b/c/d', 400],
+      [`/${'x'.repeat(40)}`, 414],
+    ] as const) {
+      for (const route of ['data', 'mapping', 'preview', 'history']) {
+        expect((await node.manage('GET', `/v1/${route}${path}`)).status).toBe(status);
+      }
+      const batch = { do: [{ put: `/v1/data${path}`, value: '1' }] };
+      expect((await node.manage('POST', '/v1/batch', batch)).status).toBe(status);
+    }
+  });
+});
+
 describe('parameters', () => {
   test.each([
     ['GET', '/v1/rule', 'version=1'],

@@ -1,6 +1,6 @@
 import { canonicalPath } from '@metad/kv-store';
 import { describePathExcess, findPathExcess, type PathLimits } from './path-limits.ts';
-import { badRequest, type Checked, ok, refuse } from './problem.ts';
+import { badRequest, type Checked, ok, type Problem, refuse } from './problem.ts';
 
 /** A request target, taken apart. */
 export interface Target {
@@ -13,21 +13,32 @@ export interface Target {
 /** Names without escapes, and none that starts with a dot: already decoded and canonical. */
 const PLAIN_PATH = /^(?:\/[\w~!$&'()*+,;=:@-][\w~!$&'()*+,;=:@.-]*)+$/;
 
+/** Reads a target whose path is one of the data. */
+export function parseTarget(target: string, limits: PathLimits): Checked<Target> {
+  const split = splitTarget(target);
+  if (split.type === 'problem') return split;
+  const excess = findPathProblem(split.value.path, limits);
+  return excess === null ? split : refuse(excess);
+}
+
 /**
  * Reads the target as it stood on the request line. `%2F` separates like a slash, `+` is a plus sign; dot segments and
- * surplus slashes are resolved after decoding.
+ * surplus slashes are resolved after decoding. Whoever knows what part of the path is one of the data checks its limits.
  */
-export function parseTarget(target: string, limits: PathLimits): Checked<Target> {
+export function splitTarget(target: string): Checked<Target> {
   const origin = originForm(target);
   const mark = origin.indexOf('?');
   const rawPath = mark < 0 ? origin : origin.slice(0, mark);
   const path = PLAIN_PATH.test(rawPath) ? rawPath : decodePath(rawPath);
   if (path === null) return refuse(badRequest('the path holds a broken percent sequence'));
-  const excess = findPathExcess(path, limits);
-  if (excess !== null) {
-    return refuse({ status: excess === 'tooLong' ? 414 : 400, message: describePathExcess(excess, limits) });
-  }
   return ok({ path, query: mark < 0 ? null : new URLSearchParams(origin.slice(mark + 1)) });
+}
+
+/** What is wrong with the path of a request; null: it is within its limits. */
+export function findPathProblem(path: string, limits: PathLimits): Problem | null {
+  const excess = findPathExcess(path, limits);
+  if (excess === null) return null;
+  return { status: excess === 'tooLong' ? 414 : 400, message: describePathExcess(excess, limits) };
 }
 
 /** Turns `http://host/path` into `/path`. */

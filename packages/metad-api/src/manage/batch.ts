@@ -9,7 +9,7 @@ import {
 import { z } from 'zod';
 import { describePathExcess, findPathExcess } from '../http/path-limits.ts';
 import { badRequest, type Checked, invalidJson, ok, type Problem, refuse } from '../http/problem.ts';
-import { parseTarget } from '../http/target.ts';
+import { findPathProblem, splitTarget } from '../http/target.ts';
 import type { JsonValue } from './json-body.ts';
 import { findLeafExcess, type LeafLimits } from './leaf-limits.ts';
 import { deleteFromTree, deleteRules, setRules, writeTree } from './operations.ts';
@@ -106,14 +106,17 @@ function readCondition(item: ConditionItem, rules: BatchRules): Checked<Precondi
 }
 
 function readOperation(item: OperationItem, rules: BatchRules): Checked<ContentCommand> {
-  const target = parseTarget(item.put ?? item.post ?? item.delete ?? ROOT, rules);
+  const target = splitTarget(item.put ?? item.post ?? item.delete ?? ROOT);
   if (target.type === 'problem') return target;
   const { path, query } = target.value;
   if (query !== null) return refuse(badRequest('a target has no query: options are members of the item'));
   if (path === RULES_TARGET) return ruleOperation(item, rules);
   for (const kind of Object.values(rules.kinds)) {
     const top = `/v1/${kind.tree}`;
-    if (isAtOrBelow(path, top)) return treeOperation(item, kind, path.slice(top.length) || ROOT);
+    if (!isAtOrBelow(path, top)) continue;
+    const below = path.slice(top.length) || ROOT;
+    const excess = findPathProblem(below, rules);
+    return excess === null ? treeOperation(item, kind, below) : refuse(excess);
   }
   return refuse(badRequest(`${path} is no path of /v1/data, /v1/mapping or ${RULES_TARGET}`));
 }

@@ -5,7 +5,7 @@ import { negotiate } from '../http/negotiate.ts';
 import type { Observer } from '../http/observer.ts';
 import { createPortGuard } from '../http/port-guard.ts';
 import { isPretty } from '../http/query-options.ts';
-import { parseTarget } from '../http/target.ts';
+import { findPathProblem, splitTarget } from '../http/target.ts';
 import type { ReplyDoor } from '../read/metadata-handler.ts';
 import type { ManageParts } from './manage-request.ts';
 import { RouteTable } from './route-table.ts';
@@ -24,7 +24,7 @@ export function createManageHandler(options: {
   const answerTo = answering(parts, routes);
   return (http, door) => {
     const exchange = observer.begin('manage', http.method);
-    const target = parseTarget(http.target, parts.settings);
+    const target = splitTarget(http.target);
     // What can't be decoded goes to its resource all the same, which says so.
     const path = target.type === 'ok' ? target.value.path : http.target.replace(/[?].*$/s, '');
     const route = routes.find(path);
@@ -48,7 +48,7 @@ export function createManageHandler(options: {
 
 type Answering = (
   http: ApiRequest,
-  target: ReturnType<typeof parseTarget>,
+  target: ReturnType<typeof splitTarget>,
   route: Route,
 ) => Promise<Answer> | Answer;
 
@@ -63,6 +63,8 @@ function answering({ feed, settings }: ManageParts, routes: RouteTable): Answeri
     if (stranger !== null) return problemAnswer(stranger, form, version);
     if (target.type === 'problem') return problemAnswer(target.problem, form, version);
     const path = target.value.path.slice(route.path.length) || ROOT;
+    const excess = route.isTree === true ? findPathProblem(path, settings) : null;
+    if (excess !== null) return problemAnswer(excess, form, version);
     return routes.handlerOf(route, http.method)({ http, path, query, form });
   };
 }
