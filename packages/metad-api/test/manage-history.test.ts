@@ -209,15 +209,27 @@ test('any version of any path reads as it read then', async () => {
 test('a version that is reached soon is waited for, one that is not is refused', async () => {
   const node = new TestNode();
   await node.write('PUT', '/v1/data/a', '1');
-  const waiting = get(node, '/v1/data/a?version=2');
-  const comparing = get(node, '/v1/diff?from=1&to=2');
+  const waiting = get(node, '/v1/data/a?version=2&consistency=local');
+  const comparing = get(node, '/v1/diff?from=1&to=2&consistency=local');
   await node.write('PUT', '/v1/data/a', '2');
   expect(await waiting).toEqual([200, '2']);
   expect(await comparing).toMatchObject([200, { changes: [{ before: '1', after: '2' }] }]);
-  const tooNew = get(node, '/v1/data/a?version=9');
+  const tooNew = get(node, '/v1/data/a?version=9&consistency=local');
   await new Promise((resolve) => setImmediate(resolve));
   node.clock.advance(60_000);
   expect((await tooNew)[0]).toBe(503);
+});
+
+test('a version that a linearizable read finds to be none is refused at once', async () => {
+  const node = new TestNode();
+  await node.write('PUT', '/v1/data/a', '1');
+  for (const query of ['data/a?version=2', 'diff?from=1&to=2', 'data?min_version=2', 'rule?min_version=2']) {
+    // The clock stands still.
+    expect(await get(node, `/v1/${query}`)).toEqual([
+      503,
+      { code: 503, type: 'ERROR', message: 'there is no version 2 yet: the newest is 1' },
+    ]);
+  }
 });
 
 test('mappings have a past, too', async () => {

@@ -252,6 +252,20 @@ describe('how new a read is', () => {
     expect(node.clock.timerCount).toBe(0);
   });
 
+  test('a linearizable read knows at once that there is no such version', async () => {
+    const node = await nodeWithData();
+    const version = await node.allow(CLIENT, '/');
+    // The clock stands still.
+    const refused = await node.metadata(`/nodes?consistency=linearizable&min_version=${version + 1}`);
+    expect([refused.status, await refused.text()]).toEqual([
+      503,
+      `there is no version ${version + 1} yet: the newest is ${version}\n`,
+    ]);
+    const wait = `/nodes?consistency=linearizable&wait=true&prev_version=${version + 1}`;
+    const answered = await node.metadata(wait);
+    expect([answered.status, versionOf(answered)]).toEqual([200, version]);
+  });
+
   test('a version that is there, or is none, changes nothing', async () => {
     const node = await nodeWithData();
     const version = await node.allow(CLIENT, '/');

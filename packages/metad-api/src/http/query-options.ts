@@ -20,6 +20,11 @@ export function readConsistency(query: URLSearchParams | null, standard: Consist
   return refuse(badRequest('consistency is either "local" or "linearizable"'));
 }
 
+/** Of a metadata request, whose consistency was found to be one. */
+export function isLinearizable(query: URLSearchParams): boolean {
+  return query.get('consistency') === 'linearizable';
+}
+
 /** Whether the request says how new the answer has to be: more than that this node may be read. */
 export function asksForFreshness(query: URLSearchParams): boolean {
   return query.has('consistency') || query.has('max_lag');

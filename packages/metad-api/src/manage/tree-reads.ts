@@ -78,9 +78,9 @@ export class TreeReads {
   }
 
   /** As it was at an earlier version. */
-  async #past(path: string, version: Version, { http, form }: ManageRequest): Promise<Answer> {
-    const { feed, catchUp, settings, trees } = this.#parts;
-    const problem = await reachVersion(version, http, catchUp);
+  async #past(path: string, version: Version, { http, query, form }: ManageRequest): Promise<Answer> {
+    const { feed, freshness, settings, trees } = this.#parts;
+    const problem = await reachVersion(version, { http, query }, freshness);
     if (problem !== null) return problemAnswer(problem, form, feed.version);
     const { tree } = this.#kind;
     const limits = wholeTreeLimits(settings);

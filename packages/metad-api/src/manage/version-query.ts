@@ -1,7 +1,8 @@
 import { type Version, version } from '@metad/kv-store';
-import type { ApiRequest } from '../http/api-request.ts';
-import { badRequest, type Checked, ok, type Problem, refuse, unavailable } from '../http/problem.ts';
-import type { CatchUp } from '../wait/catch-up.ts';
+import { badRequest, type Checked, ok, type Problem, refuse } from '../http/problem.ts';
+import { readConsistency } from '../http/query-options.ts';
+import type { Freshness } from '../read/freshness.ts';
+import type { ManageRequest } from './manage-request.ts';
 
 /** A version that the request names, 0 (before the first change) included; null when it names none. */
 export function readVersionOption(query: URLSearchParams | null, name: string): Checked<Version | null> {
@@ -12,15 +13,13 @@ export function readVersionOption(query: URLSearchParams | null, name: string): 
   return ok(version(value));
 }
 
-/** Waits for a version that this node has yet to reach, for a bounded time; what went wrong, or null. */
+/** Waits for a version that the request names, once `Freshness.ensure` has passed; what went wrong, or null. */
 export async function reachVersion(
-  wanted: Version,
-  http: ApiRequest,
-  catchUp: CatchUp,
+  version: Version,
+  { http, query }: Pick<ManageRequest, 'http' | 'query'>,
+  freshness: Freshness,
 ): Promise<Problem | null> {
-  const outcome = await catchUp.reaches(wanted, {
-    address: http.peerAddress ?? '',
-    onGone: (listener) => http.onGone(listener),
-  });
-  return outcome === 'reached' ? null : unavailable(`this node has not reached version ${wanted} yet`);
+  const consistency = readConsistency(query, 'linearizable');
+  if (consistency.type === 'problem') return consistency.problem;
+  return freshness.ensureVersion(version, http, consistency.value);
 }

@@ -60,7 +60,30 @@ export class Freshness {
         ? await this.#prove().outcome
         : await this.ensureLag(maxLagMs.value);
     if (stale !== null || minVersion.value === null) return stale;
-    return this.#ensureVersion(minVersion.value, request);
+    return this.ensureVersion(minVersion.value, request, consistency.value);
+  }
+
+  /**
+   * Waits until this node has come to a version that a request names, for a bounded time; what went wrong, or null. After
+   * the barrier of a linearizable request all versions that it can have seen are here: for another one nobody waits.
+   */
+  async ensureVersion(
+    version: Version,
+    request: ApiRequest,
+    consistency: Consistency,
+  ): Promise<Problem | null> {
+    const newest = this.#feed.version;
+    if (consistency === 'linearizable' && version > newest) {
+      return unavailable(`there is no version ${version} yet: the newest is ${newest}`);
+    }
+    const outcome = await this.#catchUp.reaches(version, {
+      address: request.peerAddress ?? '',
+      onGone: (listener) => request.onGone(listener),
+    });
+    if (outcome === 'reached') return null;
+    return outcome === 'stopped'
+      ? unavailable('this node is stopping')
+      : unavailable(`this node has not reached version ${version} yet`);
   }
 
   /**
@@ -111,16 +134,5 @@ export class Freshness {
     // The state may be ahead of the changes that were delivered: from here on its version is known.
     this.#feed.read(() => undefined);
     return null;
-  }
-
-  async #ensureVersion(version: Version, request: ApiRequest): Promise<Problem | null> {
-    const outcome = await this.#catchUp.reaches(version, {
-      address: request.peerAddress ?? '',
-      onGone: (listener) => request.onGone(listener),
-    });
-    if (outcome === 'reached') return null;
-    return outcome === 'stopped'
-      ? unavailable('this node is stopping')
-      : unavailable(`this node has not reached version ${version} yet`);
   }
 }

@@ -16,6 +16,7 @@ import {
 } from '../http/problem.ts';
 import {
   asksForFreshness,
+  isLinearizable,
   isPretty,
   isWait,
   readJitterMs,
@@ -153,8 +154,11 @@ export class MetadataApi {
     const jitterMs = readJitterMs(query, settings);
     if (jitterMs.type === 'problem') return jitterMs;
     const since = readPreviousVersion(query) ?? (has === 'any' ? null : has);
-    const problem = await this.#catchUp(since, clientOf(question, request), timeoutMs.value);
-    if (problem !== null) return refuse(problem);
+    // After the barrier of a linearizable request there is nothing left to catch up with.
+    if (!isLinearizable(query)) {
+      const problem = await this.#catchUp(since, clientOf(question, request), timeoutMs.value);
+      if (problem !== null) return refuse(problem);
+    }
     // A node that can't reach the version shows what it has: the client knew more, so it is not held.
     if (since !== null && since > this.#parts.feed.version)
       return ok(await this.#answerUnlessHad(question, request, has));

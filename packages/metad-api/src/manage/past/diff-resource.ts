@@ -39,9 +39,9 @@ export class DiffResource {
   }
 
   async #prepare({ from, to }: DiffQuery, { http, query }: ManageRequest): Promise<Problem | null> {
-    const { freshness, catchUp } = this.#parts;
+    const { freshness } = this.#parts;
     const problem = await freshness.ensure(http, query, 'linearizable');
-    return problem ?? reachVersion(to ?? from, http, catchUp);
+    return problem ?? reachVersion(to ?? from, { http, query }, freshness);
   }
 
   #read(query: URLSearchParams | null): Checked<DiffQuery> {
