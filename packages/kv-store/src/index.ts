@@ -1,3 +1,4 @@
+export { awaitedLater } from './awaited-later.ts';
 export { verifyBackup } from './backup.ts';
 export type { AppliedBatch, Change } from './change.ts';
 export {

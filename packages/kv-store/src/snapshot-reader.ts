@@ -52,8 +52,8 @@ export class SnapshotReader {
     const opened = this.#handle;
     this.closeSync();
     // One that could not be opened was reported by the read.
-    const handle = await opened?.catch(() => undefined);
-    await handle?.close();
+    const [opening] = await Promise.allSettled([opened]);
+    if (opening.status === 'fulfilled') await opening.value?.close();
   }
 
   closeSync(): void {

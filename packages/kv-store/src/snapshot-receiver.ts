@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { assert, type SnapshotMeta } from '@metad/raft-core';
+import { awaitedLater } from './awaited-later.ts';
 import { removeDatabase } from './durable-file.ts';
 import { carryOut, carryOutInWorker, type SnapshotJob } from './snapshot-jobs.ts';
 import type { SnapshotManifest } from './snapshot-manifest.ts';
@@ -147,9 +148,7 @@ export class SnapshotReceiver {
     if (this.#unsyncedBytes < maxUnsyncedBytes) return;
     await this.#syncing;
     this.#unsyncedBytes = 0;
-    this.#syncing = handle.datasync();
-    // Whoever waits for it sees the error.
-    this.#syncing.catch(() => undefined);
+    this.#syncing = awaitedLater(handle.datasync());
   }
 
   /** A disk that is nearly full takes a part of a write and reports the error with the next one. */

@@ -1,4 +1,4 @@
-import type { SnapshotReader } from '@metad/kv-store';
+import { awaitedLater, type SnapshotReader } from '@metad/kv-store';
 import type { SnapshotLimits } from './limits.ts';
 
 /**
@@ -37,9 +37,7 @@ export class ReadAhead {
   }
 
   #read(offset: number): void {
-    const bytes = this.#reader.read(offset, this.#limits.chunkBytes);
-    // Whoever asks for it sees the error.
-    bytes.catch(() => undefined);
+    const bytes = awaitedLater(this.#reader.read(offset, this.#limits.chunkBytes));
     this.#reads.push({ offset, bytes });
   }
 }
