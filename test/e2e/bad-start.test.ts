@@ -45,6 +45,11 @@ describe('bad configuration', () => {
       ['--heartbeat_interval', '1s', '--election_timeout', '1s'],
       [/election_timeout/],
     ],
+    [
+      'more time for the headers than for the request',
+      ['--header_timeout', '2m'],
+      [/header_timeout .*request_timeout/],
+    ],
     ['two ways to begin', ['--standby', '--join', '127.0.0.1:1'], [/standby/, /join/]],
     [
       'a cluster without this node',

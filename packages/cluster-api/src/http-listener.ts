@@ -13,6 +13,8 @@ import { inOrder } from './in-order.ts';
 
 /** Above the idle time-outs of common load balancers, which otherwise reuse a connection that is being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** The part of a client's time that may pass before a server notices that it is over. */
+const CLIENT_CHECK_SHARE = 0.1;
 /** How often a server that closes looks for connections whose last request has ended. */
 const IDLE_CHECK_MS = 50;
 
@@ -28,11 +30,14 @@ export function listen(options: {
   readonly handler: RequestListener;
   /** Takes the connection of a request that offers an upgrade, or says that it is answered as if it offered none. */
   readonly onUpgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => 'taken' | 'declined';
+  /** The time for the headers is at most that for the request. */
   readonly limits: Pick<NodeLimits, 'headerTimeoutMs' | 'requestTimeoutMs'>;
 }): Promise<Server> {
   const timeouts = {
     headersTimeout: options.limits.headerTimeoutMs,
     requestTimeout: options.limits.requestTimeoutMs,
+    // By itself Node looks twice a minute, whatever the timeouts are.
+    connectionsCheckingInterval: Math.ceil(options.limits.headerTimeoutMs * CLIENT_CHECK_SHARE),
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   };
   const server = createServer({ ...timeouts, noDelay: true }, inOrder(options.handler));

@@ -60,6 +60,12 @@ function checkTiming({ settings, named, fail }: Check): void {
         `${formatMs(settings.max_wait_timeout)}, not ${formatMs(settings.wait_timeout)}`,
     );
   }
+  if (settings.header_timeout > settings.request_timeout) {
+    fail(
+      `${named('header_timeout')}: expected at most ${named('request_timeout')}, which is ` +
+        `${formatMs(settings.request_timeout)}, not ${formatMs(settings.header_timeout)}`,
+    );
+  }
 }
 
 function checkSizes({ settings, named, fail }: Check): void {
