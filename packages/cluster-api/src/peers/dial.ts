@@ -5,6 +5,7 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { parseDialAddress } from '../config/address.ts';
 import { printable, readIdentity, TOKEN_ADVICE } from './handshake.ts';
 import { chooseProtocol, type ProtocolRange } from './protocol-range.ts';
 import { ASK, CHALLENGE, SignedRequest } from './token-proof.ts';
@@ -62,7 +63,7 @@ export function dial(options: DialOptions, settle: (outcome: DialOutcome) => voi
     cancel();
     settle(outcome);
   };
-  const target = parseAddress(options.addr);
+  const target = parseDialAddress(options.addr);
   if (!target) {
     queueMicrotask(() => finish(failed(`not an address (host:port): ${printable(options.addr)}`)));
     return cancel;
@@ -176,12 +177,4 @@ const UNPROVEN: DialOutcome = {
 
 function failed(reason: string): DialOutcome {
   return { type: 'failed', reason };
-}
-
-/** `host:port`, or `[host]:port` for IPv6. */
-function parseAddress(addr: string): { readonly host: string; readonly port: number } | null {
-  const match = /^(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(addr);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  return host !== undefined && port > 0 && port <= 65_535 ? { host, port } : null;
 }
