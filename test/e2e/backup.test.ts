@@ -99,6 +99,12 @@ describe('a backup', () => {
       /cannot be reached/,
     );
     expect(await metadctl('backup', join(folder, 'x'), '--endpont', nowhere)).toMatchObject({ code: 2 });
+    for (const address of ['ftp://127.0.0.1:1', `${nowhere}/backup`, '127.0.0.1']) {
+      expect(await metadctl('backup', join(folder, 'x'), '--endpoint', address)).toEqual({
+        code: 2,
+        output: expect.stringMatching(/--endpoint.*expected HOST:PORT or http\(s\):\/\/HOST:PORT/),
+      });
+    }
     expect(await metadctl('restore', file)).toMatchObject({ code: 2 });
     expect(readdirSync(folder)).not.toContain('x.part');
   });
