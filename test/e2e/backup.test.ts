@@ -92,6 +92,20 @@ describe('a backup', () => {
     expect(readdirSync(folder)).not.toContain('from-damaged');
   });
 
+  test('that is not there is missed in the same words by whoever reads it', async () => {
+    const missing = join(folder, 'missing.backup');
+    const sentence = `cannot read ${missing}: there is no such file`;
+    const target = ['--data_dir', join(folder, 'from-missing')];
+    expect(await metadctlFailure('verify', missing)).toBe(`metadctl: ${sentence}\n`);
+    expect(await metadctlFailure('restore', missing, ...target)).toBe(`metadctl: ${sentence}\n`);
+    await cluster.add(9);
+    const process = cluster.launch(9, '--restore', missing);
+    expect(await process.exited).toMatchObject({ code: 1 });
+    expect(process.log).toContain(`"msg":"${sentence}"`);
+    expect(await metadctlFailure('restore', folder, ...target)).toContain('it is a directory, not a backup');
+    expect(readdirSync(folder)).not.toContain('from-missing');
+  });
+
   test('of a node that is not there, or with a flag that is none, says so', async () => {
     const [port] = await cluster.ports(1);
     const nowhere = `http://127.0.0.1:${port}`;

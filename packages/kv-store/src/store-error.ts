@@ -54,7 +54,7 @@ function withFile(file: string, error: unknown, advice: string): unknown {
 }
 
 /** What Node's own file functions throw. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
