@@ -92,6 +92,17 @@ describe('a backup', () => {
     expect(readdirSync(folder)).not.toContain('from-damaged');
   });
 
+  test('of a standby is refused, and the one that is there stays', async () => {
+    await cluster.add(8, '--standby');
+    cluster.launch(8);
+    await cluster.listening(8);
+    const found = readFileSync(file);
+    const refused = await metadctlFailure('backup', file, '--force', '--local', ...endpoint(8));
+    expect(refused).toMatch(/answers 503: this node has nothing to back up/);
+    expect(readFileSync(file).equals(found)).toBe(true);
+    await cluster.stop(8);
+  });
+
   test('that is not there is missed in the same words by whoever reads it', async () => {
     const missing = join(folder, 'missing.backup');
     const sentence = `cannot read ${missing}: there is no such file`;
