@@ -129,12 +129,20 @@ describe('what is taken already', () => {
     }
   });
 
-  test('a data directory that cannot be made', async () => {
+  test('a data directory that cannot be made is named with what is in its way', async () => {
     const file = join(cluster.scratch('taken'), 'file');
     writeFileSync(file, 'not a directory');
-    const args = cluster
-      .args(2)
-      .map((word, index, all) => (all[index - 1] === '--data_dir' ? join(file, 'data') : word));
-    await expectRefusal(args, {}, new RegExp(file));
+    for (const [dataDir, reason] of [
+      [file, `${file} is no directory`],
+      [join(file, 'deep', 'data'), `${file} is no directory`],
+      ['/dev/null/data', '/dev/null is no directory'],
+      // The system refuses names there as if /proc itself were missing.
+      ['/proc/metad/data', ''],
+    ] as const) {
+      const args = cluster
+        .args(2)
+        .map((word, index, all) => (all[index - 1] === '--data_dir' ? dataDir : word));
+      await expectRefusal(args, {}, new RegExp(`cannot create the data directory ${dataDir}: ${reason}`));
+    }
   });
 });
