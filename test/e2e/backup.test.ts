@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
@@ -162,9 +163,18 @@ describe('data that is there', () => {
 });
 
 describe('metad --restore', () => {
-  test('makes a new cluster with the same data, mappings and rules', async () => {
+  test('that finds a port taken has restored nothing: the same words do it later', async () => {
     await cluster.add(2);
+    const other = net.createServer();
+    await new Promise<void>((resolve) => other.listen(cluster.node(2).ports.metadata, '127.0.0.1', resolve));
+    const refused = cluster.launch(2, '--restore', file);
+    expect(await refused.exited).toMatchObject({ code: 1 });
+    expect(refused.log).toMatch(/the port is already in use/);
+    await new Promise((resolve) => other.close(resolve));
     await cluster.start(2, '--restore', file);
+  });
+
+  test('makes a new cluster with the same data, mappings and rules', async () => {
     expect(findLoss(before, await cluster.readAll(2))).toEqual([]);
     expect(json(await cluster.metadata(2, '/self', CLIENT))).toEqual({ node: { ip: '10.0.0.7' } });
     expect(await cluster.metadata(2, '/nodes/web', '10.9.9.9')).toMatchObject({ status: 404 });

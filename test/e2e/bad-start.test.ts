@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -124,6 +124,7 @@ describe('what is taken already', () => {
     await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
     try {
       await expectRefusal(cluster.args(2), {}, new RegExp(`\\b${port}\\b`), /in use|taken|EADDRINUSE/i);
+      expect(existsSync(cluster.node(2).dataDir), 'nothing was founded').toBe(false);
     } finally {
       await new Promise((resolve) => other.close(resolve));
     }

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestListener, Server } from 'node:http';
 import { type NodeIdentity, StateDatabase, Store, StoreError } from '@metad/kv-store';
 import type { Logger } from 'pino';
 import { Backups } from './backup/backups.ts';
@@ -17,12 +16,11 @@ import { ConsensusMetrics } from './consensus/metrics.ts';
 import { Node } from './consensus/node.ts';
 import { takeSample } from './consensus/sample.ts';
 import { StateQuota } from './consensus/state-quota.ts';
-import { boundAddress, closeServer, listen } from './http-listener.ts';
-import { HttpThread, replicaStatus } from './http-thread/thread.ts';
+import { boundAddress } from './http-listener.ts';
 import { admitPeer, describeForeignCluster, describeStart, establishIdentity } from './identity.ts';
 import { JoinLoop } from './join-loop.ts';
+import { type ClusterDoor, NodePorts } from './node-ports.ts';
 import { PeerEventLog } from './peers/event-log.ts';
-import { offersPeerProtocol } from './peers/protocol-range.ts';
 import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
 import type { PeerHandlers, SupportedLevels } from './peers/transport.ts';
 import { quarantineMessage, refuseQuarantined, writeQuarantine } from './quarantine.ts';
@@ -53,7 +51,7 @@ export class Daemon {
   readonly #state: StateDatabase;
   readonly #backups: Backups;
   readonly #metrics = new ConsensusMetrics(packageVersion());
-  readonly #clusterServer: Server;
+  readonly #ports: NodePorts;
   readonly #transport: TcpTransport;
   readonly #node: Node;
   readonly #snapshots: Snapshots;
@@ -65,52 +63,41 @@ export class Daemon {
   readonly #advertise: string;
   readonly #run = randomUUID();
   #identity: NodeIdentity;
-  #http: HttpThread | null = null;
   #join: JoinLoop | null = null;
 
   /** Rejects, with nothing left open, when any part of the node can't start. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    refuseQuarantined(options.config.dataDir);
-    restoreIfAsked(options.config, options.logger);
-    const store = Store.open(options.config.dataDir);
+    const { config, logger, onFault } = options;
+    refuseQuarantined(config.dataDir);
+    const ports = await NodePorts.open(config, onFault);
     let daemon: Daemon | null = null;
     try {
-      const server = await listen({
-        setting: 'listen_cluster',
-        address: options.config.listenCluster,
-        limits: options.config.limits,
-        handler: (request, response) => daemon?.handleCluster(request, response),
-        onUpgrade: (request, socket, head) => {
-          if (!offersPeerProtocol(request.headers.upgrade)) return 'declined';
-          daemon?.handlePeer(request, socket, head);
-          return 'taken';
-        },
-      });
-      try {
-        daemon = new Daemon(options, store, server);
-        await daemon.#open();
-        return daemon;
-      } catch (error) {
-        await (daemon ? daemon.stop() : closeServer(server, 0));
-        throw error;
-      }
+      restoreIfAsked(config, logger);
+      daemon = Daemon.#compose(options, Store.open(config.dataDir), ports);
+      await daemon.#open();
+      return daemon;
+    } catch (error) {
+      await (daemon ? daemon.stop() : ports.close(0));
+      throw error;
+    }
+  }
+
+  /** Closes the store when the rest can't be made. */
+  static #compose(options: DaemonOptions, store: Store, ports: NodePorts): Daemon {
+    try {
+      return new Daemon(options, store, ports);
     } catch (error) {
       store.close();
       throw error;
     }
   }
 
-  /** Answers one request on the cluster port. */
-  readonly handleCluster: RequestListener;
-  /** Answers one peer that asks for a connection there. */
-  readonly handlePeer: TcpTransport['handleUpgrade'];
-
-  private constructor(options: DaemonOptions, store: Store, server: Server) {
+  private constructor(options: DaemonOptions, store: Store, ports: NodePorts) {
     const { config, logger } = options;
     this.#options = options;
     this.#store = store;
-    this.#clusterServer = server;
-    this.#advertise = config.advertiseCluster ?? boundAddress(server);
+    this.#ports = ports;
+    this.#advertise = config.advertiseCluster ?? boundAddress(ports.cluster);
     this.#levels = supportedLevels(config.maxFeatureLevel);
     const isNew = store.log.identity() === null;
     this.#identity = establishIdentity(store, config, this.#advertise);
@@ -187,7 +174,7 @@ export class Daemon {
       proposeTimeoutMs: config.limits.proposeTimeoutMs,
       membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
     });
-    this.handleCluster = createClusterListener({
+    const handle = createClusterListener({
       node: this.#node,
       store,
       router: this.#router,
@@ -202,7 +189,8 @@ export class Daemon {
         else logger.error({ err }, 'a request on the cluster port failed');
       },
     });
-    this.handlePeer = (request, socket, head) => this.#transport.handleUpgrade(request, socket, head);
+    const handlePeer: ClusterDoor['handlePeer'] = (...upgrade) => this.#transport.handleUpgrade(...upgrade);
+    ports.serveCluster({ handle, handlePeer });
   }
 
   get node(): Node {
@@ -232,17 +220,15 @@ export class Daemon {
     this.#store.startCheckpoints();
     this.#snapshots.start();
     this.#digests.start();
-    this.#http = new HttpThread({
-      data: { config, stateFile: this.#store.stateFile, status: replicaStatus(this.#node) },
+    await this.#ports.http.serve({
       node: this.#node,
+      stateFile: this.#store.stateFile,
       router: this.#router,
       trace: this.#metrics.writeTrace,
       metrics: () => this.#metrics.text(takeSample(this.#node, this.#store, config)),
       onBehind: () => this.#snapshots.readerBehind(),
       onReopened: () => this.#snapshots.readerReopened(),
-      onFault: this.#options.onFault,
     });
-    await this.#http.listening();
     if (config.start.type === 'join' && this.#identity.cluster === null) {
       const { members } = config.start;
       this.#join = new JoinLoop({
@@ -265,14 +251,14 @@ export class Daemon {
     // Definitely refused now, rather than cut off in a moment.
     this.#router.close();
     this.#backups.stop();
-    const servers = [this.#http?.stop(), closeServer(this.#clusterServer, STOP_GRACE_MS)];
+    const closed = this.#ports.close(STOP_GRACE_MS);
     const drainTicks = Math.ceil(DRAIN_MS / this.#options.config.heartbeatIntervalMs);
     // Those of this node's clients, and those that other nodes have forwarded here.
     await this.#node.until(() => this.#router.openCalls + this.#node.inFlight === 0, drainTicks);
     // What has no quorum by now is answered as unknown; the connections of peers are closed, so the servers can.
     this.#node.stop();
     await this.#transport.stop();
-    await Promise.all([...servers, this.#snapshots.stop()]);
+    await Promise.all([closed, this.#snapshots.stop()]);
     this.#state.close();
     this.#store.close();
   }

@@ -3,14 +3,19 @@ import type { NodeConfig } from '../config/node-config.ts';
 import type { PackedBatch } from './packed-batch.ts';
 import type { PackedProposals } from './packed-proposals.ts';
 
-/** What the HTTP thread is started with. */
+/** What the HTTP thread is started with: enough to open its ports. */
 export interface HttpThreadData {
   readonly config: NodeConfig;
+  /** See AppliedVersion. */
+  readonly appliedVersion: SharedArrayBuffer;
+}
+
+/** Consensus thread → HTTP thread, before all else but perhaps a `stop`: the node is there, and is to be served. */
+export interface Serve {
+  readonly type: 'serve';
   /** `state.db`, which the thread reads through a connection of its own. */
   readonly stateFile: string;
   readonly status: ReplicaStatus;
-  /** See AppliedVersion. */
-  readonly appliedVersion: SharedArrayBuffer;
 }
 
 /** HTTP thread → consensus thread. `id` pairs a request with its answer. */
@@ -27,7 +32,10 @@ export type ToConsensus =
   | { readonly type: 'watching' }
   /** The state is read from where the last snapshot has put it. */
   | { readonly type: 'reopened' }
+  /** Both ports are open, and say that the node is starting. */
   | { readonly type: 'listening' }
+  /** They answer as they should. */
+  | { readonly type: 'serving' }
   /** A port could not be opened: the process must end with this message. */
   | { readonly type: 'notListening'; readonly message: string }
   /** The state can't be read: so must it. */

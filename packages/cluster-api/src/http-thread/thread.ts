@@ -1,7 +1,8 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type AppliedBatch, StoreError, type Version, type WriteResult } from '@metad/kv-store';
 import type { ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
-import { unreachable } from '@metad/raft-core';
+import { assert, unreachable } from '@metad/raft-core';
+import type { NodeConfig } from '../config/node-config.ts';
 import type { CallOutcome } from '../consensus/call.ts';
 import { explainCallError } from '../consensus/call-error.ts';
 import type { CallRouter } from '../consensus/call-router.ts';
@@ -11,11 +12,18 @@ import { ListenError } from '../http-listener.ts';
 import { AppliedVersion } from './applied-version.ts';
 import { HttpPort } from './http-port.ts';
 import { unpackProposals } from './packed-proposals.ts';
-import type { HttpThreadData, ToConsensus } from './port.ts';
+import type { HttpThreadData, Serve, ToConsensus } from './port.ts';
 
 export interface HttpThreadOptions {
-  readonly data: Omit<HttpThreadData, 'appliedVersion'>;
+  readonly config: NodeConfig;
+  /** The thread died: without it the node serves nobody. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** The node that the thread serves. */
+export interface ServedNode {
   readonly node: Node;
+  readonly stateFile: string;
   readonly router: CallRouter;
   readonly metrics: () => Promise<string>;
   readonly trace: Pick<WriteTrace, 'begin' | 'answered'>;
@@ -23,8 +31,6 @@ export interface HttpThreadOptions {
   readonly onBehind: () => void;
   /** … and now it has. */
   readonly onReopened: () => void;
-  /** The thread died: without it the node serves nobody. */
-  readonly onFault: (error: unknown) => void;
 }
 
 /**
@@ -37,18 +43,21 @@ export class HttpThread {
   readonly #port: MessagePort;
   readonly #appliedVersion = new AppliedVersion();
   readonly #toHttp: HttpPort;
-  #settled: { listening: () => void; failed: (error: Error) => void } | null = null;
+  #served: ServedNode | null = null;
+  #settled: { done: () => void; failed: (error: Error) => void } | null = null;
   #stopping = false;
   readonly #exited: Promise<void>;
 
+  /** Opens its ports at once. */
   constructor(options: HttpThreadOptions) {
     this.#options = options;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#toHttp = new HttpPort(port1, this.#appliedVersion);
     this.#port.on('message', (message: ToConsensus) => this.#receive(message));
+    const data: HttpThreadData = { config: options.config, appliedVersion: this.#appliedVersion.buffer };
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: { ...options.data, appliedVersion: this.#appliedVersion.buffer, port: port2 },
+      workerData: { ...data, port: port2 },
       transferList: [port2],
     });
     this.#worker.on('error', (error) => this.#fail(error));
@@ -58,15 +67,26 @@ export class HttpThread {
         resolve();
       });
     });
-    this.#appliedVersion.set(options.node.version);
-    options.node.onApplied((batch) => this.#tell(batch));
-    options.node.onState(() => this.#toHttp.post({ type: 'status', status: replicaStatus(options.node) }));
   }
 
   /** Resolves once both ports are open; rejects with what is wrong with them. */
   listening(): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#settled = { listening: resolve, failed: reject };
+      this.#settled = { done: resolve, failed: reject };
+    });
+  }
+
+  /** Has the ports, which listen, answer for this node; resolves when they do. */
+  serve(served: ServedNode): Promise<void> {
+    const { node, stateFile } = served;
+    this.#served = served;
+    this.#appliedVersion.set(node.version);
+    const serve: Serve = { type: 'serve', stateFile, status: replicaStatus(node) };
+    this.#port.postMessage(serve);
+    node.onApplied((batch) => this.#tell(batch));
+    node.onState(() => this.#toHttp.post({ type: 'status', status: replicaStatus(node) }));
+    return new Promise((resolve, reject) => {
+      this.#settled = { done: resolve, failed: reject };
     });
   }
 
@@ -78,6 +98,12 @@ export class HttpThread {
     this.#port.close();
   }
 
+  /** What the thread asks for concerns the node that it serves. */
+  get #service(): ServedNode {
+    assert(this.#served !== null, 'the HTTP thread asks for nothing before it serves a node');
+    return this.#served;
+  }
+
   #tell(batch: AppliedBatch): void {
     if (batch.stateFile === undefined) this.#appliedVersion.set(batch.version);
     this.#toHttp.postBatch(batch);
@@ -85,7 +111,7 @@ export class HttpThread {
   }
 
   #noteReplacement(version: Version): void {
-    this.#options.onBehind();
+    this.#service.onBehind();
     // The version last: whoever sees it finds the new file.
     this.#appliedVersion.noteReplacement();
     this.#appliedVersion.set(version);
@@ -100,21 +126,22 @@ export class HttpThread {
         this.#toHttp.flush();
         return;
       case 'barrier':
-        void this.#options.node
+        void this.#service.node
           .readBarrier()
           .then((outcome) => this.#toHttp.post({ type: 'barrier', id: message.id, outcome }));
         return;
       case 'metrics':
-        this.#options.metrics().then(
+        this.#service.metrics().then(
           (text) => this.#toHttp.post({ type: 'metrics', id: message.id, text }),
           (error: unknown) => this.#fail(error),
         );
         return;
       case 'reopened':
-        this.#options.onReopened();
+        this.#service.onReopened();
         return;
       case 'listening':
-        this.#settled?.listening();
+      case 'serving':
+        this.#settled?.done();
         return;
       case 'notListening':
         this.#stopping = true;
@@ -129,7 +156,7 @@ export class HttpThread {
   }
 
   #propose(id: number, command: Uint8Array, postedAt: number): void {
-    const { trace, router } = this.#options;
+    const { trace, router } = this.#service;
     trace.begin(command, { stage: 'hop', since: postedAt - performance.timeOrigin });
     void router.execute({ type: 'propose', command }).then((outcome) => {
       trace.answered(command);
@@ -144,7 +171,7 @@ export class HttpThread {
   }
 }
 
-export function replicaStatus(node: Node): ReplicaStatus {
+function replicaStatus(node: Node): ReplicaStatus {
   const { caughtUp, leader, quarantine } = node.state;
   return { caughtUp, hasLeader: leader !== null, quarantine };
 }
