@@ -3,6 +3,7 @@ import { type NodeIdentity, StateDatabase, Store, StoreError } from '@metad/kv-s
 import type { Logger } from 'pino';
 import { Backups } from './backup/backups.ts';
 import { createClusterListener } from './cluster-http/cluster-listener.ts';
+import { localAddress } from './config/address.ts';
 import type { NodeConfig } from './config/node-config.ts';
 import { packageVersion } from './config/package-version.ts';
 import { raftConfig } from './config/raft-config.ts';
@@ -16,10 +17,9 @@ import { ConsensusMetrics } from './consensus/metrics.ts';
 import { Node } from './consensus/node.ts';
 import { takeSample } from './consensus/sample.ts';
 import { StateQuota } from './consensus/state-quota.ts';
-import { boundAddress } from './http-listener.ts';
 import { admitPeer, describeForeignCluster, describeStart, establishIdentity } from './identity.ts';
 import { JoinLoop } from './join-loop.ts';
-import { type ClusterDoor, NodePorts } from './node-ports.ts';
+import { type BoundPorts, type ClusterDoor, NodePorts } from './node-ports.ts';
 import { PeerEventLog } from './peers/event-log.ts';
 import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
 import type { PeerHandlers, SupportedLevels } from './peers/transport.ts';
@@ -97,7 +97,8 @@ export class Daemon {
     this.#options = options;
     this.#store = store;
     this.#ports = ports;
-    this.#advertise = config.advertiseCluster ?? boundAddress(ports.cluster);
+    this.#advertise =
+      config.advertiseCluster ?? localAddress({ ...config.listenCluster, port: ports.bound.cluster });
     this.#levels = supportedLevels(config.maxFeatureLevel);
     const isNew = store.log.identity() === null;
     this.#identity = establishIdentity(store, config, this.#advertise);
@@ -193,8 +194,8 @@ export class Daemon {
     ports.serveCluster({ handle, handlePeer });
   }
 
-  get node(): Node {
-    return this.#node;
+  get ports(): BoundPorts {
+    return this.#ports.bound;
   }
 
   #announce(isNew: boolean): void {

@@ -62,12 +62,12 @@ export function listen(options: {
   });
 }
 
-/** Where a server listens, as one line. */
-export function boundAddress(server: Server): string {
+/** The port on which a server listens: the system has chosen it where the setting says 0. */
+export function boundPort(server: Server): number {
   const address: string | AddressInfo | null = server.address();
   if (address === null || typeof address === 'string')
     throw new Error('a server that listens has an address');
-  return formatAddress({ host: address.address, port: address.port });
+  return address.port;
 }
 
 function explainListenError(where: string, error: NodeJS.ErrnoException): string {

@@ -1,6 +1,7 @@
 import type { RequestListener, Server } from 'node:http';
 import type { NodeConfig } from './config/node-config.ts';
-import { closeServer, listen } from './http-listener.ts';
+import { boundPort, closeServer, listen } from './http-listener.ts';
+import type { HttpPorts } from './http-thread/port.ts';
 import { HttpThread } from './http-thread/thread.ts';
 import { offersPeerProtocol } from './peers/protocol-range.ts';
 import type { TcpTransport } from './peers/tcp-transport.ts';
@@ -12,13 +13,19 @@ export interface ClusterDoor {
   readonly handlePeer: TcpTransport['handleUpgrade'];
 }
 
+/** Those that are really open, where the settings let the system choose. */
+export interface BoundPorts extends HttpPorts {
+  readonly cluster: number;
+}
+
 /**
  * The three ports of a node. They are open before anything is written, so that a port that is taken leaves no node
  * behind; until they are given what is to answer, they say that the node is starting.
  */
 export class NodePorts {
-  readonly cluster: Server;
   readonly http: HttpThread;
+  readonly bound: BoundPorts;
+  readonly #cluster: Server;
   #door: ClusterDoor | null = null;
 
   /** Rejects with a ListenError, and nothing left open, when one of them can't be opened. */
@@ -37,19 +44,21 @@ export class NodePorts {
         return 'taken';
       },
     });
-    ports = new NodePorts(cluster, new HttpThread({ config, onFault }));
+    const http = new HttpThread({ config, onFault });
     try {
-      await ports.http.listening();
+      const { metadata, manage } = await http.listening();
+      ports = new NodePorts({ cluster, http }, { metadata, manage, cluster: boundPort(cluster) });
+      return ports;
     } catch (error) {
-      await ports.close(0);
+      await Promise.all([http.stop(), closeServer(cluster, 0)]);
       throw error;
     }
-    return ports;
   }
 
-  private constructor(cluster: Server, http: HttpThread) {
-    this.cluster = cluster;
-    this.http = http;
+  private constructor(open: Pick<NodePorts, 'http'> & { readonly cluster: Server }, bound: BoundPorts) {
+    this.#cluster = open.cluster;
+    this.http = open.http;
+    this.bound = bound;
   }
 
   serveCluster(door: ClusterDoor): void {
@@ -58,6 +67,6 @@ export class NodePorts {
 
   /** Answers what is open, at most for that long on the cluster port, and closes all of them. */
   async close(graceMs: number): Promise<void> {
-    await Promise.all([this.http.stop(), closeServer(this.cluster, graceMs)]);
+    await Promise.all([this.http.stop(), closeServer(this.#cluster, graceMs)]);
   }
 }

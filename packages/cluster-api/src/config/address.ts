@@ -63,6 +63,11 @@ export function isWildcard({ host }: ListenAddress): boolean {
   return isIP(host) !== 0 && unspecified.check(host, isIPv4(host) ? 'ipv4' : 'ipv6');
 }
 
+/** How another process on this machine reaches what listens there. */
+export function localAddress(listen: ListenAddress): string {
+  return formatAddress(isWildcard(listen) ? { ...listen, host: '127.0.0.1' } : listen);
+}
+
 /** Whether it is one IP address, or a range of them as ADDRESS/PREFIX. */
 export function isAddressRange(text: string): boolean {
   const [address = '', prefix, ...rest] = text.split('/');

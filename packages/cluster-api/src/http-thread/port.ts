@@ -33,13 +33,19 @@ export type ToConsensus =
   /** The state is read from where the last snapshot has put it. */
   | { readonly type: 'reopened' }
   /** Both ports are open, and say that the node is starting. */
-  | { readonly type: 'listening' }
+  | { readonly type: 'listening'; readonly ports: HttpPorts }
   /** They answer as they should. */
   | { readonly type: 'serving' }
   /** A port could not be opened: the process must end with this message. */
   | { readonly type: 'notListening'; readonly message: string }
   /** The state can't be read: so must it. */
   | { readonly type: 'fault'; readonly message: string };
+
+/** Those that are really open, where the settings let the system choose. */
+export interface HttpPorts {
+  readonly metadata: number;
+  readonly manage: number;
+}
 
 /**
  * Consensus thread → HTTP thread. The one port keeps the order: a batch arrives before the answers that it allows. While

@@ -12,7 +12,7 @@ import { ListenError } from '../http-listener.ts';
 import { AppliedVersion } from './applied-version.ts';
 import { HttpPort } from './http-port.ts';
 import { unpackProposals } from './packed-proposals.ts';
-import type { HttpThreadData, Serve, ToConsensus } from './port.ts';
+import type { HttpPorts, HttpThreadData, Serve, ToConsensus } from './port.ts';
 
 export interface HttpThreadOptions {
   readonly config: NodeConfig;
@@ -44,7 +44,8 @@ export class HttpThread {
   readonly #appliedVersion = new AppliedVersion();
   readonly #toHttp: HttpPort;
   #served: ServedNode | null = null;
-  #settled: { done: () => void; failed: (error: Error) => void } | null = null;
+  #opened: { done: (ports: HttpPorts) => void; failed: (error: Error) => void } | null = null;
+  #onServing = (): void => undefined;
   #stopping = false;
   readonly #exited: Promise<void>;
 
@@ -70,9 +71,9 @@ export class HttpThread {
   }
 
   /** Resolves once both ports are open; rejects with what is wrong with them. */
-  listening(): Promise<void> {
+  listening(): Promise<HttpPorts> {
     return new Promise((resolve, reject) => {
-      this.#settled = { done: resolve, failed: reject };
+      this.#opened = { done: resolve, failed: reject };
     });
   }
 
@@ -85,8 +86,8 @@ export class HttpThread {
     this.#port.postMessage(serve);
     node.onApplied((batch) => this.#tell(batch));
     node.onState(() => this.#toHttp.post({ type: 'status', status: replicaStatus(node) }));
-    return new Promise((resolve, reject) => {
-      this.#settled = { done: resolve, failed: reject };
+    return new Promise((resolve) => {
+      this.#onServing = resolve;
     });
   }
 
@@ -140,12 +141,14 @@ export class HttpThread {
         this.#service.onReopened();
         return;
       case 'listening':
+        this.#opened?.done(message.ports);
+        return;
       case 'serving':
-        this.#settled?.done();
+        this.#onServing();
         return;
       case 'notListening':
         this.#stopping = true;
-        this.#settled?.failed(new ListenError(message.message));
+        this.#opened?.failed(new ListenError(message.message));
         return;
       case 'fault':
         this.#fail(new StoreError('damaged', message.message));

@@ -4,7 +4,7 @@ import { StateDatabase, StoreError } from '@metad/kv-store';
 import { createMetadApps, type MetadApps } from '@metad/metad-api';
 import { metadSettings } from '../config/metad-settings.ts';
 import { entryBytesLimit } from '../config/wire-limits.ts';
-import { closeServer, listen } from '../http-listener.ts';
+import { boundPort, closeServer, listen } from '../http-listener.ts';
 import { createLogger } from '../logger.ts';
 import { reasonOf } from '../reason.ts';
 import { answerStarting } from '../starting.ts';
@@ -38,10 +38,26 @@ async function run(start: Start): Promise<void> {
   const post = (message: ToConsensus) => port.postMessage(message);
   try {
     const { listen: metadata, listenManage: manage, limits } = config;
-    const open = async (options: Parameters<typeof listen>[0]) => servers.push(await listen(options));
-    await open({ setting: 'listen', address: metadata, handler: door('metadataListener'), limits });
-    await open({ setting: 'listen_manage', address: manage, handler: door('manageListener'), limits });
-    post({ type: 'listening' });
+    const open = async (options: Parameters<typeof listen>[0]) => {
+      const server = await listen(options);
+      servers.push(server);
+      return boundPort(server);
+    };
+    const ports = {
+      metadata: await open({
+        setting: 'listen',
+        address: metadata,
+        handler: door('metadataListener'),
+        limits,
+      }),
+      manage: await open({
+        setting: 'listen_manage',
+        address: manage,
+        handler: door('manageListener'),
+        limits,
+      }),
+    };
+    post({ type: 'listening', ports });
   } catch (error) {
     post({ type: 'notListening', message: reasonOf(error) });
   }
