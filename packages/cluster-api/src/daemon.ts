@@ -63,7 +63,7 @@ export class Daemon {
   readonly #advertise: string;
   readonly #run = randomUUID();
   #identity: NodeIdentity;
-  #join: JoinLoop | null = null;
+  readonly #join: JoinLoop | null;
 
   /** Rejects, with nothing left open, when any part of the node can't start. */
   static async start(options: DaemonOptions): Promise<Daemon> {
@@ -92,6 +92,7 @@ export class Daemon {
     }
   }
 
+  /** Each part is made of those above it; nothing runs yet. */
   private constructor(options: DaemonOptions, store: Store, ports: NodePorts) {
     const { config, logger } = options;
     this.#options = options;
@@ -100,148 +101,34 @@ export class Daemon {
     this.#advertise =
       config.advertiseCluster ?? localAddress({ ...config.listenCluster, port: ports.bound.cluster });
     this.#levels = supportedLevels(config.maxFeatureLevel);
-    const isNew = store.log.identity() === null;
-    this.#identity = establishIdentity(store, config, this.#advertise);
-    this.#announce(isNew);
+    this.#identity = this.#establishIdentity();
     this.#state = StateDatabase.open(store.stateFile);
     this.#backups = new Backups(store, config.dataDir);
-    const peerLog = new PeerEventLog(logger);
-    this.#transport = createTcpTransport({
-      handlers: this.#peerHandlers(),
-      token: config.clusterToken,
-      limits: { maxFrameBytes: MAX_FRAME_BYTES },
-      onEvent: (event) => {
-        this.#metrics.peerLinks.inc({ event: event.type });
-        peerLog.write(event);
-      },
-    });
-    const tickMs = config.heartbeatIntervalMs;
-    this.#node = new Node({
-      store,
-      raft: raftConfig(config, this.#identity),
-      transport: this.#transport,
-      sendSnapshot: (message) => this.#snapshots.send(message),
-      metrics: this.#metrics,
-      logger,
-      tickMs,
-      patienceTicks: Math.ceil(config.limits.proposeTimeoutMs / tickMs),
-      maxInflightProposals: config.limits.maxInflightProposals,
-      onFault: options.onFault,
-    });
-    this.#node.onApplied(({ stateFile }) => {
-      if (stateFile !== undefined) this.#state.reopen(stateFile);
-    });
-    this.#snapshots = new Snapshots({
-      store,
-      dataDir: config.dataDir,
-      node: this.#node,
-      transport: this.#transport,
-      settings: config.snapshots,
-      tickMs,
-      logger,
-      metrics: this.#metrics,
-    });
+    this.#transport = this.#createTransport();
+    this.#node = this.#createNode();
+    this.#snapshots = this.#createSnapshots();
     this.#digests = this.#createDigestCheck();
     this.#instances = new InstanceBinding({ node: this.#node, logger, self: this.#identity });
-    const features = new FeatureLevels({
-      node: this.#node,
-      present: () => store.state.featureLevel,
-      own: this.#levels,
-      levelsOf: (peer) => this.#transport.linkedPeer(peer)?.levels ?? null,
-      logger,
-    });
-    this.#leaderCalls = new LeaderCalls({
-      requiredLevel: () => features.required,
-      node: this.#node,
-      transport: this.#transport,
-      clusterId: () => this.#identity.cluster,
-      maxEntryBytes: entryBytesLimit(config),
-      quota: new StateQuota({
-        maxBytes: config.limits.maxStateBytes,
-        usedBytes: () => store.state.bytes,
-      }),
-      identifyTimeoutMs: IDENTIFY_TIMEOUT_MS,
-      membershipPatienceTicks: Math.ceil(MEMBERSHIP_TIMEOUT_MS / tickMs),
-    });
-    this.#router = new CallRouter({
-      node: this.#node,
-      leaderCalls: this.#leaderCalls,
-      transport: this.#transport,
-      metrics: this.#metrics,
-      tickMs,
-      maxOpenCalls: config.limits.maxInflightProposals,
-      maxOpenBytes: config.limits.maxUncommittedBytes,
-      leaderWaitMs: config.limits.leaderWaitMs,
-      proposeTimeoutMs: config.limits.proposeTimeoutMs,
-      membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
-    });
-    const handle = createClusterListener({
-      node: this.#node,
-      store,
-      router: this.#router,
-      trace: this.#metrics.writeTrace,
-      state: this.#state,
-      backups: this.#backups,
-      snapshots: this.#snapshots,
-      config,
-      maxFeatureLevel: this.#levels.allowed,
-      onError: (err) => {
-        if (err instanceof StoreError) options.onFault(err);
-        else logger.error({ err }, 'a request on the cluster port failed');
-      },
-    });
-    const handlePeer: ClusterDoor['handlePeer'] = (...upgrade) => this.#transport.handleUpgrade(...upgrade);
-    ports.serveCluster({ handle, handlePeer });
+    this.#leaderCalls = this.#createLeaderCalls();
+    this.#router = this.#createRouter();
+    this.#join = this.#createJoinLoop();
   }
 
   get ports(): BoundPorts {
     return this.#ports.bound;
   }
 
-  #announce(isNew: boolean): void {
-    const { node, instance, cluster } = this.#identity;
-    const { logger } = this.#options;
-    const membership = this.#store.initialState().memberships.at(-1)?.membership;
-    logger.info({ cluster, instance }, describeStart(membership, this.#identity, isNew));
-    const foreign = describeForeignCluster(this.#options.config, this.#identity);
-    if (foreign !== null) logger.warn(foreign);
-    const recorded = membership?.nodes.get(node)?.addr;
-    if (recorded === undefined || recorded === this.#advertise) return;
-    const move = `POST /add-learner [${node}, "${this.#advertise}"]`;
-    logger.warn(
-      `the others look for this node at ${recorded}, not at ${this.#advertise}: move it with ${move}`,
-    );
-  }
-
+  /** Lets every part run: peers and the loop first, those who ask last. */
   async #open(): Promise<void> {
-    const { config, logger } = this.#options;
     this.#store.reserveLog();
     this.#transport.start();
     this.#node.start();
     this.#store.startCheckpoints();
     this.#snapshots.start();
     this.#digests.start();
-    await this.#ports.http.serve({
-      node: this.#node,
-      stateFile: this.#store.stateFile,
-      router: this.#router,
-      trace: this.#metrics.writeTrace,
-      metrics: () => this.#metrics.text(takeSample(this.#node, this.#store, config)),
-      onBehind: () => this.#snapshots.readerBehind(),
-      onReopened: () => this.#snapshots.readerReopened(),
-    });
-    if (config.start.type === 'join' && this.#identity.cluster === null) {
-      const { members } = config.start;
-      this.#join = new JoinLoop({
-        members,
-        node: config.id,
-        addr: this.#advertise,
-        token: config.clusterToken,
-        isMember: () => this.#identity.cluster !== null,
-        logger,
-      });
-      this.#join.start();
-    }
+    this.#ports.serveCluster(this.#createClusterDoor());
+    await this.#serveHttp();
+    this.#join?.start();
   }
 
   /** Hands the lead over, answers what is open, releases the waiters, closes ports and databases. */
@@ -262,6 +149,39 @@ export class Daemon {
     await Promise.all([closed, this.#snapshots.stop()]);
     this.#state.close();
     this.#store.close();
+  }
+
+  #establishIdentity(): NodeIdentity {
+    const { config, logger } = this.#options;
+    const isNew = this.#store.log.identity() === null;
+    const identity = establishIdentity(this.#store, config, this.#advertise);
+    const { node, instance, cluster } = identity;
+    const membership = this.#store.initialState().memberships.at(-1)?.membership;
+    logger.info({ cluster, instance }, describeStart(membership, identity, isNew));
+    const foreign = describeForeignCluster(config, identity);
+    if (foreign !== null) logger.warn(foreign);
+    const recorded = membership?.nodes.get(node)?.addr;
+    if (recorded !== undefined && recorded !== this.#advertise) {
+      const move = `POST /add-learner [${node}, "${this.#advertise}"]`;
+      logger.warn(
+        `the others look for this node at ${recorded}, not at ${this.#advertise}: move it with ${move}`,
+      );
+    }
+    return identity;
+  }
+
+  #createTransport(): TcpTransport {
+    const { config, logger } = this.#options;
+    const peerLog = new PeerEventLog(logger);
+    return createTcpTransport({
+      handlers: this.#peerHandlers(),
+      token: config.clusterToken,
+      limits: { maxFrameBytes: MAX_FRAME_BYTES },
+      onEvent: (event) => {
+        this.#metrics.peerLinks.inc({ event: event.type });
+        peerLog.write(event);
+      },
+    });
   }
 
   #peerHandlers(): PeerHandlers {
@@ -293,6 +213,41 @@ export class Daemon {
     };
   }
 
+  #createNode(): Node {
+    const { config, logger, onFault } = this.#options;
+    const tickMs = config.heartbeatIntervalMs;
+    const node = new Node({
+      store: this.#store,
+      raft: raftConfig(config, this.#identity),
+      transport: this.#transport,
+      sendSnapshot: (message) => this.#snapshots.send(message),
+      metrics: this.#metrics,
+      logger,
+      tickMs,
+      patienceTicks: Math.ceil(config.limits.proposeTimeoutMs / tickMs),
+      maxInflightProposals: config.limits.maxInflightProposals,
+      onFault,
+    });
+    node.onApplied(({ stateFile }) => {
+      if (stateFile !== undefined) this.#state.reopen(stateFile);
+    });
+    return node;
+  }
+
+  #createSnapshots(): Snapshots {
+    const { config, logger } = this.#options;
+    return new Snapshots({
+      store: this.#store,
+      dataDir: config.dataDir,
+      node: this.#node,
+      transport: this.#transport,
+      settings: config.snapshots,
+      tickMs: config.heartbeatIntervalMs,
+      logger,
+      metrics: this.#metrics,
+    });
+  }
+
   #createDigestCheck(): DigestCheck {
     const check = new DigestCheck({
       self: this.#node.id,
@@ -306,6 +261,93 @@ export class Daemon {
     });
     this.#node.onApplied((batch) => check.applied(batch));
     return check;
+  }
+
+  #createLeaderCalls(): LeaderCalls {
+    const { config, logger } = this.#options;
+    const store = this.#store;
+    const features = new FeatureLevels({
+      node: this.#node,
+      present: () => store.state.featureLevel,
+      own: this.#levels,
+      levelsOf: (peer) => this.#transport.linkedPeer(peer)?.levels ?? null,
+      logger,
+    });
+    return new LeaderCalls({
+      requiredLevel: () => features.required,
+      node: this.#node,
+      transport: this.#transport,
+      clusterId: () => this.#identity.cluster,
+      maxEntryBytes: entryBytesLimit(config),
+      quota: new StateQuota({
+        maxBytes: config.limits.maxStateBytes,
+        usedBytes: () => store.state.bytes,
+      }),
+      identifyTimeoutMs: IDENTIFY_TIMEOUT_MS,
+      membershipPatienceTicks: Math.ceil(MEMBERSHIP_TIMEOUT_MS / config.heartbeatIntervalMs),
+    });
+  }
+
+  #createRouter(): CallRouter {
+    const { limits, heartbeatIntervalMs } = this.#options.config;
+    return new CallRouter({
+      node: this.#node,
+      leaderCalls: this.#leaderCalls,
+      transport: this.#transport,
+      metrics: this.#metrics,
+      tickMs: heartbeatIntervalMs,
+      maxOpenCalls: limits.maxInflightProposals,
+      maxOpenBytes: limits.maxUncommittedBytes,
+      leaderWaitMs: limits.leaderWaitMs,
+      proposeTimeoutMs: limits.proposeTimeoutMs,
+      membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
+    });
+  }
+
+  /** null: nobody is to be asked, or this node has been added before. */
+  #createJoinLoop(): JoinLoop | null {
+    const { config, logger } = this.#options;
+    if (config.start.type !== 'join' || this.#identity.cluster !== null) return null;
+    return new JoinLoop({
+      members: config.start.members,
+      node: config.id,
+      addr: this.#advertise,
+      token: config.clusterToken,
+      isMember: () => this.#identity.cluster !== null,
+      logger,
+    });
+  }
+
+  #createClusterDoor(): ClusterDoor {
+    const { config, logger, onFault } = this.#options;
+    const handle = createClusterListener({
+      node: this.#node,
+      store: this.#store,
+      router: this.#router,
+      trace: this.#metrics.writeTrace,
+      state: this.#state,
+      backups: this.#backups,
+      snapshots: this.#snapshots,
+      config,
+      maxFeatureLevel: this.#levels.allowed,
+      onError: (err) => {
+        if (err instanceof StoreError) onFault(err);
+        else logger.error({ err }, 'a request on the cluster port failed');
+      },
+    });
+    return { handle, handlePeer: (...upgrade) => this.#transport.handleUpgrade(...upgrade) };
+  }
+
+  #serveHttp(): Promise<void> {
+    return this.#ports.http.serve({
+      node: this.#node,
+      stateFile: this.#store.stateFile,
+      router: this.#router,
+      trace: this.#metrics.writeTrace,
+      metrics: () => this.#metrics.text(takeSample(this.#node, this.#store, this.#options.config)),
+      onBehind: () => this.#snapshots.readerBehind(),
+      onReopened: () => this.#snapshots.readerReopened(),
+    });
   }
 
   /**
