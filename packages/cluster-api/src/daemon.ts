@@ -209,6 +209,7 @@ export class Daemon {
         this.#snapshots.receive(frame, channel);
       },
       digests: (marks, { node }) => this.#digests.receive(marks, node),
+      notMember: (without) => this.#node.reportNotMember(without),
       unreachable: (peer) => this.#node.reportUnreachable(peer),
     };
   }

@@ -47,7 +47,7 @@ function app(clusterToken: string | null = null) {
   return createClusterApp({
     node: {
       readBarrier: () => Promise.resolve(barrier),
-      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp, quarantine },
+      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp, isRemoved: false, quarantine },
     },
     router: { execute },
     trace: new WriteTrace(),

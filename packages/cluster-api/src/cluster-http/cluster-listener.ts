@@ -46,6 +46,7 @@ function metricsOf({ node, store, maxFeatureLevel }: ClusterListenerOptions) {
     snapshot: snapshots.newest?.last ?? null,
     logIdOf: (index) => (index === log.compacted.index ? log.compacted : log.logId(index)),
     contact: node.contact,
+    isRemoved: node.state.isRemoved,
     featureLevel: { present: state.featureLevel, max: maxFeatureLevel },
   });
 }

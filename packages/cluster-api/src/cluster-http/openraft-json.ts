@@ -86,6 +86,8 @@ export function metricsAnswer(options: {
   readonly snapshot: LogId | null;
   readonly logIdOf: (index: RaftStatus['committed']) => LogId | undefined;
   readonly contact: QuorumContact;
+  /** As far as it was told. */
+  readonly isRemoved: boolean;
   /** That of the cluster, as applied here, and what this node lets it rise to. */
   readonly featureLevel: { readonly present: number; readonly max: number };
 }): BigJson {
@@ -115,6 +117,7 @@ export function metricsAnswer(options: {
       log_id: optionalLogIdJson(status.membership.logId),
       membership: membershipJson(membership),
     },
+    removed: options.isRemoved,
     feature_level: options.featureLevel.present,
     max_feature_level: options.featureLevel.max,
   };

@@ -7,6 +7,7 @@ import type { CallOutcome } from '../consensus/call.ts';
 import { explainCallError } from '../consensus/call-error.ts';
 import type { CallRouter } from '../consensus/call-router.ts';
 import type { Node } from '../consensus/node.ts';
+import { removalMessage } from '../consensus/removal.ts';
 import type { WriteTrace } from '../consensus/write-trace.ts';
 import { ListenError } from '../http-listener.ts';
 import { AppliedVersion } from './applied-version.ts';
@@ -46,6 +47,7 @@ export class HttpThread {
   #served: ServedNode | null = null;
   #opened: { done: (ports: HttpPorts) => void; failed: (error: Error) => void } | null = null;
   #onServing = (): void => undefined;
+  #wasRemoved = false;
   #stopping = false;
   readonly #exited: Promise<void>;
 
@@ -85,7 +87,7 @@ export class HttpThread {
     const serve: Serve = { type: 'serve', stateFile, status: replicaStatus(node) };
     this.#port.postMessage(serve);
     node.onApplied((batch) => this.#tell(batch));
-    node.onState(() => this.#toHttp.post({ type: 'status', status: replicaStatus(node) }));
+    node.onState(() => this.#tellStatus(node));
     return new Promise((resolve) => {
       this.#onServing = resolve;
     });
@@ -109,6 +111,13 @@ export class HttpThread {
     if (batch.stateFile === undefined) this.#appliedVersion.set(batch.version);
     this.#toHttp.postBatch(batch);
     if (batch.stateFile !== undefined) this.#noteReplacement(batch.version);
+  }
+
+  /** Who waits at a node that was removed would never be told of anything: all look once more, and find out. */
+  #tellStatus(node: Node): void {
+    this.#toHttp.post({ type: 'status', status: replicaStatus(node) });
+    if (node.state.isRemoved && !this.#wasRemoved) this.#toHttp.postBatch(node.nothingKnown());
+    this.#wasRemoved = node.state.isRemoved;
   }
 
   #noteReplacement(version: Version): void {
@@ -175,8 +184,9 @@ export class HttpThread {
 }
 
 function replicaStatus(node: Node): ReplicaStatus {
-  const { caughtUp, leader, quarantine } = node.state;
-  return { caughtUp, hasLeader: leader !== null, quarantine };
+  const { caughtUp, leader, isRemoved, quarantine } = node.state;
+  const removal = isRemoved ? removalMessage(node.id) : null;
+  return { caughtUp, hasLeader: leader !== null, removal, quarantine };
 }
 
 function proposeOutcome(outcome: CallOutcome): ProposeOutcome {

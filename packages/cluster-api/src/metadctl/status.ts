@@ -14,6 +14,7 @@ const METRICS = z.object({
     current_leader: z.number().nullable(),
     last_log_index: z.number().nullable(),
     last_applied: z.object({ index: z.number() }).nullable(),
+    removed: z.boolean(),
     feature_level: z.number(),
     max_feature_level: z.number(),
     membership_config: z.object({
@@ -32,7 +33,8 @@ type Seen = { readonly metrics: Metrics; readonly version: string } | { readonly
 
 /** Asks one node for the members, then each of them how it is. Throws a CommandError unless somebody leads. */
 export async function showStatus(endpoint: Endpoint, print: (text: string) => void): Promise<void> {
-  const { membership } = (await readMetrics(endpoint)).membership_config;
+  const asked = await readMetrics(endpoint);
+  const { membership } = asked.membership_config;
   const nodes = Object.entries(membership.nodes).map(([id, { addr }]) => ({ id: Number(id), addr }));
   if (nodes.length === 0) throw new CommandError(`${endpoint.url.origin} waits to be added to a cluster`);
   const members = await Promise.all(
@@ -49,6 +51,11 @@ export async function showStatus(endpoint: Endpoint, print: (text: string) => vo
   ]);
   print(columns([['NODE', 'ADDRESS', 'ROLE', 'VERSION', 'APPLIED', 'LAG', 'LEVEL', ''], ...rows]));
   if (membership.configs.length > 1) print('a change of voters is under way');
+  if (asked.removed) {
+    throw new CommandError(
+      `${endpoint.url.origin} is node ${asked.id}, which was removed: these are the members that it knew; ask one of them`,
+    );
+  }
   if (leader === null) throw new CommandError('no node leads: a majority of the voters must run');
 }
 
