@@ -324,6 +324,7 @@ export class Daemon {
     const handle = createClusterListener({
       node: this.#node,
       store: this.#store,
+      identity: () => this.#identity,
       router: this.#router,
       trace: this.#metrics.writeTrace,
       state: this.#state,

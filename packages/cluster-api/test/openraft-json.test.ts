@@ -111,6 +111,7 @@ describe('metrics', () => {
     parse(
       metricsAnswer({
         status: now,
+        identity: { cluster: 'a cluster', instance: 'one' },
         applied: logId,
         snapshot: null,
         logIdOf: (index) => (index === 9 ? logId : undefined),
@@ -122,6 +123,11 @@ describe('metrics', () => {
 
   test('a leader shows times and matched logs, at top level and inside Ok', () => {
     const shown = answer(status) as { Ok: Record<string, unknown>; heartbeat: unknown; replication: unknown };
+    expect(shown.Ok).toMatchObject({
+      cluster: 'a cluster',
+      instance: 'one',
+      instances: { 1: 'a', 2: null },
+    });
     expect(shown.Ok).toMatchObject({ removed: false, feature_level: 1, max_feature_level: 2 });
     expect(shown.Ok).toMatchObject({ state: 'Leader', current_leader: 1, snapshot: null, purged: null });
     expect(shown.heartbeat).toMatchObject({ 1: expect.any(Number), 2: null });
