@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useCluster } from './cluster.ts';
@@ -92,6 +93,31 @@ describe('a backup', () => {
     expect(readdirSync(folder)).not.toContain('from-damaged');
   });
 
+  test('of a standby is refused, and the one that is there stays', async () => {
+    await cluster.add(8, '--standby');
+    cluster.launch(8);
+    await cluster.listening(8);
+    const found = readFileSync(file);
+    const refused = await metadctlFailure('backup', file, '--force', '--local', ...endpoint(8));
+    expect(refused).toMatch(/answers 503: this node has nothing to back up/);
+    expect(readFileSync(file).equals(found)).toBe(true);
+    await cluster.stop(8);
+  });
+
+  test('that is not there is missed in the same words by whoever reads it', async () => {
+    const missing = join(folder, 'missing.backup');
+    const sentence = `cannot read ${missing}: there is no such file`;
+    const target = ['--data_dir', join(folder, 'from-missing')];
+    expect(await metadctlFailure('verify', missing)).toBe(`metadctl: ${sentence}\n`);
+    expect(await metadctlFailure('restore', missing, ...target)).toBe(`metadctl: ${sentence}\n`);
+    await cluster.add(9);
+    const process = cluster.launch(9, '--restore', missing);
+    expect(await process.exited).toMatchObject({ code: 1 });
+    expect(process.log).toContain(`"msg":"${sentence}"`);
+    expect(await metadctlFailure('restore', folder, ...target)).toContain('it is a directory, not a backup');
+    expect(readdirSync(folder)).not.toContain('from-missing');
+  });
+
   test('of a node that is not there, or with a flag that is none, says so', async () => {
     const [port] = await cluster.ports(1);
     const nowhere = `http://127.0.0.1:${port}`;
@@ -99,6 +125,12 @@ describe('a backup', () => {
       /cannot be reached/,
     );
     expect(await metadctl('backup', join(folder, 'x'), '--endpont', nowhere)).toMatchObject({ code: 2 });
+    for (const address of ['ftp://127.0.0.1:1', `${nowhere}/backup`, '127.0.0.1']) {
+      expect(await metadctl('backup', join(folder, 'x'), '--endpoint', address)).toEqual({
+        code: 2,
+        output: expect.stringMatching(/--endpoint.*expected HOST:PORT or http\(s\):\/\/HOST:PORT/),
+      });
+    }
     expect(await metadctl('restore', file)).toMatchObject({ code: 2 });
     expect(readdirSync(folder)).not.toContain('x.part');
   });
@@ -131,9 +163,18 @@ describe('data that is there', () => {
 });
 
 describe('metad --restore', () => {
-  test('makes a new cluster with the same data, mappings and rules', async () => {
+  test('that finds a port taken has restored nothing: the same words do it later', async () => {
     await cluster.add(2);
+    const other = net.createServer();
+    await new Promise<void>((resolve) => other.listen(cluster.node(2).ports.metadata, '127.0.0.1', resolve));
+    const refused = cluster.launch(2, '--restore', file);
+    expect(await refused.exited).toMatchObject({ code: 1 });
+    expect(refused.log).toMatch(/the port is already in use/);
+    await new Promise((resolve) => other.close(resolve));
     await cluster.start(2, '--restore', file);
+  });
+
+  test('makes a new cluster with the same data, mappings and rules', async () => {
     expect(findLoss(before, await cluster.readAll(2))).toEqual([]);
     expect(json(await cluster.metadata(2, '/self', CLIENT))).toEqual({ node: { ip: '10.0.0.7' } });
     expect(await cluster.metadata(2, '/nodes/web', '10.9.9.9')).toMatchObject({ status: 404 });

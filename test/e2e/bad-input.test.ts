@@ -159,12 +159,19 @@ describe('the manage API', () => {
     expect(reply.status, reply.text.slice(0, 300)).toBe(status);
     expect(json(reply)).toEqual(error(status, message));
   });
-
-  test('does not ask for a body that is held back and too long', async () => {
-    const head = `PUT /v1/data/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ${9 * MIB}\r\n\r\n`;
-    expect(await sendRaw(cluster.node(2).ports.manage, head)).toMatch(/^HTTP\/1\.1 413 /);
-  });
 });
+
+test.for([
+  ['manage', 'PUT /v1/data/a'],
+  ['cluster', 'POST /write'],
+  ['cluster', 'POST /read'],
+] as const)(
+  'the %s port does not ask for a body of %s that is held back and too long',
+  async ([port, line]) => {
+    const head = `${line} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: ${9 * MIB}\r\n\r\n`;
+    expect(await sendRaw(cluster.node(2).ports[port], head)).toMatch(/^HTTP\/1\.1 413 /);
+  },
+);
 
 describe('the metadata API', () => {
   test.for(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS'])('refuses %s', async (method) => {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -44,6 +44,11 @@ describe('bad configuration', () => {
       'timing that cannot work',
       ['--heartbeat_interval', '1s', '--election_timeout', '1s'],
       [/election_timeout/],
+    ],
+    [
+      'more time for the headers than for the request',
+      ['--header_timeout', '2m'],
+      [/header_timeout .*request_timeout/],
     ],
     ['two ways to begin', ['--standby', '--join', '127.0.0.1:1'], [/standby/, /join/]],
     [
@@ -119,17 +124,26 @@ describe('what is taken already', () => {
     await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
     try {
       await expectRefusal(cluster.args(2), {}, new RegExp(`\\b${port}\\b`), /in use|taken|EADDRINUSE/i);
+      expect(existsSync(cluster.node(2).dataDir), 'nothing was founded').toBe(false);
     } finally {
       await new Promise((resolve) => other.close(resolve));
     }
   });
 
-  test('a data directory that cannot be made', async () => {
+  test('a data directory that cannot be made is named with what is in its way', async () => {
     const file = join(cluster.scratch('taken'), 'file');
     writeFileSync(file, 'not a directory');
-    const args = cluster
-      .args(2)
-      .map((word, index, all) => (all[index - 1] === '--data_dir' ? join(file, 'data') : word));
-    await expectRefusal(args, {}, new RegExp(file));
+    for (const [dataDir, reason] of [
+      [file, `${file} is no directory`],
+      [join(file, 'deep', 'data'), `${file} is no directory`],
+      ['/dev/null/data', '/dev/null is no directory'],
+      // The system refuses names there as if /proc itself were missing.
+      ['/proc/metad/data', ''],
+    ] as const) {
+      const args = cluster
+        .args(2)
+        .map((word, index, all) => (all[index - 1] === '--data_dir' ? dataDir : word));
+      await expectRefusal(args, {}, new RegExp(`cannot create the data directory ${dataDir}: ${reason}`));
+    }
   });
 });

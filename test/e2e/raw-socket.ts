@@ -1,6 +1,6 @@
 import net from 'node:net';
 
-/** Node looks every thirty seconds for clients that take too long. */
+/** Longer than any node of these tests lets a client take. */
 const LIMIT_MS = 50_000;
 const MAX_REPLY_CHARS = 100_000;
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestListener, Server } from 'node:http';
 import { type NodeIdentity, StateDatabase, Store, StoreError } from '@metad/kv-store';
 import type { Logger } from 'pino';
 import { Backups } from './backup/backups.ts';
 import { createClusterListener } from './cluster-http/cluster-listener.ts';
+import { localAddress } from './config/address.ts';
 import type { NodeConfig } from './config/node-config.ts';
 import { packageVersion } from './config/package-version.ts';
 import { raftConfig } from './config/raft-config.ts';
@@ -17,12 +17,10 @@ import { ConsensusMetrics } from './consensus/metrics.ts';
 import { Node } from './consensus/node.ts';
 import { takeSample } from './consensus/sample.ts';
 import { StateQuota } from './consensus/state-quota.ts';
-import { boundAddress, closeServer, listen } from './http-listener.ts';
-import { HttpThread, replicaStatus } from './http-thread/thread.ts';
 import { admitPeer, describeForeignCluster, describeStart, establishIdentity } from './identity.ts';
 import { JoinLoop } from './join-loop.ts';
+import { type BoundPorts, type ClusterDoor, NodePorts } from './node-ports.ts';
 import { PeerEventLog } from './peers/event-log.ts';
-import { offersPeerProtocol } from './peers/protocol-range.ts';
 import { createTcpTransport, type TcpTransport } from './peers/tcp-transport.ts';
 import type { PeerHandlers, SupportedLevels } from './peers/transport.ts';
 import { quarantineMessage, refuseQuarantined, writeQuarantine } from './quarantine.ts';
@@ -53,7 +51,7 @@ export class Daemon {
   readonly #state: StateDatabase;
   readonly #backups: Backups;
   readonly #metrics = new ConsensusMetrics(packageVersion());
-  readonly #clusterServer: Server;
+  readonly #ports: NodePorts;
   readonly #transport: TcpTransport;
   readonly #node: Node;
   readonly #snapshots: Snapshots;
@@ -65,196 +63,72 @@ export class Daemon {
   readonly #advertise: string;
   readonly #run = randomUUID();
   #identity: NodeIdentity;
-  #http: HttpThread | null = null;
-  #join: JoinLoop | null = null;
+  readonly #join: JoinLoop | null;
 
   /** Rejects, with nothing left open, when any part of the node can't start. */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    refuseQuarantined(options.config.dataDir);
-    restoreIfAsked(options.config, options.logger);
-    const store = Store.open(options.config.dataDir);
+    const { config, logger, onFault } = options;
+    refuseQuarantined(config.dataDir);
+    const ports = await NodePorts.open(config, onFault);
     let daemon: Daemon | null = null;
     try {
-      const server = await listen({
-        setting: 'listen_cluster',
-        address: options.config.listenCluster,
-        limits: options.config.limits,
-        handler: (request, response) => daemon?.handleCluster(request, response),
-        onUpgrade: (request, socket, head) => {
-          if (!offersPeerProtocol(request.headers.upgrade)) return 'declined';
-          daemon?.handlePeer(request, socket, head);
-          return 'taken';
-        },
-      });
-      try {
-        daemon = new Daemon(options, store, server);
-        await daemon.#open();
-        return daemon;
-      } catch (error) {
-        await (daemon ? daemon.stop() : closeServer(server, 0));
-        throw error;
-      }
+      restoreIfAsked(config, logger);
+      daemon = Daemon.#compose(options, Store.open(config.dataDir), ports);
+      await daemon.#open();
+      return daemon;
+    } catch (error) {
+      await (daemon ? daemon.stop() : ports.close(0));
+      throw error;
+    }
+  }
+
+  /** Closes the store when the rest can't be made. */
+  static #compose(options: DaemonOptions, store: Store, ports: NodePorts): Daemon {
+    try {
+      return new Daemon(options, store, ports);
     } catch (error) {
       store.close();
       throw error;
     }
   }
 
-  /** Answers one request on the cluster port. */
-  readonly handleCluster: RequestListener;
-  /** Answers one peer that asks for a connection there. */
-  readonly handlePeer: TcpTransport['handleUpgrade'];
-
-  private constructor(options: DaemonOptions, store: Store, server: Server) {
+  /** Each part is made of those above it; nothing runs yet. */
+  private constructor(options: DaemonOptions, store: Store, ports: NodePorts) {
     const { config, logger } = options;
     this.#options = options;
     this.#store = store;
-    this.#clusterServer = server;
-    this.#advertise = config.advertiseCluster ?? boundAddress(server);
+    this.#ports = ports;
+    this.#advertise =
+      config.advertiseCluster ?? localAddress({ ...config.listenCluster, port: ports.bound.cluster });
     this.#levels = supportedLevels(config.maxFeatureLevel);
-    const isNew = store.log.identity() === null;
-    this.#identity = establishIdentity(store, config, this.#advertise);
-    this.#announce(isNew);
+    this.#identity = this.#establishIdentity();
     this.#state = StateDatabase.open(store.stateFile);
     this.#backups = new Backups(store, config.dataDir);
-    const peerLog = new PeerEventLog(logger);
-    this.#transport = createTcpTransport({
-      handlers: this.#peerHandlers(),
-      token: config.clusterToken,
-      limits: { maxFrameBytes: MAX_FRAME_BYTES },
-      onEvent: (event) => {
-        this.#metrics.peerLinks.inc({ event: event.type });
-        peerLog.write(event);
-      },
-    });
-    const tickMs = config.heartbeatIntervalMs;
-    this.#node = new Node({
-      store,
-      raft: raftConfig(config, this.#identity),
-      transport: this.#transport,
-      sendSnapshot: (message) => this.#snapshots.send(message),
-      metrics: this.#metrics,
-      logger,
-      tickMs,
-      patienceTicks: Math.ceil(config.limits.proposeTimeoutMs / tickMs),
-      maxInflightProposals: config.limits.maxInflightProposals,
-      onFault: options.onFault,
-    });
-    this.#node.onApplied(({ stateFile }) => {
-      if (stateFile !== undefined) this.#state.reopen(stateFile);
-    });
-    this.#snapshots = new Snapshots({
-      store,
-      dataDir: config.dataDir,
-      node: this.#node,
-      transport: this.#transport,
-      settings: config.snapshots,
-      tickMs,
-      logger,
-      metrics: this.#metrics,
-    });
+    this.#transport = this.#createTransport();
+    this.#node = this.#createNode();
+    this.#snapshots = this.#createSnapshots();
     this.#digests = this.#createDigestCheck();
     this.#instances = new InstanceBinding({ node: this.#node, logger, self: this.#identity });
-    const features = new FeatureLevels({
-      node: this.#node,
-      present: () => store.state.featureLevel,
-      own: this.#levels,
-      levelsOf: (peer) => this.#transport.linkedPeer(peer)?.levels ?? null,
-      logger,
-    });
-    this.#leaderCalls = new LeaderCalls({
-      requiredLevel: () => features.required,
-      node: this.#node,
-      transport: this.#transport,
-      clusterId: () => this.#identity.cluster,
-      maxEntryBytes: entryBytesLimit(config),
-      quota: new StateQuota({
-        maxBytes: config.limits.maxStateBytes,
-        usedBytes: () => store.state.bytes,
-      }),
-      identifyTimeoutMs: IDENTIFY_TIMEOUT_MS,
-      membershipPatienceTicks: Math.ceil(MEMBERSHIP_TIMEOUT_MS / tickMs),
-    });
-    this.#router = new CallRouter({
-      node: this.#node,
-      leaderCalls: this.#leaderCalls,
-      transport: this.#transport,
-      metrics: this.#metrics,
-      tickMs,
-      maxOpenCalls: config.limits.maxInflightProposals,
-      maxOpenBytes: config.limits.maxUncommittedBytes,
-      leaderWaitMs: config.limits.leaderWaitMs,
-      proposeTimeoutMs: config.limits.proposeTimeoutMs,
-      membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
-    });
-    this.handleCluster = createClusterListener({
-      node: this.#node,
-      store,
-      router: this.#router,
-      trace: this.#metrics.writeTrace,
-      state: this.#state,
-      backups: this.#backups,
-      snapshots: this.#snapshots,
-      config,
-      maxFeatureLevel: this.#levels.allowed,
-      onError: (err) => {
-        if (err instanceof StoreError) options.onFault(err);
-        else logger.error({ err }, 'a request on the cluster port failed');
-      },
-    });
-    this.handlePeer = (request, socket, head) => this.#transport.handleUpgrade(request, socket, head);
+    this.#leaderCalls = this.#createLeaderCalls();
+    this.#router = this.#createRouter();
+    this.#join = this.#createJoinLoop();
   }
 
-  get node(): Node {
-    return this.#node;
+  get ports(): BoundPorts {
+    return this.#ports.bound;
   }
 
-  #announce(isNew: boolean): void {
-    const { node, instance, cluster } = this.#identity;
-    const { logger } = this.#options;
-    const membership = this.#store.initialState().memberships.at(-1)?.membership;
-    logger.info({ cluster, instance }, describeStart(membership, this.#identity, isNew));
-    const foreign = describeForeignCluster(this.#options.config, this.#identity);
-    if (foreign !== null) logger.warn(foreign);
-    const recorded = membership?.nodes.get(node)?.addr;
-    if (recorded === undefined || recorded === this.#advertise) return;
-    const move = `POST /add-learner [${node}, "${this.#advertise}"]`;
-    logger.warn(
-      `the others look for this node at ${recorded}, not at ${this.#advertise}: move it with ${move}`,
-    );
-  }
-
+  /** Lets every part run: peers and the loop first, those who ask last. */
   async #open(): Promise<void> {
-    const { config, logger } = this.#options;
     this.#store.reserveLog();
     this.#transport.start();
     this.#node.start();
     this.#store.startCheckpoints();
     this.#snapshots.start();
     this.#digests.start();
-    this.#http = new HttpThread({
-      data: { config, stateFile: this.#store.stateFile, status: replicaStatus(this.#node) },
-      node: this.#node,
-      router: this.#router,
-      trace: this.#metrics.writeTrace,
-      metrics: () => this.#metrics.text(takeSample(this.#node, this.#store, config)),
-      onBehind: () => this.#snapshots.readerBehind(),
-      onReopened: () => this.#snapshots.readerReopened(),
-      onFault: this.#options.onFault,
-    });
-    await this.#http.listening();
-    if (config.start.type === 'join' && this.#identity.cluster === null) {
-      const { members } = config.start;
-      this.#join = new JoinLoop({
-        members,
-        node: config.id,
-        addr: this.#advertise,
-        token: config.clusterToken,
-        isMember: () => this.#identity.cluster !== null,
-        logger,
-      });
-      this.#join.start();
-    }
+    this.#ports.serveCluster(this.#createClusterDoor());
+    await this.#serveHttp();
+    this.#join?.start();
   }
 
   /** Hands the lead over, answers what is open, releases the waiters, closes ports and databases. */
@@ -265,16 +139,49 @@ export class Daemon {
     // Definitely refused now, rather than cut off in a moment.
     this.#router.close();
     this.#backups.stop();
-    const servers = [this.#http?.stop(), closeServer(this.#clusterServer, STOP_GRACE_MS)];
+    const closed = this.#ports.close(STOP_GRACE_MS);
     const drainTicks = Math.ceil(DRAIN_MS / this.#options.config.heartbeatIntervalMs);
     // Those of this node's clients, and those that other nodes have forwarded here.
     await this.#node.until(() => this.#router.openCalls + this.#node.inFlight === 0, drainTicks);
     // What has no quorum by now is answered as unknown; the connections of peers are closed, so the servers can.
     this.#node.stop();
     await this.#transport.stop();
-    await Promise.all([...servers, this.#snapshots.stop()]);
+    await Promise.all([closed, this.#snapshots.stop()]);
     this.#state.close();
     this.#store.close();
+  }
+
+  #establishIdentity(): NodeIdentity {
+    const { config, logger } = this.#options;
+    const isNew = this.#store.log.identity() === null;
+    const identity = establishIdentity(this.#store, config, this.#advertise);
+    const { node, instance, cluster } = identity;
+    const membership = this.#store.initialState().memberships.at(-1)?.membership;
+    logger.info({ cluster, instance }, describeStart(membership, identity, isNew));
+    const foreign = describeForeignCluster(config, identity);
+    if (foreign !== null) logger.warn(foreign);
+    const recorded = membership?.nodes.get(node)?.addr;
+    if (recorded !== undefined && recorded !== this.#advertise) {
+      const move = `POST /add-learner [${node}, "${this.#advertise}"]`;
+      logger.warn(
+        `the others look for this node at ${recorded}, not at ${this.#advertise}: move it with ${move}`,
+      );
+    }
+    return identity;
+  }
+
+  #createTransport(): TcpTransport {
+    const { config, logger } = this.#options;
+    const peerLog = new PeerEventLog(logger);
+    return createTcpTransport({
+      handlers: this.#peerHandlers(),
+      token: config.clusterToken,
+      limits: { maxFrameBytes: MAX_FRAME_BYTES },
+      onEvent: (event) => {
+        this.#metrics.peerLinks.inc({ event: event.type });
+        peerLog.write(event);
+      },
+    });
   }
 
   #peerHandlers(): PeerHandlers {
@@ -302,8 +209,44 @@ export class Daemon {
         this.#snapshots.receive(frame, channel);
       },
       digests: (marks, { node }) => this.#digests.receive(marks, node),
+      notMember: (without) => this.#node.reportNotMember(without),
       unreachable: (peer) => this.#node.reportUnreachable(peer),
     };
+  }
+
+  #createNode(): Node {
+    const { config, logger, onFault } = this.#options;
+    const tickMs = config.heartbeatIntervalMs;
+    const node = new Node({
+      store: this.#store,
+      raft: raftConfig(config, this.#identity),
+      transport: this.#transport,
+      sendSnapshot: (message) => this.#snapshots.send(message),
+      metrics: this.#metrics,
+      logger,
+      tickMs,
+      patienceTicks: Math.ceil(config.limits.proposeTimeoutMs / tickMs),
+      maxInflightProposals: config.limits.maxInflightProposals,
+      onFault,
+    });
+    node.onApplied(({ stateFile }) => {
+      if (stateFile !== undefined) this.#state.reopen(stateFile);
+    });
+    return node;
+  }
+
+  #createSnapshots(): Snapshots {
+    const { config, logger } = this.#options;
+    return new Snapshots({
+      store: this.#store,
+      dataDir: config.dataDir,
+      node: this.#node,
+      transport: this.#transport,
+      settings: config.snapshots,
+      tickMs: config.heartbeatIntervalMs,
+      logger,
+      metrics: this.#metrics,
+    });
   }
 
   #createDigestCheck(): DigestCheck {
@@ -319,6 +262,94 @@ export class Daemon {
     });
     this.#node.onApplied((batch) => check.applied(batch));
     return check;
+  }
+
+  #createLeaderCalls(): LeaderCalls {
+    const { config, logger } = this.#options;
+    const store = this.#store;
+    const features = new FeatureLevels({
+      node: this.#node,
+      present: () => store.state.featureLevel,
+      own: this.#levels,
+      levelsOf: (peer) => this.#transport.linkedPeer(peer)?.levels ?? null,
+      logger,
+    });
+    return new LeaderCalls({
+      requiredLevel: () => features.required,
+      node: this.#node,
+      transport: this.#transport,
+      clusterId: () => this.#identity.cluster,
+      maxEntryBytes: entryBytesLimit(config),
+      quota: new StateQuota({
+        maxBytes: config.limits.maxStateBytes,
+        usedBytes: () => store.state.bytes,
+      }),
+      identifyTimeoutMs: IDENTIFY_TIMEOUT_MS,
+      membershipPatienceTicks: Math.ceil(MEMBERSHIP_TIMEOUT_MS / config.heartbeatIntervalMs),
+    });
+  }
+
+  #createRouter(): CallRouter {
+    const { limits, heartbeatIntervalMs } = this.#options.config;
+    return new CallRouter({
+      node: this.#node,
+      leaderCalls: this.#leaderCalls,
+      transport: this.#transport,
+      metrics: this.#metrics,
+      tickMs: heartbeatIntervalMs,
+      maxOpenCalls: limits.maxInflightProposals,
+      maxOpenBytes: limits.maxUncommittedBytes,
+      leaderWaitMs: limits.leaderWaitMs,
+      proposeTimeoutMs: limits.proposeTimeoutMs,
+      membershipTimeoutMs: MEMBERSHIP_TIMEOUT_MS,
+    });
+  }
+
+  /** null: nobody is to be asked, or this node has been added before. */
+  #createJoinLoop(): JoinLoop | null {
+    const { config, logger } = this.#options;
+    if (config.start.type !== 'join' || this.#identity.cluster !== null) return null;
+    return new JoinLoop({
+      members: config.start.members,
+      node: config.id,
+      addr: this.#advertise,
+      token: config.clusterToken,
+      isMember: () => this.#identity.cluster !== null,
+      logger,
+    });
+  }
+
+  #createClusterDoor(): ClusterDoor {
+    const { config, logger, onFault } = this.#options;
+    const handle = createClusterListener({
+      node: this.#node,
+      store: this.#store,
+      identity: () => this.#identity,
+      router: this.#router,
+      trace: this.#metrics.writeTrace,
+      state: this.#state,
+      backups: this.#backups,
+      snapshots: this.#snapshots,
+      config,
+      maxFeatureLevel: this.#levels.allowed,
+      onError: (err) => {
+        if (err instanceof StoreError) onFault(err);
+        else logger.error({ err }, 'a request on the cluster port failed');
+      },
+    });
+    return { handle, handlePeer: (...upgrade) => this.#transport.handleUpgrade(...upgrade) };
+  }
+
+  #serveHttp(): Promise<void> {
+    return this.#ports.http.serve({
+      node: this.#node,
+      stateFile: this.#store.stateFile,
+      router: this.#router,
+      trace: this.#metrics.writeTrace,
+      metrics: () => this.#metrics.text(takeSample(this.#node, this.#store, this.#options.config)),
+      onBehind: () => this.#snapshots.readerBehind(),
+      onReopened: () => this.#snapshots.readerReopened(),
+    });
   }
 
   /**

@@ -6,6 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { inviteOnRead } from '@metad/metad-api';
 import { formatAddress, type ListenAddress } from './config/address.ts';
 import type { NodeLimits } from './config/node-config.ts';
 import { declineUpgrade } from './decline-upgrade.ts';
@@ -13,6 +14,8 @@ import { inOrder } from './in-order.ts';
 
 /** Above the idle time-outs of common load balancers, which otherwise reuse a connection that is being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+/** The part of a client's time that may pass before a server notices that it is over. */
+const CLIENT_CHECK_SHARE = 0.1;
 /** How often a server that closes looks for connections whose last request has ended. */
 const IDLE_CHECK_MS = 50;
 
@@ -28,14 +31,18 @@ export function listen(options: {
   readonly handler: RequestListener;
   /** Takes the connection of a request that offers an upgrade, or says that it is answered as if it offered none. */
   readonly onUpgrade?: (request: IncomingMessage, socket: Socket, head: Buffer) => 'taken' | 'declined';
+  /** The time for the headers is at most that for the request. */
   readonly limits: Pick<NodeLimits, 'headerTimeoutMs' | 'requestTimeoutMs'>;
 }): Promise<Server> {
   const timeouts = {
     headersTimeout: options.limits.headerTimeoutMs,
     requestTimeout: options.limits.requestTimeoutMs,
+    // By itself Node looks twice a minute, whatever the timeouts are.
+    connectionsCheckingInterval: Math.ceil(options.limits.headerTimeoutMs * CLIENT_CHECK_SHARE),
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
   };
   const server = createServer({ ...timeouts, noDelay: true }, inOrder(options.handler));
+  inviteOnRead(server);
   const silent = trackSilentSockets(server);
   const { onUpgrade } = options;
   if (onUpgrade !== undefined) {
@@ -57,12 +64,12 @@ export function listen(options: {
   });
 }
 
-/** Where a server listens, as one line. */
-export function boundAddress(server: Server): string {
+/** The port on which a server listens: the system has chosen it where the setting says 0. */
+export function boundPort(server: Server): number {
   const address: string | AddressInfo | null = server.address();
   if (address === null || typeof address === 'string')
     throw new Error('a server that listens has an address');
-  return formatAddress({ host: address.address, port: address.port });
+  return address.port;
 }
 
 function explainListenError(where: string, error: NodeJS.ErrnoException): string {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { NodeIdentity, Store } from '@metad/kv-store';
 import {
   compareLogId,
+  type LogId,
   type Membership,
   type NodeId,
   type NodeRecord,
@@ -105,6 +106,7 @@ export function admitPeer(self: NodeIdentity, peer: PeerIdentity, known: KnownMe
   if (!isMeant(peer, { instance: record?.instance, membership: logId })) {
     return refuse(
       `node ${peer.node} has another data directory than the one that joined this cluster: ${replaceAdvice(peer.node)}`,
+      membershipWithout(self, peer, known),
     );
   }
   if (self.cluster !== null && peer.cluster !== null && self.cluster !== peer.cluster) {
@@ -118,9 +120,22 @@ export function admitPeer(self: NodeIdentity, peer: PeerIdentity, known: KnownMe
     return refuse(`node ${peer.node} has not been added to this cluster: use POST /add-learner`);
   return refuse(
     `node ${peer.node} is no member of this cluster, or no longer: to have it as one, ${addAdvice(peer.node)}`,
+    membershipWithout(self, peer, known),
   );
 }
 
-function refuse(reason: string): Admission {
-  return { type: 'refused', reason };
+/** The membership that this node knows to be committed, if it is one of the peer's cluster and does not have it. */
+function membershipWithout(
+  self: NodeIdentity,
+  peer: PeerIdentity,
+  { committedMembership: { logId, membership } }: KnownMemberships,
+): LogId | null {
+  if (self.cluster === null || self.cluster !== peer.cluster) return null;
+  const record = membership.nodes.get(peer.node);
+  const isThere = record !== undefined && (record.instance ?? peer.instance) === peer.instance;
+  return isThere ? null : logId;
+}
+
+function refuse(reason: string, without: LogId | null = null): Admission {
+  return { type: 'refused', reason, without };
 }

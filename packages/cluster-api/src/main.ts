@@ -8,6 +8,7 @@ import { Daemon } from './daemon.ts';
 import { ListenError } from './http-listener.ts';
 import { IdentityError } from './identity.ts';
 import { createLogger } from './logger.ts';
+import type { BoundPorts } from './node-ports.ts';
 import { PidFileError, writePidFile } from './pid-file.ts';
 import { QuarantineError } from './quarantine.ts';
 import { reasonOf } from './reason.ts';
@@ -50,18 +51,17 @@ async function run(config: NodeConfig, logger: Logger): Promise<void> {
       removePidFile();
       logger.info('stopped');
     });
-    await started;
-    announce(config, logger);
+    announce(config, (await started).ports, logger);
   } catch (error) {
     die(error);
   }
 }
 
-function announce(config: NodeConfig, logger: Logger): void {
+function announce(config: NodeConfig, bound: BoundPorts, logger: Logger): void {
   const addresses = {
-    metadata: formatAddress(config.listen),
-    manage: formatAddress(config.listenManage),
-    cluster: formatAddress(config.listenCluster),
+    metadata: formatAddress({ ...config.listen, port: bound.metadata }),
+    manage: formatAddress({ ...config.listenManage, port: bound.manage }),
+    cluster: formatAddress({ ...config.listenCluster, port: bound.cluster }),
   };
   logger.info(addresses, 'metad is up');
 }

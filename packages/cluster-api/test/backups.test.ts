@@ -2,17 +2,20 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Store, verifyBackup } from '@metad/kv-store';
+import { logIndex, nodeId, term } from '@metad/raft-core';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type BackupOutcome, Backups, type OpenBackup } from '../src/backup/backups.ts';
 
 let dir: string;
 let store: Store;
 let backups: Backups;
+const first = { term: term(1), leader: nodeId(1), index: logIndex(1) };
 const never = new AbortController().signal;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'metad-backups-'));
   store = Store.open(dir);
+  store.state.apply([{ ...first, payload: { type: 'blank' } }]);
   backups = new Backups(store, dir);
 });
 
@@ -40,6 +43,12 @@ test('what is read is a whole backup, and nothing of it stays', async () => {
   const file = join(dir, 'downloaded.db');
   writeFileSync(file, await bytesOf(body));
   expect(verifyBackup(file)).toEqual(manifest);
+});
+
+test('a node that has applied nothing has nothing to back up', async () => {
+  const empty = Store.open(join(dir, 'empty'));
+  expect(await new Backups(empty, join(dir, 'empty')).open(never)).toEqual({ type: 'empty' });
+  empty.close();
 });
 
 test('one at a time: until it is read to its end, or given up', async () => {
@@ -81,7 +90,7 @@ test('one that fails says why, and the next one works', async () => {
 
 test('one that would take the node’s own room is refused', async () => {
   const full = new Backups(
-    { state: { bytes: 2 ** 60 }, writeBackup: () => Promise.reject(new Error('not asked')) },
+    { state: { applied: first, bytes: 2 ** 60 }, writeBackup: () => Promise.reject(new Error('not asked')) },
     dir,
   );
   expect(await full.open(never)).toMatchObject({

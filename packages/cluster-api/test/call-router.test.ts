@@ -60,12 +60,13 @@ function router(
         term: 1,
         leader: attempt().leader,
         caughtUp: true,
+        isRemoved: false,
         quarantine: null,
       } as const;
     },
     onState: (listener: (state: NodeState) => void) => {
       announce = (leader) =>
-        listener({ role: 'follower', term: 2, leader, caughtUp: true, quarantine: null });
+        listener({ role: 'follower', term: 2, leader, caughtUp: true, isRemoved: false, quarantine: null });
     },
     until: () => {
       now += 1;
@@ -175,7 +176,14 @@ test('calls that have ended are counted, and those that failed are not open any 
     node: {
       id: nodeId(1),
       isStopped: false,
-      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp: true, quarantine: null },
+      state: {
+        role: 'leader',
+        term: 1,
+        leader: nodeId(1),
+        caughtUp: true,
+        isRemoved: false,
+        quarantine: null,
+      },
       onState: () => undefined,
       until: () => Promise.resolve(false),
       appliedHere: () => Promise.resolve(true),

@@ -47,7 +47,7 @@ function app(clusterToken: string | null = null) {
   return createClusterApp({
     node: {
       readBarrier: () => Promise.resolve(barrier),
-      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp, quarantine },
+      state: { role: 'leader', term: 1, leader: nodeId(1), caughtUp, isRemoved: false, quarantine },
     },
     router: { execute },
     trace: new WriteTrace(),
@@ -369,6 +369,7 @@ describe('/backup', () => {
 
   test.each([
     [{ type: 'busy' }, 503, 'try again later'],
+    [{ type: 'empty' }, 503, 'nothing to back up'],
     [{ type: 'calledOff', message: 'gone' }, 503, 'gone'],
     [{ type: 'noRoom', message: 'full' }, 507, 'full'],
     [{ type: 'failed', message: 'broken' }, 500, 'broken'],

@@ -293,6 +293,14 @@ describe('settings that depend on each other', () => {
     expect(errors(['--max_wait_timeout', '30s'])[0]).toContain('wait_timeout (default): expected at most');
   });
 
+  test('a client has no more time for its headers than for its request', () => {
+    expect(config(['--header_timeout', '1m']).limits.headerTimeoutMs).toBe(60_000);
+    expect(errors(['--header_timeout', '2m'])).toEqual([
+      'header_timeout (--header_timeout): expected at most request_timeout (default), which is 1m, not 2m',
+    ]);
+    expect(errors(['--request_timeout', '5s'])[0]).toContain('at most request_timeout (--request_timeout)');
+  });
+
   test('one body always fits into what may be uncommitted', () => {
     expect(errors(['--max_uncommitted_size', '1MiB'])[0]).toContain('expected at least max_body_size');
   });

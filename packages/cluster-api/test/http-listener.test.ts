@@ -50,6 +50,8 @@ test('a taken port names the setting and the address', async () => {
 test('a client has as long for its headers and for its request as the settings say', async () => {
   const { server } = await start((_, response) => response.end());
   expect(server).toMatchObject({ headersTimeout: 9_000, requestTimeout: 11_000 });
+  // Node's own: how often it looks whose time is over.
+  expect(server).toMatchObject({ connectionsCheckingInterval: 900 });
 });
 
 test('an address that is not of this machine is named', async () => {

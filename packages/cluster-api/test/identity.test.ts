@@ -148,6 +148,30 @@ describe('a peer', () => {
     else expect(admission).toMatchObject({ type: 'refused', reason: expect.stringContaining(verdict) });
   });
 
+  test.each([
+    ['that was removed is told by which membership', stranger, at(5)],
+    ['whose id has another disk, too', { ...peer, instance: 'wiped' }, at(5)],
+    ['of another cluster is not', { ...stranger, cluster: 'd' }, null],
+    ['that nobody added is not', { ...stranger, cluster: null, membership: ZERO_LOG_ID }, null],
+  ])('%s', (_, who, without) => {
+    expect(admitPeer(self, who, known)).toMatchObject({ type: 'refused', without });
+  });
+
+  test('whose removal is not committed is not told that it was removed', () => {
+    const other = { ...peer, instance: 'wiped' };
+    const without = { logId: at(6), membership: { configs: [[nodeId(1)]], nodes: new Map() } };
+    const wiped = {
+      logId: at(5),
+      membership: { ...members, nodes: new Map([[nodeId(2), { addr: 'x:2' }]]) },
+    };
+    const later = { logId: at(7), membership: members };
+    expect(admitPeer(self, other, { membership: without, committedMembership: wiped }).type).toBe('admitted');
+    expect(admitPeer(self, other, { membership: later, committedMembership: wiped })).toMatchObject({
+      type: 'refused',
+      without: null,
+    });
+  });
+
   test('that is leaving is let in until its removal is committed', () => {
     const without = { logId: at(6), membership: { configs: [[nodeId(1)]], nodes: new Map() } };
     const admitted = (committedMembership: typeof stored) =>

@@ -30,17 +30,17 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 /** A cluster port that answers like this. */
-async function port(listener: RequestListener): Promise<string> {
+async function port(listener: RequestListener): Promise<URL> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
   });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 }
 
-function run(url: string, signal = interrupt.signal, replaces = false): Promise<void> {
+function run(url: URL, signal = interrupt.signal, replaces = false): Promise<void> {
   const endpoint = Endpoint.open({ url, tokenFile: null, signal });
   return backUp(endpoint, { file, replaces, local: false, print: () => undefined });
 }

@@ -111,17 +111,24 @@ describe('metrics', () => {
     parse(
       metricsAnswer({
         status: now,
+        identity: { cluster: 'a cluster', instance: 'one' },
         applied: logId,
         snapshot: null,
         logIdOf: (index) => (index === 9 ? logId : undefined),
         contact,
+        isRemoved: false,
         featureLevel: { present: 1, max: 2 },
       }),
     );
 
   test('a leader shows times and matched logs, at top level and inside Ok', () => {
     const shown = answer(status) as { Ok: Record<string, unknown>; heartbeat: unknown; replication: unknown };
-    expect(shown.Ok).toMatchObject({ feature_level: 1, max_feature_level: 2 });
+    expect(shown.Ok).toMatchObject({
+      cluster: 'a cluster',
+      instance: 'one',
+      instances: { 1: 'a', 2: null },
+    });
+    expect(shown.Ok).toMatchObject({ removed: false, feature_level: 1, max_feature_level: 2 });
     expect(shown.Ok).toMatchObject({ state: 'Leader', current_leader: 1, snapshot: null, purged: null });
     expect(shown.heartbeat).toMatchObject({ 1: expect.any(Number), 2: null });
     expect(shown.replication).toEqual({ 1: { leader_id: { term: 3, node_id: 1 }, index: 9 }, 2: null });

@@ -8,6 +8,7 @@ import {
   judgeUpgrade,
   printable,
   readIdentity,
+  readWithout,
   type UpgradeVerdict,
 } from '../src/peers/handshake.ts';
 import { ASK, CHALLENGE, SignedRequest, TokenGate } from '../src/peers/token-proof.ts';
@@ -108,9 +109,26 @@ describe('a request is refused with what to do about it', () => {
       headers: request(),
       gate: null,
       self: SELF,
-      admit: () => ({ type: 'refused', reason: 'another\r\ncluster' }),
+      admit: () => ({ type: 'refused', reason: 'another\r\ncluster', without: null }),
     });
     expect(verdict).toEqual({ type: 'refused', status: 409, reason: 'another cluster', node: DIALLER.node });
+  });
+
+  test('with the membership that does not have the dialler, signed like all that an answer says', () => {
+    const gate = new TokenGate(TOKEN);
+    const signed = new SignedRequest(TOKEN, gate.challenge(), dialHeaders(DIALLER, LINK));
+    const without = membershipAt(8);
+    const verdict = judgeUpgrade({
+      headers: received(signed.headers),
+      gate,
+      self: SELF,
+      admit: () => ({ type: 'refused', reason: 'removed', without }),
+    });
+    if (verdict.type !== 'refused') throw new Error(`not refused: ${verdict.type}`);
+    const headers = received(verdict.headers ?? {});
+    expect(readWithout(headers)).toEqual(without);
+    expect(signed.isAnsweredBy(headers)).toBe(true);
+    expect(signed.isAnsweredBy({ ...headers, 'x-metad-without': '9.1.99' })).toBe(false);
   });
 });
 

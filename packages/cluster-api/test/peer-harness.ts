@@ -71,6 +71,8 @@ export class TestPeer {
   readonly events: PeerEvent[] = [];
   readonly digests: DigestMark[] = [];
   readonly unreachable: NodeId[] = [];
+  /** The memberships by which others have refused this node. */
+  readonly refusedBy: LogId[] = [];
   /** The last membership that the node knows to be committed. */
   committed = ZERO_LOG_ID;
   #stopped = false;
@@ -101,6 +103,7 @@ export class TestPeer {
         },
         call: options.call ?? (() => Promise.resolve(DONE)),
         digests: (marks) => this.digests.push(...marks),
+        notMember: (without) => this.refusedBy.push(without),
         unreachable: (peer) => this.unreachable.push(peer),
       },
     });

@@ -51,6 +51,7 @@ test('a transport that never started stops as well', async () => {
     snapshot: () => undefined,
     call: () => expect.unreachable('nobody calls'),
     digests: () => undefined,
+    notMember: () => undefined,
     unreachable: () => undefined,
   };
   const transport = createTcpTransport({ handlers, token: null });

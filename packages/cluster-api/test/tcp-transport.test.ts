@@ -117,9 +117,11 @@ test('a newer connection of the same node replaces its older one', async () => {
 describe('setPeers', () => {
   test('links to a node that is removed are closed both ways, and it is dialled no more', async () => {
     let removed = false;
+    const without = membershipAt(9);
     const one = await TestPeer.start({
       node: 1,
-      admit: () => (removed ? { type: 'refused', reason: 'you were removed' } : { type: 'admitted' }),
+      admit: () =>
+        removed ? { type: 'refused', reason: 'you were removed', without } : { type: 'admitted' },
     });
     const two = await TestPeer.start({ node: 2 });
     one.know(one, two);
@@ -129,6 +131,7 @@ describe('setPeers', () => {
     removed = true;
     one.know(one);
     await until(() => expect(two.eventsOf('linkRefused').at(-1)?.reason).toBe('HTTP 409: you were removed'));
+    expect(two.refusedBy[0], 'and it is told by which membership').toEqual(without);
     const closed = one.eventsOf('linkClosed').map(({ direction, reason }) => `${direction}: ${reason}`);
     expect(closed.sort()).toEqual([
       'accepted: the node is no longer a member',
@@ -295,7 +298,7 @@ describe('refusals reach the dialler with what to do', () => {
     const one = await TestPeer.start({ node: 1, cluster: 'other' });
     const two = await TestPeer.start({
       node: 2,
-      admit: ({ cluster }) => ({ type: 'refused', reason: `you are of cluster ${cluster}` }),
+      admit: ({ cluster }) => ({ type: 'refused', reason: `you are of cluster ${cluster}`, without: null }),
     });
     one.know(two);
     await until(() =>
@@ -305,7 +308,10 @@ describe('refusals reach the dialler with what to do', () => {
   });
 
   test('this end does not admit who has answered', async () => {
-    const one = await TestPeer.start({ node: 1, admit: () => ({ type: 'refused', reason: 'not you' }) });
+    const one = await TestPeer.start({
+      node: 1,
+      admit: () => ({ type: 'refused', reason: 'not you', without: null }),
+    });
     const two = await TestPeer.start({ node: 2 });
     one.know(two);
     await until(() => expect(one.eventsOf('linkRefused')[0]?.reason).toBe('not you'));

@@ -52,7 +52,7 @@ function frameworkOf(deps: WriteDoorDeps): RequestListener {
     ...deps,
     node: {
       readBarrier: absent,
-      state: { role: 'leader', term: 1, leader: null, caughtUp: true, quarantine: null },
+      state: { role: 'leader', term: 1, leader: null, caughtUp: true, isRemoved: false, quarantine: null },
     },
     state,
   });

@@ -1,7 +1,16 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { namingFile, namingFileAsync, StoreError } from './store-error.ts';
+import { isSystemError, namingFile, namingFileAsync, StoreError } from './store-error.ts';
 
 /**
  * Puts on disk what was written to a file. Not for a main file of SQLite's that this process has open: closing any
@@ -60,12 +69,42 @@ export function databasesIn(directory: string): string[] {
 
 /** Makes the directory, for this user only, and what is missing above it; makes their names durable. */
 export function createDirectory(directory: string): void {
-  try {
-    const first = mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (first === undefined) return;
-    for (let made = directory; made !== dirname(first); made = dirname(made)) syncDirectory(dirname(made));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StoreError('io', `cannot create the data directory ${directory}: ${reason}`, { cause: error });
+  for (const missing of missingLevels(directory)) {
+    try {
+      makeLevel(missing);
+    } catch (error) {
+      const reason = refusalReason(missing, error);
+      throw new StoreError('io', `cannot create the data directory ${directory}: ${reason}`, {
+        cause: error,
+      });
+    }
   }
+}
+
+/** Outermost first. */
+function missingLevels(directory: string): string[] {
+  const missing: string[] = [];
+  // Node's own `recursive` never ends where the system refuses a name as if what is above it were missing, as /proc does.
+  for (let level = directory; !isDirectory(level); level = dirname(level)) missing.unshift(level);
+  return missing;
+}
+
+function makeLevel(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    // Another node that starts may have been quicker.
+    if (!isDirectory(directory)) throw error;
+  }
+  syncDirectory(dirname(directory));
+}
+
+function isDirectory(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
+}
+
+function refusalReason(directory: string, error: unknown): string {
+  if (!isSystemError(error)) return String(error);
+  if (error.code === 'EEXIST') return `${directory} is no directory`;
+  return error.code === 'ENOENT' ? `there can be no directory in ${dirname(directory)}` : error.message;
 }

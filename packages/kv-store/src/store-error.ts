@@ -54,7 +54,7 @@ function withFile(file: string, error: unknown, advice: string): unknown {
 }
 
 /** What Node's own file functions throw. */
-function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error;
 }
 
@@ -90,6 +90,7 @@ function describe(file: string, error: InstanceType<typeof Database.SqliteError>
 /** What to do about an error of the disk, by SQLite's or the system's code. */
 function diskAdvice(code = ''): string | null {
   if (code === 'SQLITE_FULL' || code === 'ENOSPC') return MAKE_ROOM;
+  if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY')) return CHECK_ACCESS;
   return code === 'EIO' || code.startsWith('SQLITE_IOERR') ? CHECK_DISK : null;
 }
 
@@ -98,6 +99,7 @@ function withAdvice(what: string, advice: string | null): string {
 }
 
 const MAKE_ROOM = 'make room on this disk';
+const CHECK_ACCESS = 'check that this user may write to that directory';
 const CHECK_DISK = 'check this disk: the log of the system says what it has';
 
 /** What to do about a data directory that cannot be trusted any more. */

@@ -83,6 +83,13 @@ test('what is no backup at all is named, with advice that fits a backup', () => 
   );
 });
 
+test('what can’t be read at all is said to be that, not to be damaged', () => {
+  const directory = temporaryDirectory();
+  const missing = join(directory, 'missing');
+  expect(() => verifyBackup(missing)).toThrow(`cannot read ${missing}: there is no such file`);
+  expect(() => verifyBackup(directory)).toThrow(`cannot read ${directory}: it is a directory, not a backup`);
+});
+
 test('a state file is no backup, and neither is one of a newer release', async () => {
   const store = filledStore();
   const file = await backupOf(store);

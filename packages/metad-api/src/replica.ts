@@ -61,6 +61,8 @@ export interface ReplicaStatus {
   readonly caughtUp: boolean;
   /** Whether a leader is known. */
   readonly hasLeader: boolean;
+  /** Why this node belongs to its cluster no more, and what to do; null or absent: it does. */
+  readonly removal?: string | null;
   /** Why this node must not be asked, though it runs; null or absent: it may. */
   readonly quarantine?: string | null;
 }

@@ -14,13 +14,17 @@ export type BackupOutcome =
   | { readonly type: 'open'; readonly backup: OpenBackup }
   /** Another backup is being written or read. */
   | { readonly type: 'busy' }
+  /** This node has applied nothing: it belongs to no cluster yet, or has only been added. */
+  | { readonly type: 'empty' }
   /** The copy would take the room that the node itself needs. */
   | { readonly type: 'noRoom'; readonly message: string }
   /** The asker has gone, or the node stops. */
   | { readonly type: 'calledOff'; readonly message: string }
   | { readonly type: 'failed'; readonly message: string };
 
-type BackupSource = Pick<Store, 'writeBackup'> & { readonly state: Pick<Store['state'], 'bytes'> };
+type BackupSource = Pick<Store, 'writeBackup'> & {
+  readonly state: Pick<Store['state'], 'applied' | 'bytes'>;
+};
 
 /** What must stay free on the node's disk beside the copy: a node that can't write its log stops. */
 const RESERVED_BYTES = 64 * 1024 * 1024;
@@ -47,6 +51,7 @@ export class Backups {
   /** Copies what this node has applied, unless `signal` is aborted first. */
   async open(signal: AbortSignal): Promise<BackupOutcome> {
     if (this.#isBusy) return { type: 'busy' };
+    if (this.#store.state.applied.index === 0) return { type: 'empty' };
     const lacking = this.#lackingRoom();
     if (lacking !== null) return { type: 'noRoom', message: lacking };
     this.#isBusy = true;

@@ -30,6 +30,12 @@ export function addBackupRoute(app: Hono, { node, backups }: BackupDeps): void {
         return send(c, outcome.backup);
       case 'busy':
         return failure(c, 503, 'another backup of this node is being taken: try again later');
+      case 'empty':
+        return failure(
+          c,
+          503,
+          'this node has nothing to back up: it waits to be added to a cluster, or for its data',
+        );
       case 'noRoom':
         return failure(c, 507, outcome.message);
       case 'calledOff':

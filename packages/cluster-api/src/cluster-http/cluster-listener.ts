@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
-import type { Store } from '@metad/kv-store';
+import type { NodeIdentity, Store } from '@metad/kv-store';
 import type { NodeConfig } from '../config/node-config.ts';
 import type { Node } from '../consensus/node.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
@@ -13,6 +13,7 @@ type Passed = Pick<ClusterAppDeps, 'router' | 'trace' | 'state' | 'backups' | 'o
 export interface ClusterListenerOptions extends Passed {
   readonly node: Node;
   readonly store: Store;
+  readonly identity: () => NodeIdentity;
   readonly snapshots: Pick<Snapshots, 'take'>;
   readonly config: Pick<NodeConfig, 'limits' | 'clusterToken'>;
   /** The highest feature level that this node allows. */
@@ -38,14 +39,16 @@ function addressOf(node: Node, id: number): string | null {
   return [...nodes].find(([other]) => other === id)?.[1].addr ?? null;
 }
 
-function metricsOf({ node, store, maxFeatureLevel }: ClusterListenerOptions) {
+function metricsOf({ node, store, identity, maxFeatureLevel }: ClusterListenerOptions) {
   const { log, state, snapshots } = store;
   return metricsAnswer({
     status: node.status(),
+    identity: identity(),
     applied: state.applied,
     snapshot: snapshots.newest?.last ?? null,
     logIdOf: (index) => (index === log.compacted.index ? log.compacted : log.logId(index)),
     contact: node.contact,
+    isRemoved: node.state.isRemoved,
     featureLevel: { present: state.featureLevel, max: maxFeatureLevel },
   });
 }

@@ -1,4 +1,4 @@
-import type { SnapshotManifest } from '@metad/kv-store';
+import type { NodeIdentity, SnapshotManifest } from '@metad/kv-store';
 import type { LogId, Membership, NodeId, RaftStatus, Role } from '@metad/raft-core';
 import { unreachable } from '@metad/raft-core';
 import type { CallError, CallOutcome } from '../consensus/call.ts';
@@ -81,11 +81,14 @@ function errorJson(error: CallError, addressOf: (node: NodeId) => string | null)
 /** What `GET /metrics` shows: openraft's RaftMetrics, with times and matched logs on the leader only; and our own. */
 export function metricsAnswer(options: {
   readonly status: RaftStatus;
+  readonly identity: Pick<NodeIdentity, 'cluster' | 'instance'>;
   readonly applied: LogId;
   /** The last entry of the newest snapshot taken here. */
   readonly snapshot: LogId | null;
   readonly logIdOf: (index: RaftStatus['committed']) => LogId | undefined;
   readonly contact: QuorumContact;
+  /** As far as it was told. */
+  readonly isRemoved: boolean;
   /** That of the cluster, as applied here, and what this node lets it rise to. */
   readonly featureLevel: { readonly present: number; readonly max: number };
 }): BigJson {
@@ -115,6 +118,10 @@ export function metricsAnswer(options: {
       log_id: optionalLogIdJson(status.membership.logId),
       membership: membershipJson(membership),
     },
+    cluster: options.identity.cluster,
+    instance: options.identity.instance,
+    instances: nodesJson(membership.nodes, ({ instance }) => instance ?? null),
+    removed: options.isRemoved,
     feature_level: options.featureLevel.present,
     max_feature_level: options.featureLevel.max,
   };

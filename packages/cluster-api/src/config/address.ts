@@ -24,6 +24,18 @@ export function parseAddress(text: string): ListenAddress | null {
   return isHostName(plain) ? { host: plain, port } : null;
 }
 
+/** What one can connect to. */
+export interface DialAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Reads `HOST:PORT` or `[IPV6]:PORT`; null when it is neither, or names no host or no port. */
+export function parseDialAddress(text: string): DialAddress | null {
+  const { host, port } = parseAddress(text) ?? { host: null, port: 0 };
+  return host === null || port === 0 ? null : { host, port };
+}
+
 /** Spells an address the one way in which memberships and logs show it. */
 export function formatAddress({ host, port }: ListenAddress): string {
   if (host === null) return `:${port}`;
@@ -49,6 +61,11 @@ unspecified.addAddress('::', 'ipv6');
 export function isWildcard({ host }: ListenAddress): boolean {
   if (host === null) return true;
   return isIP(host) !== 0 && unspecified.check(host, isIPv4(host) ? 'ipv4' : 'ipv6');
+}
+
+/** How another process on this machine reaches what listens there. */
+export function localAddress(listen: ListenAddress): string {
+  return formatAddress(isWildcard(listen) ? { ...listen, host: '127.0.0.1' } : listen);
 }
 
 /** Whether it is one IP address, or a range of them as ADDRESS/PREFIX. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { reasonOf } from '../reason.ts';
-import { formatAddress, isLoopback, isWildcard, type ListenAddress } from './address.ts';
+import { formatAddress, isLoopback, isWildcard, type ListenAddress, localAddress } from './address.ts';
 import type { NodeConfig, Start } from './node-config.ts';
 import type { Settings } from './settings.ts';
 import { formatMs, isToken, TOKEN_FORM } from './values.ts';
@@ -58,6 +58,12 @@ function checkTiming({ settings, named, fail }: Check): void {
     fail(
       `${named('wait_timeout')}: expected at most max_wait_timeout, which is ` +
         `${formatMs(settings.max_wait_timeout)}, not ${formatMs(settings.wait_timeout)}`,
+    );
+  }
+  if (settings.header_timeout > settings.request_timeout) {
+    fail(
+      `${named('header_timeout')}: expected at most ${named('request_timeout')}, which is ` +
+        `${formatMs(settings.request_timeout)}, not ${formatMs(settings.header_timeout)}`,
     );
   }
 }
@@ -160,14 +166,13 @@ function chooseAdvertised({ settings, named, fail }: Check, start: Start): strin
   const known = given ?? listed;
   if (known !== null) return known;
   const { port } = settings.listen_cluster;
-  if (!isWildcard(settings.listen_cluster)) return port === 0 ? null : formatAddress(settings.listen_cluster);
-  if (start.type !== 'single') {
+  if (isWildcard(settings.listen_cluster) && start.type !== 'single') {
     fail(
       `advertise_cluster: expected the HOST:PORT at which other nodes reach this one, because ` +
         `${named('listen_cluster')} is ${formatAddress(settings.listen_cluster)}`,
     );
   }
-  return port === 0 ? null : formatAddress({ host: '127.0.0.1', port });
+  return port === 0 ? null : localAddress(settings.listen_cluster);
 }
 
 function chooseRestore({ settings, fail }: Check, addr: string | null): NodeConfig['restore'] {

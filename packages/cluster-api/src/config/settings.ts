@@ -187,7 +187,7 @@ export const SETTINGS = z.object({
     duration({ min: 100, max: 10 * MINUTE }),
     '<time>',
     '10s',
-    'for a client to send its headers',
+    'for a client to send its headers; at most request_timeout',
   ),
   request_timeout: timing(
     duration({ min: 100, max: 60 * MINUTE }),

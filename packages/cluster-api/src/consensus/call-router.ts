@@ -4,6 +4,7 @@ import type { Call, CallOutcome } from './call.ts';
 import type { LeaderCalls } from './leader-calls.ts';
 import type { ConsensusMetrics } from './metrics.ts';
 import type { Node } from './node.ts';
+import { REMOVED } from './removal.ts';
 
 export interface CallRouterOptions {
   readonly node: Pick<Node, 'id' | 'isStopped' | 'state' | 'until' | 'appliedHere' | 'onState'>;
@@ -90,7 +91,8 @@ export class CallRouter {
     const lookUntil = startedAt + Math.min(leaderWaitMs, timeoutMs);
     for (;;) {
       if (node.isStopped) return { type: 'refused', error: { type: 'stopping' } };
-      const { leader } = node.state;
+      const { leader, isRemoved } = node.state;
+      if (isRemoved) return { type: 'refused', error: { type: 'unreachable', message: REMOVED } };
       const remainingMs = deadline - performance.now();
       const isSent = leader !== null && remainingMs > 0;
       const outcome = isSent ? await this.#send(call, leader, remainingMs) : refusedWithoutLeader;

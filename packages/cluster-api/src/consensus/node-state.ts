@@ -7,19 +7,24 @@ export interface NodeState {
   readonly leader: NodeId | null;
   /** Whether this node has applied, since its start, all that was committed when it first reached a leader. */
   readonly caughtUp: boolean;
+  /** Whether this node is no member of its cluster any more, as far as it was told; it goes on to listen. */
+  readonly isRemoved: boolean;
   /** Why this node has ended, though its process has not; null: it has not. */
   readonly quarantine: string | null;
 }
 
 function isSameState(one: NodeState, other: NodeState): boolean {
-  const { role, term, leader, caughtUp, quarantine } = one;
+  const { role, term, leader, caughtUp, isRemoved, quarantine } = one;
   const isSamePlace = role === other.role && term === other.term && leader === other.leader;
-  return isSamePlace && caughtUp === other.caughtUp && quarantine === other.quarantine;
+  const servesAlike = caughtUp === other.caughtUp && isRemoved === other.isRemoved;
+  return isSamePlace && servesAlike && quarantine === other.quarantine;
 }
 
 /** What is new, in words. */
 export function describeChange(last: NodeState, next: NodeState): string {
   if (next.quarantine !== null) return 'takes no part any more';
+  if (last.isRemoved !== next.isRemoved)
+    return next.isRemoved ? 'removed from the cluster' : 'a member again';
   if (last.leader !== next.leader) return next.leader === null ? 'no leader' : `node ${next.leader} leads`;
   if (last.caughtUp !== next.caughtUp) return 'caught up: serving reads';
   return `${next.role} in term ${next.term}`;

@@ -1,6 +1,7 @@
 import type { AppliedBatch, Store, Version } from '@metad/kv-store';
 import {
   type InstallSnapshot,
+  type LogId,
   type LogIndex,
   type MembershipChange,
   type MembershipResult,
@@ -22,6 +23,7 @@ import { PeerList } from './peer-list.ts';
 import { Proposals } from './proposals.ts';
 import { QuorumContact } from './quorum-contact.ts';
 import { type BarrierOutcome, ReadBarriers } from './read-barriers.ts';
+import { REMOVED, Removal } from './removal.ts';
 import { StatusWatches } from './status-watches.ts';
 import { Storage } from './storage.ts';
 
@@ -59,6 +61,7 @@ export class Node {
   readonly #barriers: ReadBarriers;
   readonly #storage: Storage;
   readonly #watches = new StatusWatches();
+  readonly #removal = new Removal();
   readonly #state: StateFeed;
   readonly #peers: PeerList;
   readonly #driver: Driver;
@@ -84,7 +87,7 @@ export class Node {
       fail: (error) => this.fail(error),
     });
     const { role, term, leader } = this.#raft.place();
-    this.#state = new StateFeed({ role, term, leader, caughtUp: false, quarantine: null });
+    this.#state = new StateFeed({ role, term, leader, caughtUp: false, isRemoved: false, quarantine: null });
     this.#state.listen((state, last) => this.#tellState(state, last));
   }
 
@@ -114,6 +117,12 @@ export class Node {
   /** See StateMachine. */
   hasRequest(idempotencyKey: string, now: number): boolean {
     return this.#options.store.state.hasRequest(idempotencyKey, now);
+  }
+
+  /** A batch that says of nothing whether it has changed: all who wait for changes look once more. */
+  nothingKnown(): AppliedBatch {
+    const { applied, version } = this.#options.store.state;
+    return { applied, version, changes: [{ type: 'reset', version }] };
   }
 
   status(): RaftStatus {
@@ -194,6 +203,11 @@ export class Node {
     this.#raft.step(message);
   }
 
+  /** A member has refused this node: this committed membership does not have it. */
+  reportNotMember(without: LogId): void {
+    this.#enter(() => this.#removal.learn(without));
+  }
+
   reportUnreachable(peer: NodeId): void {
     this.#enter(() => this.#raft.reportUnreachable(peer));
   }
@@ -241,10 +255,11 @@ export class Node {
 
   /** Resolves once this node has applied everything that was committed anywhere before the call. */
   readBarrier(): Promise<BarrierOutcome> {
-    if (this.#stopped) {
-      const message = `this node is ${this.state.quarantine ?? 'stopping'}`;
-      return Promise.resolve({ type: 'unavailable', message });
-    }
+    if (this.#stopped) return unavailable(`this node is ${this.state.quarantine ?? 'stopping'}`);
+    return this.state.isRemoved ? unavailable(REMOVED) : this.#barrier();
+  }
+
+  #barrier(): Promise<BarrierOutcome> {
     const barrier = this.#barriers.request(this.#tick + this.#options.patienceTicks);
     this.#schedule();
     return barrier;
@@ -340,7 +355,8 @@ export class Node {
     const place = this.#raft.place();
     this.#peers.follow(place);
     const { role, term, leader } = place;
-    this.#state.enter({ role, term, leader });
+    const isRemoved = this.#removal.isIn(place);
+    this.#state.enter({ role, term, leader, isRemoved, caughtUp: this.state.caughtUp && !isRemoved });
     if (this.#watches.size > 0) this.#watches.check(this.#raft.status(), this.#tick);
   }
 
@@ -351,12 +367,14 @@ export class Node {
       if (leader !== null) this.#options.metrics.leaderChanges.inc();
     }
     this.#options.logger.info({ role, term, leader, caughtUp }, describeChange(last, state));
+    // A node that is added again has missed what came meanwhile.
+    if (last.caughtUp && !caughtUp) void this.#catchUp();
   }
 
   /** Until the first read barrier holds, this node can't know what it lacks. */
   async #catchUp(): Promise<void> {
     while (!this.#stopped && !this.state.caughtUp) {
-      const barrier = await this.readBarrier();
+      const barrier = await this.#barrier();
       if (barrier.type === 'ready' && !this.#stopped) this.#state.enter({ caughtUp: true });
     }
   }
@@ -367,4 +385,8 @@ export class Node {
     this.stop();
     this.#options.onFault(error);
   }
+}
+
+function unavailable(message: string): Promise<BarrierOutcome> {
+  return Promise.resolve({ type: 'unavailable', message });
 }

@@ -3,14 +3,19 @@ import type { NodeConfig } from '../config/node-config.ts';
 import type { PackedBatch } from './packed-batch.ts';
 import type { PackedProposals } from './packed-proposals.ts';
 
-/** What the HTTP thread is started with. */
+/** What the HTTP thread is started with: enough to open its ports. */
 export interface HttpThreadData {
   readonly config: NodeConfig;
+  /** See AppliedVersion. */
+  readonly appliedVersion: SharedArrayBuffer;
+}
+
+/** Consensus thread → HTTP thread, before all else but perhaps a `stop`: the node is there, and is to be served. */
+export interface Serve {
+  readonly type: 'serve';
   /** `state.db`, which the thread reads through a connection of its own. */
   readonly stateFile: string;
   readonly status: ReplicaStatus;
-  /** See AppliedVersion. */
-  readonly appliedVersion: SharedArrayBuffer;
 }
 
 /** HTTP thread → consensus thread. `id` pairs a request with its answer. */
@@ -27,11 +32,20 @@ export type ToConsensus =
   | { readonly type: 'watching' }
   /** The state is read from where the last snapshot has put it. */
   | { readonly type: 'reopened' }
-  | { readonly type: 'listening' }
+  /** Both ports are open, and say that the node is starting. */
+  | { readonly type: 'listening'; readonly ports: HttpPorts }
+  /** They answer as they should. */
+  | { readonly type: 'serving' }
   /** A port could not be opened: the process must end with this message. */
   | { readonly type: 'notListening'; readonly message: string }
   /** The state can't be read: so must it. */
   | { readonly type: 'fault'; readonly message: string };
+
+/** Those that are really open, where the settings let the system choose. */
+export interface HttpPorts {
+  readonly metadata: number;
+  readonly manage: number;
+}
 
 /**
  * Consensus thread → HTTP thread. The one port keeps the order: a batch arrives before the answers that it allows. While

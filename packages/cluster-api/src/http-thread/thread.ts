@@ -1,21 +1,33 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { type AppliedBatch, StoreError, type Version, type WriteResult } from '@metad/kv-store';
 import type { ProposeOutcome, ReplicaStatus } from '@metad/metad-api';
-import { unreachable } from '@metad/raft-core';
+import { assert, unreachable } from '@metad/raft-core';
+import type { NodeConfig } from '../config/node-config.ts';
 import type { CallOutcome } from '../consensus/call.ts';
 import { explainCallError } from '../consensus/call-error.ts';
 import type { CallRouter } from '../consensus/call-router.ts';
 import type { Node } from '../consensus/node.ts';
+import { removalMessage } from '../consensus/removal.ts';
 import type { WriteTrace } from '../consensus/write-trace.ts';
 import { ListenError } from '../http-listener.ts';
 import { AppliedVersion } from './applied-version.ts';
 import { HttpPort } from './http-port.ts';
 import { unpackProposals } from './packed-proposals.ts';
-import type { HttpThreadData, ToConsensus } from './port.ts';
+import type { HttpPorts, HttpThreadData, Serve, ToConsensus } from './port.ts';
 
 export interface HttpThreadOptions {
-  readonly data: Omit<HttpThreadData, 'appliedVersion'>;
+  readonly config: NodeConfig;
+  /** The thread died: without it the node serves nobody. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Threads run what was built, also where the rest runs from the sources. */
+const WORKER_FILE = new URL('../../dist/http-thread/worker.js', import.meta.url);
+
+/** The node that the thread serves. */
+export interface ServedNode {
   readonly node: Node;
+  readonly stateFile: string;
   readonly router: CallRouter;
   readonly metrics: () => Promise<string>;
   readonly trace: Pick<WriteTrace, 'begin' | 'answered'>;
@@ -23,8 +35,6 @@ export interface HttpThreadOptions {
   readonly onBehind: () => void;
   /** … and now it has. */
   readonly onReopened: () => void;
-  /** The thread died: without it the node serves nobody. */
-  readonly onFault: (error: unknown) => void;
 }
 
 /**
@@ -37,19 +47,25 @@ export class HttpThread {
   readonly #port: MessagePort;
   readonly #appliedVersion = new AppliedVersion();
   readonly #toHttp: HttpPort;
-  #settled: { listening: () => void; failed: (error: Error) => void } | null = null;
+  #served: ServedNode | null = null;
+  #opened: { done: (ports: HttpPorts) => void; failed: (error: Error) => void } | null = null;
+  #onServing = (): void => undefined;
+  #wasRemoved = false;
   #stopping = false;
   readonly #exited: Promise<void>;
 
+  /** Opens its ports at once. */
   constructor(options: HttpThreadOptions) {
     this.#options = options;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     this.#toHttp = new HttpPort(port1, this.#appliedVersion);
     this.#port.on('message', (message: ToConsensus) => this.#receive(message));
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), {
-      workerData: { ...options.data, appliedVersion: this.#appliedVersion.buffer, port: port2 },
+    const data: HttpThreadData = { config: options.config, appliedVersion: this.#appliedVersion.buffer };
+    this.#worker = new Worker(WORKER_FILE, {
+      workerData: { ...data, port: port2 },
       transferList: [port2],
+      execArgv: [],
     });
     this.#worker.on('error', (error) => this.#fail(error));
     this.#exited = new Promise((resolve) => {
@@ -58,15 +74,26 @@ export class HttpThread {
         resolve();
       });
     });
-    this.#appliedVersion.set(options.node.version);
-    options.node.onApplied((batch) => this.#tell(batch));
-    options.node.onState(() => this.#toHttp.post({ type: 'status', status: replicaStatus(options.node) }));
   }
 
   /** Resolves once both ports are open; rejects with what is wrong with them. */
-  listening(): Promise<void> {
+  listening(): Promise<HttpPorts> {
     return new Promise((resolve, reject) => {
-      this.#settled = { listening: resolve, failed: reject };
+      this.#opened = { done: resolve, failed: reject };
+    });
+  }
+
+  /** Has the ports, which listen, answer for this node; resolves when they do. */
+  serve(served: ServedNode): Promise<void> {
+    const { node, stateFile } = served;
+    this.#served = served;
+    this.#appliedVersion.set(node.version);
+    const serve: Serve = { type: 'serve', stateFile, status: replicaStatus(node) };
+    this.#port.postMessage(serve);
+    node.onApplied((batch) => this.#tell(batch));
+    node.onState(() => this.#tellStatus(node));
+    return new Promise((resolve) => {
+      this.#onServing = resolve;
     });
   }
 
@@ -78,14 +105,27 @@ export class HttpThread {
     this.#port.close();
   }
 
+  /** What the thread asks for concerns the node that it serves. */
+  get #service(): ServedNode {
+    assert(this.#served !== null, 'the HTTP thread asks for nothing before it serves a node');
+    return this.#served;
+  }
+
   #tell(batch: AppliedBatch): void {
     if (batch.stateFile === undefined) this.#appliedVersion.set(batch.version);
     this.#toHttp.postBatch(batch);
     if (batch.stateFile !== undefined) this.#noteReplacement(batch.version);
   }
 
+  /** Who waits at a node that was removed would never be told of anything: all look once more, and find out. */
+  #tellStatus(node: Node): void {
+    this.#toHttp.post({ type: 'status', status: replicaStatus(node) });
+    if (node.state.isRemoved && !this.#wasRemoved) this.#toHttp.postBatch(node.nothingKnown());
+    this.#wasRemoved = node.state.isRemoved;
+  }
+
   #noteReplacement(version: Version): void {
-    this.#options.onBehind();
+    this.#service.onBehind();
     // The version last: whoever sees it finds the new file.
     this.#appliedVersion.noteReplacement();
     this.#appliedVersion.set(version);
@@ -100,25 +140,28 @@ export class HttpThread {
         this.#toHttp.flush();
         return;
       case 'barrier':
-        void this.#options.node
+        void this.#service.node
           .readBarrier()
           .then((outcome) => this.#toHttp.post({ type: 'barrier', id: message.id, outcome }));
         return;
       case 'metrics':
-        this.#options.metrics().then(
+        this.#service.metrics().then(
           (text) => this.#toHttp.post({ type: 'metrics', id: message.id, text }),
           (error: unknown) => this.#fail(error),
         );
         return;
       case 'reopened':
-        this.#options.onReopened();
+        this.#service.onReopened();
         return;
       case 'listening':
-        this.#settled?.listening();
+        this.#opened?.done(message.ports);
+        return;
+      case 'serving':
+        this.#onServing();
         return;
       case 'notListening':
         this.#stopping = true;
-        this.#settled?.failed(new ListenError(message.message));
+        this.#opened?.failed(new ListenError(message.message));
         return;
       case 'fault':
         this.#fail(new StoreError('damaged', message.message));
@@ -129,7 +172,7 @@ export class HttpThread {
   }
 
   #propose(id: number, command: Uint8Array, postedAt: number): void {
-    const { trace, router } = this.#options;
+    const { trace, router } = this.#service;
     trace.begin(command, { stage: 'hop', since: postedAt - performance.timeOrigin });
     void router.execute({ type: 'propose', command }).then((outcome) => {
       trace.answered(command);
@@ -144,9 +187,10 @@ export class HttpThread {
   }
 }
 
-export function replicaStatus(node: Node): ReplicaStatus {
-  const { caughtUp, leader, quarantine } = node.state;
-  return { caughtUp, hasLeader: leader !== null, quarantine };
+function replicaStatus(node: Node): ReplicaStatus {
+  const { caughtUp, leader, isRemoved, quarantine } = node.state;
+  const removal = isRemoved ? removalMessage(node.id) : null;
+  return { caughtUp, hasLeader: leader !== null, removal, quarantine };
 }
 
 function proposeOutcome(outcome: CallOutcome): ProposeOutcome {

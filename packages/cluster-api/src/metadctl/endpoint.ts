@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Dispatcher, errors, request } from 'undici';
+import { parseDialAddress } from '../config/address.ts';
 import { isToken, TOKEN_FORM } from '../config/values.ts';
 import { reasonOf } from '../reason.ts';
 import { CommandError } from './command-error.ts';
@@ -26,19 +27,19 @@ export class Endpoint {
     this.#signal = options.signal;
   }
 
-  /** Throws a CommandError for an address or a token that is none. */
+  /** Throws a CommandError for a token that is none. */
   static open(options: {
-    readonly url: string;
+    readonly url: URL;
     readonly tokenFile: string | null;
     readonly signal: AbortSignal;
   }): Endpoint {
     const token = options.tokenFile === null ? null : readToken(options.tokenFile);
-    return new Endpoint({ url: parseUrl(options.url), token, signal: options.signal });
+    return new Endpoint({ url: options.url, token, signal: options.signal });
   }
 
   /** The same for another node of that cluster. */
   at(address: string): Endpoint {
-    const url = parseUrl(`${this.url.protocol}//${address}`);
+    const url = new URL(`${this.url.protocol}//${address}`);
     return new Endpoint({ url, token: this.#token, signal: this.#signal });
   }
 
@@ -89,10 +90,10 @@ export class Endpoint {
   }
 }
 
-function parseUrl(text: string): URL {
-  const full = /^https?:\/\//.test(text) ? text : `http://${text}`;
-  if (URL.canParse(full)) return new URL(full);
-  throw new CommandError(`${text}: expected the cluster port of a node, such as http://127.0.0.1:21001`);
+/** Reads `HOST:PORT` or `http(s)://HOST:PORT`; null for what says more, or less. */
+export function parseEndpoint(text: string): URL | null {
+  const [, protocol = 'http:', address = ''] = /^(?:(https?:)\/\/)?(.*?)\/?$/i.exec(text) ?? [];
+  return parseDialAddress(address) === null ? null : new URL(`${protocol}//${address}`);
 }
 
 function readToken(file: string): string {

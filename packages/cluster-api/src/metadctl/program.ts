@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { packageVersion } from '../config/package-version.ts';
 import { SETTINGS } from '../config/settings.ts';
 import { backUp } from './backup.ts';
-import { Endpoint } from './endpoint.ts';
+import { Endpoint, parseEndpoint } from './endpoint.ts';
 import { restore } from './restore.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { showStatus } from './status.ts';
@@ -20,7 +20,7 @@ export interface Surroundings {
 }
 
 interface EndpointFlags {
-  readonly endpoint: string;
+  readonly endpoint: URL;
   readonly token_file?: string;
 }
 
@@ -38,7 +38,11 @@ export function buildProgram({ print, interruption }: Surroundings): Command {
     program
       .command(name)
       .description(description)
-      .option('--endpoint <url>', 'cluster port of any node', 'http://127.0.0.1:21001')
+      .addOption(
+        new Option('--endpoint <url>', 'cluster port of any node')
+          .argParser(endpointUrl)
+          .default(new URL(DEFAULT_ENDPOINT), DEFAULT_ENDPOINT),
+      )
       .option('--token_file <path>', 'file that holds the cluster token')
       .addHelpText('after', AFTERWORD);
 
@@ -94,6 +98,8 @@ export function buildProgram({ print, interruption }: Surroundings): Command {
   return program;
 }
 
+const DEFAULT_ENDPOINT = 'http://127.0.0.1:21001';
+
 const AFTERWORD = '\nExit code 0: done. 1: failed; the message says why.';
 
 const VERIFY_AFTERWORD = `
@@ -106,6 +112,12 @@ that the old one has handed out, so that no waiting client sees it go backwards.
 
 function endpointOf({ endpoint, token_file }: EndpointFlags, signal: AbortSignal): Endpoint {
   return Endpoint.open({ url: endpoint, tokenFile: token_file ?? null, signal });
+}
+
+function endpointUrl(raw: string): URL {
+  const url = parseEndpoint(raw);
+  if (url !== null) return url;
+  throw new InvalidArgumentError(`expected HOST:PORT or http(s)://HOST:PORT, such as ${DEFAULT_ENDPOINT}`);
 }
 
 /** Parses a flag as metad does the setting of that name. */

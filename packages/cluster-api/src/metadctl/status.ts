@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CommandError } from './command-error.ts';
 import type { Endpoint } from './endpoint.ts';
+import { describeForeign } from './foreign.ts';
 import { parseJson } from './json.ts';
 
 /** How long one node may take to say how it is. */
@@ -14,9 +15,14 @@ const METRICS = z.object({
     current_leader: z.number().nullable(),
     last_log_index: z.number().nullable(),
     last_applied: z.object({ index: z.number() }).nullable(),
+    cluster: z.string().nullable(),
+    instance: z.string(),
+    instances: z.record(z.string(), z.string().nullable()),
+    removed: z.boolean(),
     feature_level: z.number(),
     max_feature_level: z.number(),
     membership_config: z.object({
+      log_id: z.object({ leader_id: z.object({ term: z.number() }), index: z.number() }).nullable(),
       membership: z.object({
         configs: z.array(z.array(z.number())),
         nodes: z.record(z.string(), z.object({ addr: z.string() })),
@@ -28,15 +34,21 @@ const METRICS = z.object({
 type Metrics = z.infer<typeof METRICS>['Ok'];
 
 /** What one member says of itself, or why it says nothing. */
-type Seen = { readonly metrics: Metrics; readonly version: string } | { readonly failure: string };
+type Seen =
+  | { readonly metrics: Metrics; readonly version: string }
+  | { readonly failure: string; readonly isForeign: boolean };
 
-/** Asks one node for the members, then each of them how it is. Throws a CommandError unless somebody leads. */
+/**
+ * Asks one node for the members, then each of them how it is. Throws a CommandError unless somebody leads and nobody
+ * answers in the place of a member.
+ */
 export async function showStatus(endpoint: Endpoint, print: (text: string) => void): Promise<void> {
-  const { membership } = (await readMetrics(endpoint)).membership_config;
+  const asked = await readMetrics(endpoint);
+  const { membership } = asked.membership_config;
   const nodes = Object.entries(membership.nodes).map(([id, { addr }]) => ({ id: Number(id), addr }));
   if (nodes.length === 0) throw new CommandError(`${endpoint.url.origin} waits to be added to a cluster`);
   const members = await Promise.all(
-    nodes.map(async (node) => ({ ...node, seen: await look(endpoint.at(node.addr)) })),
+    nodes.map(async (node) => ({ ...node, seen: await look(endpoint.at(node.addr), node.id, asked) })),
   );
   const leader = leaderAmong(members.flatMap(({ seen }) => ('metrics' in seen ? [seen.metrics] : [])));
   const voters = new Set(membership.configs.flat());
@@ -49,6 +61,17 @@ export async function showStatus(endpoint: Endpoint, print: (text: string) => vo
   ]);
   print(columns([['NODE', 'ADDRESS', 'ROLE', 'VERSION', 'APPLIED', 'LAG', 'LEVEL', ''], ...rows]));
   if (membership.configs.length > 1) print('a change of voters is under way');
+  if (asked.removed) {
+    throw new CommandError(
+      `${endpoint.url.origin} is node ${asked.id}, which was removed: these are the members that it knew; ask one of them`,
+    );
+  }
+  const foreign = members.filter(({ seen }) => 'failure' in seen && seen.isForeign);
+  if (foreign.length > 0) {
+    throw new CommandError(
+      `not the member answers for ${foreign.map(({ id }) => `node ${id}`).join(', ')}: end who does, or correct the address`,
+    );
+  }
   if (leader === null) throw new CommandError('no node leads: a majority of the voters must run');
 }
 
@@ -71,16 +94,18 @@ function progress(metrics: Metrics, version: string, leader: Metrics | null): st
   ];
 }
 
-async function look(endpoint: Endpoint): Promise<Seen> {
+async function look(endpoint: Endpoint, id: number, asked: Metrics): Promise<Seen> {
   try {
     const metrics = await readMetrics(endpoint);
+    const foreign = describeForeign(id, metrics, asked);
+    if (foreign !== null) return { failure: foreign, isForeign: true };
     const answer = await endpoint.ask('HEAD', '/read-all?consistency=local', PROBE_PATIENCE_MS);
     await endpoint.text(answer);
     const version = answer.headers['x-metad-version'];
     return { metrics, version: typeof version === 'string' ? version : '-' };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    return { failure: error.message };
+    return { failure: error.message, isForeign: false };
   }
 }
 

@@ -1,8 +1,7 @@
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { type SnapshotManifest, StoreError, verifyBackup, verifyDataDirectory } from '@metad/kv-store';
 import type { InitialState } from '@metad/raft-core';
 import { QuarantineError, refuseQuarantined } from '../quarantine.ts';
-import { reasonOf } from '../reason.ts';
 import { CommandError } from './command-error.ts';
 import {
   backupLines,
@@ -102,10 +101,7 @@ function readDirectory(path: string): ReturnType<typeof verifyDataDirectory> {
   }
 }
 
+/** What is not there is none: whoever reads it as a backup says so. */
 function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (error) {
-    throw new CommandError(`cannot read ${path}: ${reasonOf(error)}`);
-  }
+  return existsSync(path) && statSync(path).isDirectory();
 }

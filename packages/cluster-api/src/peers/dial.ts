@@ -5,10 +5,11 @@ import {
   type IncomingMessage,
 } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { printable, readIdentity, TOKEN_ADVICE } from './handshake.ts';
+import { parseDialAddress } from '../config/address.ts';
+import { printable, readIdentity, readWithout, TOKEN_ADVICE } from './handshake.ts';
 import { chooseProtocol, type ProtocolRange } from './protocol-range.ts';
 import { ASK, CHALLENGE, SignedRequest } from './token-proof.ts';
-import type { PeerIdentity } from './transport.ts';
+import type { PeerIdentity, RefusedPeer } from './transport.ts';
 
 export type DialOutcome =
   /** The Upgrade is done; `head` are the first bytes that came behind it. The caller owns the socket. */
@@ -21,7 +22,7 @@ export type DialOutcome =
     }
   | { readonly type: 'identified'; readonly peer: PeerIdentity }
   /** Somebody answered, and does not want this node. */
-  | { readonly type: 'refused'; readonly reason: string }
+  | RefusedPeer
   /** Nobody answered, or not now. */
   | { readonly type: 'failed'; readonly reason: string };
 
@@ -62,7 +63,7 @@ export function dial(options: DialOptions, settle: (outcome: DialOutcome) => voi
     cancel();
     settle(outcome);
   };
-  const target = parseAddress(options.addr);
+  const target = parseDialAddress(options.addr);
   if (!target) {
     queueMicrotask(() => finish(failed(`not an address (host:port): ${printable(options.addr)}`)));
     return cancel;
@@ -155,10 +156,12 @@ function readAnswer(
     finish(isProvenBy(response.headers) ? { type: 'identified', peer } : UNPROVEN);
     return;
   }
+  const without = isProvenBy(response.headers) ? readWithout(response.headers) : null;
   let text = '';
   const conclude = (): void => {
     const reason = `HTTP ${status}: ${printable(text) || 'no reason given'}`;
-    finish({ type: status >= 400 && status < 500 ? 'refused' : 'failed', reason });
+    if (status < 400 || status >= 500) finish(failed(reason));
+    else finish({ type: 'refused', reason, without });
   };
   response.setEncoding('utf8');
   response.on('data', (chunk: string) => {
@@ -172,16 +175,9 @@ function readAnswer(
 const UNPROVEN: DialOutcome = {
   type: 'refused',
   reason: `who answers does not prove the cluster token: ${TOKEN_ADVICE}`,
+  without: null,
 };
 
 function failed(reason: string): DialOutcome {
   return { type: 'failed', reason };
-}
-
-/** `host:port`, or `[host]:port` for IPv6. */
-function parseAddress(addr: string): { readonly host: string; readonly port: number } | null {
-  const match = /^(?:\[([\da-fA-F:.]+)\]|([\w.-]+)):(\d{1,5})$/.exec(addr);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  return host !== undefined && port > 0 && port <= 65_535 ? { host, port } : null;
 }

@@ -48,6 +48,8 @@ export interface Refusal {
   readonly status: 400 | 401 | 409 | 426 | 503;
   readonly reason: string;
   readonly node: NodeId | null;
+  /** What the answer says besides, signed. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Throws a RangeError unless the token can travel in a header; never says what the token is. */
@@ -127,7 +129,11 @@ export function judgeUpgrade(options: {
   const mismatch = judgeExpectation(headers, self) ?? judgeSelf(peer, self);
   if (mismatch !== null) return refuse(409, mismatch, peer.node);
   const admission = options.admit(peer);
-  if (admission.type === 'refused') return refuse(409, printable(admission.reason), peer.node);
+  if (admission.type === 'refused') {
+    const refusal = refuse(409, printable(admission.reason), peer.node);
+    const { without } = admission;
+    return without === null ? refusal : { ...refusal, headers: sign({ [WITHOUT]: logIdText(without) }) };
+  }
   return { type: 'accepted', peer, protocol, sign };
 }
 
@@ -136,6 +142,11 @@ export function judgeAnswer(peer: PeerIdentity, expected: ExpectedPeer): string 
   const { node, record, membership } = expected;
   if (peer.node !== node) return wrongNode(peer.node, node);
   return isMeant(peer, { instance: record.instance, membership }) ? null : wrongInstance(node);
+}
+
+/** The committed membership by which an answer refuses a dialler that is not in it; null: it has other reasons. */
+export function readWithout(headers: IncomingHttpHeaders): LogId | null {
+  return readLogIdText(headers[WITHOUT]);
 }
 
 /** The head of an HTTP answer, ready to be written. */
@@ -161,6 +172,7 @@ const TO_NODE = 'x-metad-to';
 const TO_INSTANCE = 'x-metad-to-instance';
 const TO_MEMBERSHIP = 'x-metad-to-membership';
 const IDENTIFY = 'x-metad-identify';
+const WITHOUT = 'x-metad-without';
 export const TOKEN_ADVICE = 'start both nodes with the same cluster_token';
 const unsigned: SignAnswer = (headers) => headers;
 const MAX_REASON_CHARS = 500;

@@ -1,6 +1,6 @@
 import { compareLogId, type LogId } from '@metad/raft-core';
 import { moveAdvice } from './repair-advice.ts';
-import type { Admission, PeerIdentity } from './transport.ts';
+import type { PeerIdentity, RefusedPeer } from './transport.ts';
 
 /** What a membership says about the data directory of a node. */
 export interface ExpectedInstance {
@@ -31,12 +31,12 @@ export function judgeRun(
   dialler: PeerIdentity,
   atAddress: PeerIdentity | undefined,
   addr: string | undefined,
-): Extract<Admission, { type: 'refused' }> | null {
+): RefusedPeer | null {
   if (atAddress === undefined || atAddress.instance !== dialler.instance || atAddress.run === dialler.run)
     return null;
   const { node } = dialler;
   const reason =
     `node ${node} runs twice: at ${addr}, and here on a copy of its data directory; end this process and remove the ` +
     `copy, or, to move the node here, end the other one and ${moveAdvice(node)}`;
-  return { type: 'refused', reason };
+  return { type: 'refused', reason, without: null };
 }

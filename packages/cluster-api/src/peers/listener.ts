@@ -67,9 +67,9 @@ export class PeerListener {
         this.#answer(socket, STATUS[401], { [CHALLENGE]: verdict.challenge });
         return;
       case 'refused': {
-        const { node, status, reason } = verdict;
+        const { node, status, reason, headers } = verdict;
         onEvent({ type: 'linkRefused', node, direction: 'accepted', remote, reason });
-        this.#answer(socket, STATUS[status], this.#refusalHeaders(status), reason);
+        this.#answer(socket, STATUS[status], { ...this.#refusalHeaders(status), ...headers }, reason);
         return;
       }
     }

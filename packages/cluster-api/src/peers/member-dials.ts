@@ -59,6 +59,8 @@ export class MemberDials {
 
   #judge(found: PeerIdentity, meant: DialledMember): Admission {
     const mismatch = judgeAnswer(found, meant);
-    return mismatch === null ? this.#options.handlers.admit(found) : { type: 'refused', reason: mismatch };
+    return mismatch === null
+      ? this.#options.handlers.admit(found)
+      : { type: 'refused', reason: mismatch, without: null };
   }
 }

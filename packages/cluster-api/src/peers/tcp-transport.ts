@@ -260,8 +260,12 @@ class Transport implements TcpTransport {
     }
     const { type, reason } = judged;
     settle(type);
-    if (type === 'failed') this.#onEvent({ type: 'dialFailed', node, remote, reason });
-    else this.#onEvent({ type: 'linkRefused', node, direction: 'dialled', remote, reason });
+    if (type === 'failed') {
+      this.#onEvent({ type: 'dialFailed', node, remote, reason });
+    } else {
+      this.#onEvent({ type: 'linkRefused', node, direction: 'dialled', remote, reason });
+      if (judged.without !== null) this.#handlers.notMember(judged.without);
+    }
     if (openLinks(peer).length === 0) this.#lost(node);
   }
 

@@ -26,7 +26,14 @@ export interface SupportedLevels {
   readonly allowed: number;
 }
 
-export type Admission = { readonly type: 'admitted' } | { readonly type: 'refused'; readonly reason: string };
+export type Admission = { readonly type: 'admitted' } | RefusedPeer;
+
+export interface RefusedPeer {
+  readonly type: 'refused';
+  readonly reason: string;
+  /** A committed membership of the peer's own cluster that does not have it; null: that is not why. */
+  readonly without: LogId | null;
+}
 
 /** What the transport asks of the node that owns it. */
 export interface PeerHandlers {
@@ -41,6 +48,8 @@ export interface PeerHandlers {
   snapshot(frame: SnapshotFrame, channel: SnapshotChannel): void;
   /** Takes what a peer has applied. */
   digests(marks: readonly DigestMark[], from: PeerIdentity): void;
+  /** A member has refused this node, by a committed membership that does not have it. */
+  notMember(without: LogId): void;
   /** A connection broke, or could not be opened: the peer may have missed messages. */
   unreachable(peer: NodeId): void;
 }

@@ -132,9 +132,10 @@ function healthRoute(): Route {
 
 function readyRoute({ replica }: ManageParts): Route {
   const ready = () => {
-    const { hasLeader, caughtUp, quarantine } = replica.status();
+    const { hasLeader, caughtUp, quarantine, removal } = replica.status();
     const reasons = [
       ...(quarantine ? [`this node is ${quarantine}`] : []),
+      ...(removal ? [removal] : []),
       ...(hasLeader ? [] : ['no leader is known']),
       ...(caughtUp ? [] : ['this node has not caught up']),
     ];

@@ -38,8 +38,9 @@ export class Freshness {
 
   /** Why this node can't answer a read at all now: it might say "not found" of what it has yet to receive. */
   findProblem(): Problem | null {
-    const { caughtUp, quarantine } = this.#replica.status();
+    const { caughtUp, quarantine, removal } = this.#replica.status();
     if (quarantine) return unavailable('this node is quarantined: ask another one');
+    if (removal) return unavailable('this node was removed from its cluster: ask another one');
     return caughtUp ? null : unavailable('this node has not caught up yet');
   }
 
