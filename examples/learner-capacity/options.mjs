@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 
-export const USAGE = `Measures how many reads one node answers, adds a learner while it is loaded, and measures both.
+export const USAGE = `Measures how many reads one node answers, adds a learner while it is loaded, and measures, in turns, the
+one node again and both.
 
     node examples/learner-capacity/run.mjs
 

@@ -8,17 +8,18 @@ export function describe({ seconds, connections, cores }) {
 }
 
 /**
- * @param {Record<'before' | 'joining' | 'after', {
+ * @param {Record<'before' | 'joining' | 'one' | 'both', {
  *   seconds: number, clientsCpu: number, nodes: { perSecond: number, cpu: number | null }[]
  * }>} results
  * @param {import('./cpu-budget.mjs').CpuBudget} budget
  */
-export function printTable({ before, joining, after }, budget) {
+export function printTable({ before, joining, one, both }, budget) {
   const rows = [
     ['', 'reads/s', 'node 1', 'learner', 'CPU node 1', 'CPU learner', 'CPU clients'],
-    row('node 1', before),
+    row('node 1, before there is a learner', before),
     row(`node 1, while the learner joins (${joining.seconds.toFixed(1)} s)`, joining),
-    row('clients spread over both', after),
+    row('all clients at node 1 again', one),
+    row('clients spread over both', both),
   ];
   const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
   for (const cells of rows) {
@@ -26,14 +27,14 @@ export function printTable({ before, joining, after }, budget) {
       cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('   '),
     );
   }
-  console.log(`\nCPU is in cores. ${measured(before, after)}`);
-  const results = [before, after];
-  if (budget.kind === 'unlimited') console.log(computed(before, after, budget));
+  console.log(`\nCPU is in cores. ${measured(one, both)}`);
+  const results = [one, both];
+  if (budget.kind === 'unlimited') console.log(computed(one, both, budget));
   else if (clientsAreBusy(results)) {
     console.log('But the clients were at the limit of a core: the nodes could have answered more.');
   } else if (!nodesAreBusy(results, budget)) {
     console.log('But not all nodes used what they may: something else was busy on this machine, too.');
-    console.log(computed(before, after, budget));
+    console.log(computed(one, both, budget));
   }
 }
 
@@ -54,24 +55,24 @@ function row(name, { clientsCpu, nodes }) {
   return [name, whole(total(nodes)), ...cells, ...cpu, clientsCpu.toFixed(2)];
 }
 
-function measured(before, after) {
-  const times = total(after.nodes) / total(before.nodes);
+function measured(one, both) {
+  const times = total(both.nodes) / total(one.nodes);
   return `With the learner the cluster answered ${times.toFixed(2)} times as many reads.`;
 }
 
 /** Says nothing about the machine's other work, which takes from the rate and not from the time per read. */
-function computed(before, after, { cores }) {
-  const [alone, both] = [before, after].map(({ nodes }) => capacity(nodes, cores));
-  if (alone === null || both === null)
+function computed(one, both, { cores }) {
+  const [alone, together] = [one, both].map(({ nodes }) => capacity(nodes, cores));
+  if (alone === null || together === null)
     return 'How much processor time each read took is only known on Linux.';
   const each = cores === 1 ? 'a core' : `${cores} of a core`;
   return (
     `By the processor time per read, nodes with ${each} each answer ${whole(alone)} reads/s without and ` +
-    `${whole(both)} with the learner: ${(both / alone).toFixed(2)} times as many.`
+    `${whole(together)} with the learner: ${(together / alone).toFixed(2)} times as many.`
   );
 }
 
-function total(nodes) {
+export function total(nodes) {
   return nodes.reduce((sum, { perSecond }) => sum + perSecond, 0);
 }
 
