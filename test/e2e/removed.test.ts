@@ -35,7 +35,10 @@ async function expectRemoved(id: number): Promise<void> {
     `node ${id} to know that it was removed`,
   );
   const ready = await cluster.manage(id, 'GET', '/ready');
-  expect([ready.status, ready.text]).toEqual([503, expect.stringMatching(/--standby .*POST \/add-learner/)]);
+  expect([ready.status, ready.text]).toEqual([
+    503,
+    expect.stringMatching(/add it again with POST \/add-learner/),
+  ]);
   for (const path of ['/color', '/color?wait=true', '/color?consistency=linearizable']) {
     const read = await cluster.metadata(id, path, CLIENT);
     expect([read.status, read.text], path).toEqual([503, expect.stringMatching(SAID)]);
@@ -49,6 +52,7 @@ async function expectRemoved(id: number): Promise<void> {
     code: 1,
     output: expect.stringMatching(new RegExp(`is node ${id}, which was removed: .*ask one of them\n$`)),
   });
+  expect((await cluster.manage(id, 'GET', '/metrics')).text).toMatch(/^metad_removed 1$/m);
   expect(cluster.process(id).exit, 'it stays up to say so').toBeNull();
 }
 

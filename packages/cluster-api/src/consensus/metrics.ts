@@ -40,6 +40,7 @@ export class ConsensusMetrics {
       'metad_quarantined',
       '1 on a node that differs from a quorum of the others and takes no part any more, else 0.',
     ),
+    removed: this.#gauge('metad_removed', '1 on a node that knows that it is no member any more, else 0.'),
     caughtUp: this.#gauge('metad_caught_up', '1 once this node has caught up since its start, else 0.'),
     voters: this.#gauge('metad_raft_voters', 'Members that vote.'),
     learners: this.#gauge('metad_raft_learners', 'Members that get the log and do not vote.'),
@@ -133,6 +134,7 @@ export class ConsensusMetrics {
     status.inFlight.set(now.inFlight);
     status.caughtUp.set(Number(now.caughtUp));
     status.quarantined.set(Number(now.quarantined));
+    status.removed.set(Number(now.removed));
     status.voters.set(now.voters);
     status.learners.set(now.learners);
     status.compacted.set(now.compacted);
@@ -188,6 +190,7 @@ export interface ConsensusSample {
   readonly inFlight: number;
   readonly caughtUp: boolean;
   readonly quarantined: boolean;
+  readonly removed: boolean;
   readonly voters: number;
   readonly learners: number;
   readonly compacted: number;

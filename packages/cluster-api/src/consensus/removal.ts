@@ -1,5 +1,5 @@
 import { compareLogId, type LogId, type NodeId, type RaftPlace, ZERO_LOG_ID } from '@metad/raft-core';
-import { addAdvice } from '../peers/repair-advice.ts';
+import { addAgainAdvice } from '../peers/repair-advice.ts';
 
 /** What clients are told. */
 export const REMOVED = 'this node was removed from its cluster: ask another one';
@@ -7,8 +7,8 @@ export const REMOVED = 'this node was removed from its cluster: ask another one'
 /** What its operator is told. */
 export function removalMessage(node: NodeId): string {
   return (
-    'this node was removed from its cluster, or its id was given to another data directory: stop it, or, to have it as a ' +
-    `member again, ${addAdvice(node)}`
+    'this node was removed from its cluster, or its id was given to another data directory: stop it; or, ' +
+    addAgainAdvice(node)
   );
 }
 

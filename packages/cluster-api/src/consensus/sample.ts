@@ -26,6 +26,7 @@ export function takeSample(node: Node, store: Store, config: NodeConfig): Consen
     inFlight: node.inFlight,
     caughtUp: node.state.caughtUp,
     quarantined: node.state.quarantine !== null,
+    removed: node.state.isRemoved,
     voters,
     learners: nodes.size - voters,
     compacted: status.compacted.index,

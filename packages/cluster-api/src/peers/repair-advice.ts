@@ -15,6 +15,11 @@ export function replaceAdvice(node: NodeId): string {
   );
 }
 
+/** For a node that was a member: its data directory is as good as it was, unless another one has its id now. */
+export function addAgainAdvice(node: NodeId): string {
+  return `if nobody else has its id, add it again with POST /add-learner [${node}, "HOST:PORT"]`;
+}
+
 /** For what is no member. */
 export function addAdvice(node: NodeId): string {
   return `start it with --standby and an empty data directory, and add it with POST /add-learner [${node}, "HOST:PORT"]`;
