@@ -20,6 +20,8 @@ export function copyDatabase(plan: {
   readonly to: string;
   readonly format: FileFormat;
   readonly without: string;
+  /** Called after each part. */
+  readonly rest: () => void;
 }): void {
   // Made here for its mode: what is in it is for this user only.
   const handle = openSync(plan.to, 'wx', 0o600);
@@ -33,7 +35,10 @@ export function copyDatabase(plan: {
     db.transaction(() => {
       for (const { name, sql } of tablesOf(db, plan.without)) {
         db.exec(sql);
-        copyTable(db, name, sync);
+        copyTable(db, name, () => {
+          sync();
+          plan.rest();
+        });
       }
     })();
   } finally {
@@ -51,7 +56,7 @@ function tablesOf(db: Database.Database, without: string) {
     .all(without);
 }
 
-function copyTable(db: Database.Database, table: string, sync: () => void): void {
+function copyTable(db: Database.Database, table: string, afterEach: () => void): void {
   const key = db
     .prepare<[string], string>('SELECT name FROM pragma_table_info(?) WHERE pk = 1')
     .pluck()
@@ -63,7 +68,7 @@ function copyTable(db: Database.Database, table: string, sync: () => void): void
   );
   let copied = first.run();
   while (copied.changes === chunkRows) {
-    sync();
+    afterEach();
     copied = next.run();
   }
 }

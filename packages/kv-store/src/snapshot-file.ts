@@ -21,14 +21,17 @@ export interface SnapshotPlan extends SnapshotOrigin {
 
 /**
  * Copies a state, as it is at one applied entry, into a snapshot file, and syncs it. It is one read transaction: the
- * writer goes on, but its write-ahead log cannot begin again before it ends. Throws a StoreError.
+ * writer goes on, but its write-ahead log cannot begin again before it ends. Calls `rest` in between. Throws a StoreError.
  */
-export function buildSnapshot({ stateFile, to, cluster }: SnapshotPlan): SnapshotManifest {
+export function buildSnapshot(
+  { stateFile, to, cluster }: SnapshotPlan,
+  rest: () => void = () => undefined,
+): SnapshotManifest {
   removeDatabase(to);
   // Says what is wrong with the state in its own name.
   openForReading(stateFile, STATE_FORMAT, { busyTimeoutMs: 5000, pragmas: [] }).close();
   namingFile(to, () => {
-    copyDatabase({ from: stateFile, to, format: STATE_FORMAT, without: MANIFEST_TABLE });
+    copyDatabase({ from: stateFile, to, format: STATE_FORMAT, without: MANIFEST_TABLE, rest });
     sealSnapshot(to, { cluster });
   });
   syncFile(to);

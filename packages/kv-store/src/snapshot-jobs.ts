@@ -19,10 +19,10 @@ export type SnapshotJobResult =
   | { readonly type: 'failed'; readonly code: StoreErrorCode; readonly message: string };
 
 /** Throws a StoreError: `damaged` or `newerFormat` for a snapshot that must not be used, `io`. */
-export function carryOut(job: SnapshotJob): SnapshotManifest {
+export function carryOut(job: SnapshotJob, rest?: () => void): SnapshotManifest {
   switch (job.type) {
     case 'build':
-      return buildSnapshot(job.plan);
+      return buildSnapshot(job.plan, rest);
     case 'verify':
       return verifySnapshot(job.file);
     case 'syncAndVerify':

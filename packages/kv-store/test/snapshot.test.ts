@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { SnapshotMeta } from '@metad/raft-core';
 import Database from 'better-sqlite3';
 import { expect, test } from 'vitest';
+import { buildSnapshot } from '../src/snapshot-file.ts';
 import type { SnapshotReader } from '../src/snapshot-reader.ts';
 import type { SnapshotOffer, SnapshotReceiver } from '../src/snapshot-receiver.ts';
 import { StateDatabase } from '../src/state-database.ts';
@@ -71,6 +72,19 @@ test('a snapshot is a plain file of the state at one entry, with what it is writ
   expect(db.pragma('journal_mode', { simple: true })).toBe('delete');
   db.close();
   expect(dump(file)).toEqual(dump(store.stateFile));
+});
+
+test('whoever takes one may rest after each part of it', () => {
+  const store = filledStore();
+  writeCommands(store, ...Array.from({ length: 1200 }, (_, i) => put(`/many/${i}`, 'x')));
+  let rests = 0;
+  const to = join(temporaryDirectory(), 'copy.db');
+  buildSnapshot({ stateFile: store.stateFile, to, cluster: null }, () => {
+    rests += 1;
+  });
+  // Of the 1230 leaves the first 500 and the next, and so of the history of as many versions.
+  expect(rests).toBe(4);
+  expect(dump(to)).toEqual(dump(store.stateFile));
 });
 
 test('a thread of its own takes the same snapshot while writes go on', async () => {
