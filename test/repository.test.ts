@@ -68,6 +68,10 @@ const SWALLOWING = [
   new RegExp(String.raw`\.then\(${ARGUMENTS},\s*(?:${NOTHING})\s*,?\s*\)`, 'g'),
 ];
 
+function swallowing(files: readonly SourceFile[]): ReturnType<typeof hits> {
+  return SWALLOWING.flatMap((pattern) => hits(files, pattern));
+}
+
 describe('raft-core', () => {
   const files = sourcesOf('raft-core');
 
@@ -146,7 +150,7 @@ describe('the sources', () => {
   });
 
   test('swallow no error', () => {
-    expect(SWALLOWING.flatMap((pattern) => hits(all, pattern))).toEqual([]);
+    expect(swallowing(all)).toEqual([]);
   });
 
   test.for([
@@ -159,8 +163,7 @@ describe('the sources', () => {
     'a().then(undefined, (error) => {});',
     'a\n  .then(b)\n  .then(\n    c,\n    () => null,\n  );',
   ])('%s would swallow one', (code) => {
-    const file: SourceFile = { path: 'x.ts', text: code, code: stripped(code) };
-    expect(SWALLOWING.flatMap((pattern) => hits([file], pattern))).toHaveLength(1);
+    expect(swallowing([{ path: 'x.ts', text: code, code: stripped(code) }])).toHaveLength(1);
   });
 
   test.for([
@@ -171,8 +174,7 @@ describe('the sources', () => {
     'a().then(b, (error) => fail(error));',
     'leave(a, () => undefined);',
   ])('%s swallows none', (code) => {
-    const file: SourceFile = { path: 'x.ts', text: code, code: stripped(code) };
-    expect(SWALLOWING.flatMap((pattern) => hits([file], pattern))).toEqual([]);
+    expect(swallowing([{ path: 'x.ts', text: code, code: stripped(code) }])).toEqual([]);
   });
 
   test('match no error by its message', () => {

@@ -64,9 +64,8 @@ function router(
         quarantine: null,
       } as const;
     },
-    onState: (listener: (state: NodeState) => void) => {
-      announce = (leader) =>
-        listener({ role: 'follower', term: 2, leader, caughtUp: true, isRemoved: false, quarantine: null });
+    onState: (listener: (state: NodeState, last: NodeState) => void) => {
+      announce = (leader) => listener({ ...node.state, term: 2, leader }, node.state);
     },
     until: () => {
       now += 1;

@@ -161,7 +161,7 @@ export class Node {
   }
 
   /** Calls `listener` whenever role, term, leader or readiness change. */
-  onState(listener: (state: NodeState) => void): void {
+  onState(listener: (state: NodeState, last: NodeState) => void): void {
     this.#state.listen(listener);
   }
 

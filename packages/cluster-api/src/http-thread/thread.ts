@@ -50,7 +50,6 @@ export class HttpThread {
   #served: ServedNode | null = null;
   #opened: { done: (ports: HttpPorts) => void; failed: (error: Error) => void } | null = null;
   #onServing = (): void => undefined;
-  #wasRemoved = false;
   #stopping = false;
   readonly #exited: Promise<void>;
 
@@ -91,7 +90,11 @@ export class HttpThread {
     const serve: Serve = { type: 'serve', stateFile, status: replicaStatus(node) };
     this.#port.postMessage(serve);
     node.onApplied((batch) => this.#tell(batch));
-    node.onState(() => this.#tellStatus(node));
+    node.onState((state, last) => {
+      this.#toHttp.post({ type: 'status', status: replicaStatus(node) });
+      // Who waits would never be told of anything: all look once more, and find out.
+      if (state.isRemoved && !last.isRemoved) this.#toHttp.postBatch(node.nothingKnown());
+    });
     return new Promise((resolve) => {
       this.#onServing = resolve;
     });
@@ -115,13 +118,6 @@ export class HttpThread {
     if (batch.stateFile === undefined) this.#appliedVersion.set(batch.version);
     this.#toHttp.postBatch(batch);
     if (batch.stateFile !== undefined) this.#noteReplacement(batch.version);
-  }
-
-  /** Who waits at a node that was removed would never be told of anything: all look once more, and find out. */
-  #tellStatus(node: Node): void {
-    this.#toHttp.post({ type: 'status', status: replicaStatus(node) });
-    if (node.state.isRemoved && !this.#wasRemoved) this.#toHttp.postBatch(node.nothingKnown());
-    this.#wasRemoved = node.state.isRemoved;
   }
 
   #noteReplacement(version: Version): void {

@@ -224,7 +224,7 @@ export class Waiters {
   /**
    * Takes about one step of comparing what those who are undecided saw under their old profiles with what they see now;
    * others follow in later turns, as one write may concern all hosts. Nothing is missed by then: meanwhile they are told of
-   * no change: those since the one that made them undecided, and of its version, are looked up with the comparison.
+   * no change, and all since the one that made them undecided, its version included, are looked up with the comparison.
    */
   #decide(): void {
     this.#feed.read((view, version) => {
@@ -234,8 +234,8 @@ export class Waiters {
       for (const [waiter, since] of this.#undecided) {
         const profile = profileAt(this.#profiles, waiter.host, { view, version, changesKnownTo: version });
         const { path, profile: before } = waiter;
-        const difference = { path, since, before, after: profile };
-        if (!this.#feed.covers(since) || comparison.seesOtherwise(difference)) this.#change(waiter);
+        const look = { path, since, before, after: profile };
+        if (!this.#feed.covers(since) || comparison.seesOtherwise(look)) this.#change(waiter);
         else this.#parkAgain(waiter, profile);
         comparison.count(LEAVES_PER_DECISION);
         if (comparison.isStepFull) break;
